@@ -1,0 +1,72 @@
+"""Files that appear whole or not at all: written beside, flushed to disk, renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+BESIDE = ".beside"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a file name beside `path`; when the block ends well, what was written there takes the place of `path`.
+
+    If the block raises, or the process is killed, `path` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + BESIDE)
+    _remove(beside)
+    try:
+        yield beside
+        _flush(beside)
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(beside, path)
+        _flush(path.parent)
+    finally:
+        _remove(beside)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """As `replacing`, for a folder: the block fills an empty folder beside `path`."""
+    with replacing(path) as beside:
+        beside.mkdir()
+        yield beside
+        for file in sorted(beside.rglob("*")):
+            _flush(file)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON with sorted keys and a newline at the end; NaN and infinity raise ValueError."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

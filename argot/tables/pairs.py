@@ -1,0 +1,24 @@
+"""The tables of synthetic pairs, one a split: train, dev and test."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+FOLDER = Path("data/pairs")
+PATHS = {split: FOLDER / f"{split}.parquet" for split in ("train", "dev", "test")}
+SCHEMA = pa.schema(
+    [
+        pa.field("pair", pa.string(), nullable=False),  # id: 16 hex digits
+        pa.field("query", pa.string(), nullable=False),
+        pa.field("chunk", pa.string(), nullable=False),  # the positive passage
+        pa.field("source", pa.string(), nullable=False),  # heading, sentence, keywords, faq, bm25, real, llm:question ...
+        pa.field("heading_hidden", pa.bool_(), nullable=False),  # train on the passage without its heading
+        pa.field("document", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),  # what the query was made from, in the document's Markdown
+        pa.field("end", pa.int64(), nullable=False),
+        pa.field("provider", pa.string(), nullable=False),  # empty unless an LLM wrote the query
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("prompt", pa.string(), nullable=False),  # hash of the prompt
+        pa.field("reply", pa.string(), nullable=False),  # key of the reply
+    ]
+)

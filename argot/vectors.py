@@ -1,0 +1,59 @@
+"""Stored vectors: one a distinct text, found again by the text itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from argot.errors import InputError
+from argot.files import replacing_folder
+from argot.tables.parquet import read_table, write_table
+
+SCHEMA = pa.schema([pa.field("key", pa.string(), nullable=False)])
+
+
+def key(text: str) -> str:
+    """The name of a text: 32 hex digits of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Vectors:
+    """A store of normalised float32 vectors, (texts, dimensions), memory-mapped from its folder."""
+
+    def __init__(self, folder: Path, keys: Sequence[str], values: NDArray[np.float32]) -> None:
+        self.folder = folder
+        self.keys = list(keys)
+        self.values = values
+        self._rows = {key: row for row, key in enumerate(self.keys)}
+
+    def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vectors of `texts`, (texts, dimensions), in their order; InputError if one was never embedded."""
+        try:
+            rows = [self._rows[key(text)] for text in texts]
+        except KeyError:
+            raise InputError(f"{self.folder}: holds no vector for a text that was asked for; run `dvc repro`") from None
+        return np.asarray(self.values[rows], dtype=np.float32)
+
+
+def write_vectors(folder: Path, keys: Sequence[str], values: NDArray[np.float32]) -> None:
+    """Write a store: keys.parquet and vectors.npy."""
+    with replacing_folder(folder) as beside:
+        write_table(beside / "keys.parquet", [{"key": key} for key in keys], SCHEMA)
+        np.save(beside / "vectors.npy", np.ascontiguousarray(values, dtype=np.float32), allow_pickle=False)
+
+
+def read_vectors(folder: Path) -> Vectors:
+    """Open a store; InputError if it is missing, cut short, or its parts don't match."""
+    keys = read_table(folder / "keys.parquet", SCHEMA)["key"].to_pylist()
+    try:
+        values = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/vectors.npy can't be read ({error}); run `dvc checkout` or `dvc repro`") from None
+    if values.ndim != 2 or len(values) != len(keys):
+        raise InputError(f"{folder}: {len(keys)} keys but vectors of shape {values.shape}; run `dvc repro`")
+    return Vectors(folder, keys, values)
