@@ -1,5 +1,6 @@
 """Argot fine-tunes an embedding model on a team's own documents, and proves that it is better."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,9 +10,7 @@ __all__ = ["Retriever"]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported where it is asked for: a stage that needs no search engine must not pay for one.
+    # Imported by name and only when asked for: a stage that needs no search engine neither loads nor depends on it.
     if name == "Retriever":
-        from argot.retriever import Retriever
-
-        return Retriever
+        return importlib.import_module("argot.retriever").Retriever
     raise AttributeError(f"module 'argot' has no attribute {name!r}")

@@ -33,15 +33,17 @@ S = TypeVar("S", bound=Settings)
 
 
 def load(section: str, settings: type[S], path: Path = PARAMS) -> S:
-    """Read one section of params.yaml into its settings class.
+    """Read one section of params.yaml, such as `chunk` or `machine.embed`, into its settings class.
 
     Raises ParamsError naming the key, what was expected and, for an unknown key, the nearest known one.
     """
-    sections = _read(path)
-    if section not in sections:
-        raise ParamsError(f"{path}: section '{section}' is missing; put it back from the repository's own {path.name}")
+    value: Any = _read(path)
+    for part in section.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise ParamsError(f"{path}: section '{section}' is missing; put it back from the repository's own {path.name}")
+        value = value[part]
     try:
-        return settings.model_validate(sections[section] or {})
+        return settings.model_validate(value or {})
     except ValidationError as error:
         raise ParamsError(f"{path}: {_explain(section, settings, error)}") from None
 

@@ -1,0 +1,48 @@
+# Everything a newcomer needs; `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRA ?= cpu
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help repro test test-all lint lock deps bench clear-sample
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/installed: pyproject.toml requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[$(EXTRA),all]'
+	@touch $@
+
+repro: $(VENV)/installed ## run the pipeline, and show what it found
+	dvc repro
+	argot results
+
+test: $(VENV)/installed ## the fast tests
+	python -m pytest -n 2
+
+test-all: $(VENV)/installed ## the slow suites: servers, browser, kills, fuzz
+	python -m pytest -m slow
+
+lint: $(VENV)/installed ## ruff, mypy, import rules
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+lock: ## pin what is installed now
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+	$(BIN)/python -m tests.numerics > numerics.lock
+
+deps: $(VENV)/installed ## write the stages' imports into dvc.yaml
+	python -m tests.pipeline.closure
+
+bench: $(VENV)/installed ## race the peers
+	python -m pytest benchmarks -m '' --benchmark-json=reports/benchmarks.json
+
+clear-sample: ## drop the sample documents and questions, to put your own in their place
+	git rm -rq --cached data/raw && rm -rf data/raw && mkdir data/raw
+	git rm -q data/queries/*.jsonl
+	git commit -qm "Drop the sample documents"
+	@echo "Put documents into data/raw/, then: dvc add data/raw"
