@@ -1,0 +1,113 @@
+"""A tiny sentence-transformers model, made on the spot: random weights, and a tokenizer trained on given texts.
+
+Its word vectors are random and large and its layers small, so that texts that share words are near each other.
+It is written without torch, in some milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+from tokenizers import BertWordPieceTokenizer
+
+LAYERS = 2
+HEADS = 2
+MODULES = ("Transformer", "Pooling", "Normalize")
+
+
+def make_tiny_model(
+    folder: Path,
+    texts: Sequence[str],
+    prompts: dict[str, str] | None = None,
+    pooling: str = "mean",
+    dimension: int = 32,
+    window: int = 64,
+    seed: int = 13,
+) -> Path:
+    """Write the model into `folder` and return it; `pooling` is mean, cls or lasttoken."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words = _write_tokenizer(folder, [*texts, *(prompts or {}).values()], window)
+    config = _bert_config(words, dimension, window)
+    weights = dict(_weights(config, np.random.default_rng(seed)))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    _write(folder / "config.json", config)
+    _write(folder / "modules.json", [_module(place, name) for place, name in enumerate(MODULES)])
+    _write(folder / "sentence_bert_config.json", {"max_seq_length": window, "do_lower_case": False})
+    _write(folder / "1_Pooling" / "config.json", {"embedding_dimension": dimension, "pooling_mode": pooling})
+    _write(folder / "config_sentence_transformers.json", {"prompts": prompts or {}, "similarity_fn_name": "cosine"})
+    return folder
+
+
+def _write_tokenizer(folder: Path, texts: Sequence[str], window: int) -> int:
+    tokenizer = BertWordPieceTokenizer(lowercase=True)
+    tokenizer.train_from_iterator(texts, vocab_size=3000, min_frequency=1, show_progress=False)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    special = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+    _write(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": window, **special})
+    return int(tokenizer.get_vocab_size())
+
+
+def _bert_config(words: int, dimension: int, window: int) -> dict[str, Any]:
+    return {
+        "architectures": ["BertModel"],
+        "model_type": "bert",
+        "vocab_size": words,
+        "hidden_size": dimension,
+        "intermediate_size": 2 * dimension,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS,
+        "max_position_embeddings": window,
+        "type_vocab_size": 2,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-12,
+        "pad_token_id": 0,
+        "hidden_dropout_prob": 0.1,
+        "attention_probs_dropout_prob": 0.1,
+    }
+
+
+def _weights(config: dict[str, Any], random: np.random.Generator) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    d, inner = config["hidden_size"], config["intermediate_size"]
+    for name, rows, scale in (("word", config["vocab_size"], 1.0), ("position", config["max_position_embeddings"], 0.05)):
+        yield f"embeddings.{name}_embeddings.weight", _random(random, rows, d, scale)
+    yield "embeddings.token_type_embeddings.weight", _random(random, 2, d, 0.05)
+    yield from _norm("embeddings.LayerNorm", d)
+    for layer in range(LAYERS):
+        at = f"encoder.layer.{layer}"
+        for part in ("self.query", "self.key", "self.value", "output.dense"):
+            yield from _dense(f"{at}.attention.{part}", random, d, d)
+        yield from _norm(f"{at}.attention.output.LayerNorm", d)
+        yield from _dense(f"{at}.intermediate.dense", random, inner, d)
+        yield from _dense(f"{at}.output.dense", random, d, inner)
+        yield from _norm(f"{at}.output.LayerNorm", d)
+    yield from _dense("pooler.dense", random, d, d)
+
+
+def _dense(name: str, random: np.random.Generator, rows: int, columns: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    yield f"{name}.weight", _random(random, rows, columns, 0.1)
+    yield f"{name}.bias", np.zeros(rows, np.float32)
+
+
+def _norm(name: str, dimension: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    yield f"{name}.weight", np.ones(dimension, np.float32)
+    yield f"{name}.bias", np.zeros(dimension, np.float32)
+
+
+def _random(random: np.random.Generator, rows: int, columns: int, scale: float) -> NDArray[np.float32]:
+    return (random.standard_normal((rows, columns)) * scale).astype(np.float32)
+
+
+def _module(place: int, name: str) -> dict[str, Any]:
+    path = f"{place}_{name}" if place else ""
+    return {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{name}"}
+
+
+def _write(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
