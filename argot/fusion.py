@@ -1,0 +1,121 @@
+"""Dense and lexical hits made into one ranking, by a weight that was chosen on dev queries.
+
+Which side deserves how much differs from corpus to corpus: fusing by rote can rank worse than BM25 alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from argot.metrics import CUTOFF, Relevance, ndcg
+from argot.ranking import MISSING, Hits
+
+DEPTH = 100  # candidates from each side; evaluate and Retriever must take the same, for scores are scaled over them
+RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack et al. 2009)
+WEIGHTS = tuple(step / 20 for step in range(21))
+
+Method = Literal["convex", "rrf"]
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How two rankings become one; `weight` is the share of dense, from 0.0 (BM25 alone) to 1.0 (dense alone)."""
+
+    method: Method
+    weight: float
+
+    @property
+    def mode(self) -> Literal["dense", "lexical", "fused"]:
+        """What is left of the two sides under this weight."""
+        return {0.0: "lexical", 1.0: "dense"}.get(self.weight, "fused")  # type: ignore[return-value]
+
+
+def fuse(dense: Hits, lexical: Hits, fusion: Fusion, k: int, ties: NDArray[np.int64]) -> Hits:
+    """The k best of both sides' hits, by (score, tie order); a passage that one side misses gets 0 from that side.
+
+    convex: scores are scaled to [0, 1] within each query, BM25 from its theoretical minimum of 0, dense from its
+    lowest candidate, then weighed (Bruch et al., arXiv 2210.11934). rrf: 1 / (60 + rank), weighed.
+    """
+    if fusion.mode == "fused":
+        return _Candidates.of(dense, lexical, fusion.method).best(fusion.weight, k, ties)
+    only = dense if fusion.mode == "dense" else lexical
+    return Hits(only.positions[:, :k], only.scores[:, :k])
+
+
+def curve(
+    dense: Hits, lexical: Hits, relevance: Relevance, method: Method, ties: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """nDCG@10 of each query under each of WEIGHTS, (weights, queries)."""
+    candidates = _Candidates.of(dense, lexical, method)
+    hits = [dense if w == 1.0 else lexical if w == 0.0 else candidates.best(w, CUTOFF, ties) for w in WEIGHTS]
+    return np.stack([ndcg(relevance.found(found.positions), relevance.counts) for found in hits])
+
+
+def choose(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> float:
+    """The weight, out of WEIGHTS, that dev queries speak for: `values` (weights, queries) as `curve` gives them.
+
+    Of all weights whose mean can't be told from the best one's (within one standard error of their paired
+    difference, clustered), the one nearest to the middle: the fewer the queries, the closer to equal shares.
+    """
+    means = values.mean(axis=1)
+    best = int(means.argmax())
+    behind = values[best] - values
+    sums = np.stack([np.bincount(clusters, row - row.mean()) for row in behind])
+    error = np.sqrt((sums**2).sum(axis=1)) / values.shape[1]
+    able = np.flatnonzero(means[best] - means <= error)
+    return WEIGHTS[min(able, key=lambda at: abs(WEIGHTS[at] - 0.5))]
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Each query's candidates, once each, with what either side gives them; all (queries, candidates)."""
+
+    positions: NDArray[np.int32]
+    dense: NDArray[np.float64]
+    lexical: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, dense: Hits, lexical: Hits, method: Method) -> _Candidates:
+        scaled = _reciprocal if method == "rrf" else _scaled
+        positions = np.concatenate([dense.positions, lexical.positions], axis=1)
+        left, right = scaled(dense, None), scaled(lexical, 0.0)
+        order = np.argsort(positions, axis=1, kind="stable")
+        positions, left, right = (
+            np.take_along_axis(values, order, axis=1)
+            for values in (
+                positions,
+                np.concatenate([left, np.zeros_like(right)], axis=1),
+                np.concatenate([np.zeros_like(left), right], axis=1),
+            )
+        )
+        # What both sides found stands twice, side by side: the first takes both parts, the second goes.
+        twice = positions[:, :-1] == positions[:, 1:]
+        left[:, :-1] += left[:, 1:] * twice
+        right[:, :-1] += right[:, 1:] * twice
+        positions[:, 1:][twice] = MISSING
+        return cls(positions, left, right)
+
+    def best(self, weight: float, k: int, ties: NDArray[np.int64]) -> Hits:
+        fused = (weight * self.dense + (1 - weight) * self.lexical).astype(np.float32)
+        fused[self.positions == MISSING] = -np.inf
+        order = np.lexsort((ties[self.positions], -fused), axis=1)[:, :k]
+        return Hits(np.take_along_axis(self.positions, order, axis=1), np.take_along_axis(fused, order, axis=1))
+
+
+def _scaled(hits: Hits, floor: float | None) -> NDArray[np.float64]:
+    scores = np.where(hits.positions == MISSING, np.nan, hits.scores).astype(np.float64)
+    if scores.shape[1] == 0:
+        return scores
+    high = scores[:, :1]
+    low = np.fmin.reduce(scores, axis=1, keepdims=True) if floor is None else floor
+    span = np.where(high > low, high - low, 1.0)
+    return np.nan_to_num((scores - low) / span)
+
+
+def _reciprocal(hits: Hits, _: float | None) -> NDArray[np.float64]:
+    ranks = np.arange(1, hits.positions.shape[1] + 1)
+    return np.where(hits.positions == MISSING, 0.0, 1 / (RANK_OFFSET + ranks))
