@@ -14,6 +14,6 @@ SCHEMA = pa.schema(
         pa.field("documents", pa.list_(pa.string()), nullable=False),  # relevant documents, near-duplicates too
         pa.field("chunks", pa.list_(pa.string()), nullable=False),  # relevant chunks
         pa.field("cluster", pa.string(), nullable=False),  # first relevant document's group: the bootstrap's unit
-        pa.field("source", pa.string(), nullable=False),  # FILE:LINE it came from
+        pa.field("source", pa.string(), nullable=False),  # the file it came from
     ]
 )

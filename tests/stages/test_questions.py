@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argot.tables import chunks, documents, questions
+from argot.tables.parquet import read_table, write_table
+from stages.questions import Chunk, Document, Refused, main, parse
+
+RETURNS = "# Returns\n\nBoxes come back *within seven days*.\n\nLate boxes cost 40 a day, see [the tariff](t.md#d).\n"
+    "# Returns\n\nBoxes come back *within seven days*.\n\nLate boxes cost 40 a day, see [the tariff](tariff.md#d).\n"
+)
+FUEL = "# Fuel\n\nFuel is charged monthly.\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("questions:\n  quote_share: 0.5\n")
+    (tmp_path / "data/queries").mkdir(parents=True)
+    write_corpus({"returns.md": RETURNS, "copy.md": RETURNS, "fuel.md": FUEL})
+    return tmp_path
+
+
+def write_corpus(texts: dict[str, str]) -> None:
+    """Each paragraph is a chunk, named DOCUMENT#POSITION; documents with the same text share a group."""
+    rows, cut = [], []
+    for name, text in texts.items():
+        group = min(other for other in texts if texts[other] == text)
+        shared = {"document": name, "title": "", "language": "en", "group": group, "metadata": "{}"}
+        rows.append({**shared, "text": text, "format": "markdown", "sha256": ""})
+        start = 0
+        for position, part in enumerate(text.split("\n\n")[1:]):
+            start = text.index(part, start)
+            span = {"start": start, "end": start + len(part), "position": position}
+            cut.append({**shared, **span, "chunk": f"{name}#{position}", "heading": "", "text": part})
+    write_table(documents.PATH, rows, documents.SCHEMA)
+    write_table(chunks.PATH, cut, chunks.SCHEMA)
+
+
+def ask(*lines: dict[str, Any] | str, file: str = "a.jsonl") -> str:
+    text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+    (Path("data/queries") / file).write_text(text + "\n", encoding="utf-8")
+    return main()
+
+
+def rows(split: str = "test") -> list[dict[str, Any]]:
+    return read_table(questions.PATHS[split], questions.SCHEMA).to_pylist()
+
+
+def refused() -> dict[str, int]:
+    found = json.loads(Path("data/figures/questions.json").read_text())["refused"]
+    assert isinstance(found, dict)
+    return found
+
+
+def question(query: str, document: str, quote: str | None = None, **more: str) -> dict[str, Any]:
+    return {"query": query, "relevant": [{"document": document, "quote": quote}], **more}
+
+
+def test_a_quote_finds_its_passage_and_the_copy_of_it(project: Path) -> None:
+    ask(question("when back?", "returns.md", "come back"))
+    (row,) = rows()
+    assert row["chunks"] == ["returns.md#0", "copy.md#0"]
+    assert row["documents"] == ["returns.md", "copy.md"]
+    assert (row["cluster"], row["source"]) == ("copy.md", "a.jsonl")
+
+
+@pytest.mark.parametrize("quote", ["come back within seven days", "LATE  boxes cost 40 a day , see the tariff."])
+def test_a_quote_may_differ_in_markup_spaces_and_case(project: Path, quote: str) -> None:
+    assert "0 refused" in ask(question("q", "returns.md", quote))
+
+
+def test_letters_inside_a_longer_word_are_no_quote(project: Path) -> None:
+    ask(question("q", "fuel.md", "UEL is"))
+    assert refused() == {"quote not found": 1}
+
+
+def test_a_straddling_quote_goes_to_the_largest_part_and_to_all_that_hold_the_share(project: Path) -> None:
+    document = Document("d", "x" * 100, "d", [], ["d"])
+    document.chunks.extend(chunk for chunk in _chunks([(0, 30), (30, 60), (60, 100)]))
+    assert document.holding((20, 80), 0.5) == ["1"]
+    assert document.holding((25, 35), 0.5) == ["0", "1"]
+    assert document.holding((28, 38), 0.5) == ["1"]
+    assert document.holding((0, 100), 0.5) == ["2"]
+
+
+def test_without_a_quote_the_whole_document_answers(project: Path) -> None:
+    ask(question("q", "fuel.md"))
+    assert rows()[0]["chunks"] == ["fuel.md#0"]
+
+
+def test_lines_choose_their_split_and_kind(project: Path) -> None:
+    line = ask(question("a", "fuel.md", split="dev", kind="code"), question("b", "fuel.md", split="train"))
+    assert line == "0 test, 1 dev, 1 train; 0 refused"
+    assert rows("dev")[0]["kind"] == "code"
+
+
+def test_a_test_question_is_kept_out_of_train_and_dev(project: Path) -> None:
+    ask(question("Fuel, when?", "fuel.md", split="train"), question("fuel when", "fuel.md"))
+    assert (len(rows("train")), len(rows("test"))) == (0, 1)
+    assert refused() == {"leaking": 1}
+
+
+def test_what_is_wrong_is_counted_and_told_with_its_place(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = question("good", "fuel.md")
+    (project / "data/queries/notes.txt").write_text("x")
+    line = ask(
+        good,
+        good,
+        '{"query": ',
+        "[1]",
+        "",
+        question("typo", "fuel.md", splt="dev"),
+        question("nowhere", "absent.md"),
+        question("misquoted", "fuel.md", "fuel is free"),
+        question("heading", "fuel.md", "# Fuel"),
+    )
+    assert line.startswith("1 test, 0 dev, 0 train; 8 refused")
+    assert refused() == {
+        "malformed": 3, "not .jsonl": 1, "quote in no passage": 1, "quote not found": 1, "repeated": 1,
+        "unknown document": 1,
+    }  # fmt: skip
+    told = capsys.readouterr().err
+    assert "data/queries/a.jsonl:6: splt: Extra inputs" in told
+    assert "data/queries/a.jsonl:8: 'fuel is free' does not stand in fuel.md" in told
+
+
+def test_a_line_that_is_not_utf8_is_refused_alone(project: Path) -> None:
+    good = json.dumps(question("q", "fuel.md")).encode()
+    (project / "data/queries/a.jsonl").write_bytes(b"\xef\xbb\xbf" + good + b'\r\n{"query": "caf\xe9"}\r\n')
+    assert main() == "1 test, 0 dev, 0 train; 1 refused (1 malformed)"
+
+
+def test_no_questions_at_all_give_empty_tables(project: Path) -> None:
+    assert main() == "0 test, 0 dev, 0 train; 0 refused"
+    assert [len(rows(split)) for split in questions.PATHS] == [0, 0, 0]
+
+
+def test_editing_a_test_question_leaves_the_train_table_as_it_is(project: Path) -> None:
+    kept = question("kept", "fuel.md", split="train")
+    ask(question("a", "returns.md"), kept)
+    before = questions.PATHS["train"].read_bytes()
+    ask(question("b", "returns.md"), question("c", "returns.md"), kept)
+    assert questions.PATHS["train"].read_bytes() == before
+
+
+def test_a_line_needs_a_query_and_a_document() -> None:
+    for raw in (b'{"query": " ", "relevant": [{"document": "a"}]}', b'{"query": "a", "relevant": []}'):
+        with pytest.raises(Refused, match="known keys"):
+            parse(raw)
+
+
+def _chunks(spans: list[tuple[int, int]]) -> list[Chunk]:
+    return [Chunk(str(place), start, end) for place, (start, end) in enumerate(spans)]
