@@ -20,7 +20,7 @@ repro: $(VENV)/installed ## run the pipeline, and show what it found
 	argot results
 
 test: $(VENV)/installed ## the fast tests
-	python -m pytest -n 2
+	python -m pytest -n 2 --dist loadgroup
 
 test-all: $(VENV)/installed ## the slow suites: servers, browser, kills, fuzz
 	python -m pytest -m slow

@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = ("argot", "stages", "dvc.yaml", "params.yaml", "numerics.lock", ".dvcignore", ".gitignore")
 
 
-def lay_out(workspace: Path, documents: Path, queries: Path, params: dict[str, Any]) -> Path:
+def lay_out(
+    workspace: Path, documents: Path, queries: Path, params: dict[str, Any], cache: Path = ROOT / ".dvc/cache"
+) -> Path:
     """Make `workspace` hold this repository's code, the documents, the questions, and the changed params.
 
     What a run left there (outs, `dvc.lock`) stays, so that a second run is a change and not a beginning.
@@ -37,7 +39,7 @@ def lay_out(workspace: Path, documents: Path, queries: Path, params: dict[str, A
     if not (workspace / ".dvc").exists():
         _run(["git", "init", "-q"], workspace)
         _run(["dvc", "init", "-q"], workspace)
-        _run(["dvc", "cache", "dir", "--local", str(ROOT / ".dvc/cache")], workspace)
+        _run(["dvc", "cache", "dir", "--local", str(cache)], workspace)
     return workspace
 
 
