@@ -18,6 +18,7 @@ from tokenizers import BertWordPieceTokenizer
 
 LAYERS = 2
 HEADS = 2
+Weight = tuple[str, NDArray[np.float32]]
 MODULES = ("Transformer", "Pooling", "Normalize")
 
 
@@ -49,7 +50,8 @@ def _write_tokenizer(folder: Path, texts: Sequence[str], window: int) -> int:
     tokenizer.train_from_iterator(texts, vocab_size=3000, min_frequency=1, show_progress=False)
     tokenizer.save(str(folder / "tokenizer.json"))
     special = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-    _write(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": window, **special})
+    config = {"tokenizer_class": "BertTokenizer", "model_max_length": window, **special}
+    _write(folder / "tokenizer_config.json", config)
     return int(tokenizer.get_vocab_size())
 
 
@@ -72,10 +74,10 @@ def _bert_config(words: int, dimension: int, window: int) -> dict[str, Any]:
     }
 
 
-def _weights(config: dict[str, Any], random: np.random.Generator) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _weights(config: dict[str, Any], random: np.random.Generator) -> Iterator[Weight]:
     d, inner = config["hidden_size"], config["intermediate_size"]
-    for name, rows, scale in (("word", config["vocab_size"], 1.0), ("position", config["max_position_embeddings"], 0.05)):
-        yield f"embeddings.{name}_embeddings.weight", _random(random, rows, d, scale)
+    yield "embeddings.word_embeddings.weight", _random(random, config["vocab_size"], d, 1.0)
+    yield "embeddings.position_embeddings.weight", _random(random, config["max_position_embeddings"], d, 0.05)
     yield "embeddings.token_type_embeddings.weight", _random(random, 2, d, 0.05)
     yield from _norm("embeddings.LayerNorm", d)
     for layer in range(LAYERS):
@@ -89,12 +91,12 @@ def _weights(config: dict[str, Any], random: np.random.Generator) -> Iterator[tu
     yield from _dense("pooler.dense", random, d, d)
 
 
-def _dense(name: str, random: np.random.Generator, rows: int, columns: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _dense(name: str, random: np.random.Generator, rows: int, columns: int) -> Iterator[Weight]:
     yield f"{name}.weight", _random(random, rows, columns, 0.1)
     yield f"{name}.bias", np.zeros(rows, np.float32)
 
 
-def _norm(name: str, dimension: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _norm(name: str, dimension: int) -> Iterator[Weight]:
     yield f"{name}.weight", np.ones(dimension, np.float32)
     yield f"{name}.bias", np.zeros(dimension, np.float32)
 

@@ -1,0 +1,195 @@
+"""Texts to vectors, by any sentence-transformers model, always with the prompts that the model asks for.
+
+A vector is a function of its text alone, to the last bit: a batch has a fixed number of rows and a fixed length,
+so that neighbours, order and number of threads change nothing. With `SentenceTransformer.encode` they do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from argot.errors import ModelError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Role = Literal["query", "passage"]
+# The names under which a model's configuration keeps each role's prompt, as sentence-transformers looks for them.
+PROMPTS: dict[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("document", "passage", "corpus")}
+TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
+# Rows of a batch and the step of its length, in tokens. To change them changes the last bits of every vector.
+ROWS = 16
+STEP = 16
+# Fewer tokens than these take no two seconds, and show no progress.
+LONG = 20_000
+# Without one of these (or *.model) transformers makes an empty tokenizer, and every word is unknown.
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")
+PROBE = "Which shape has a probe?"
+
+
+class Embedder:
+    """A loaded model. Get one by `Embedder.load`."""
+
+    def __init__(self, folder: Path, model: SentenceTransformer) -> None:
+        self.folder = folder
+        self._model = model
+        self._prompts = {role: _prompt(model, role) for role in PROMPTS}
+        self._prompt_tokens = {role: self._check_tokens(role) for role in PROMPTS}
+        self.dimension = int(model.get_embedding_dimension() or 0)
+        self.max_tokens = int(model.max_seq_length or model.tokenizer.model_max_length)
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "auto") -> Embedder:
+        """Load the sentence-transformers model in `folder`; `device` is auto, cpu, cuda or mps.
+
+        Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
+        """
+        check_folder(folder)
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # type: ignore[no-untyped-call]
+        try:
+            model = SentenceTransformer(
+                str(folder),
+                device=None if device == "auto" else device,
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True, "dtype": "float32"},
+            )
+            return cls(folder, model.eval())
+        except Exception as error:  # any library below may fail on a damaged folder, each in its own way
+            reason = str(error).strip().split("\n")[0]
+            raise ModelError(f"{folder} can't be loaded as a model ({reason}); restore it by `dvc checkout`") from error
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 over names and bytes of the model's files, in hex."""
+        return fingerprint(self.folder)
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Normalised vectors of queries, (texts, dimension), each with the model's query prompt before it."""
+        return self._encode(texts, "query")
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Normalised vectors of passages, (texts, dimension), each with the model's passage prompt before it."""
+        return self._encode(texts, "passage")
+
+    def token_counts(self, texts: Sequence[str], role: Role = "passage") -> NDArray[np.int64]:
+        """Tokens of each text with its prompt, (texts,), nothing cut off: more than `max_tokens` don't fit."""
+        return np.array([len(ids) for ids in self._tokenize(texts, role, cut=False)], dtype=np.int64)
+
+    def _encode(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+        import torch
+
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        tokens = self._tokenize(texts, role, cut=True)
+        with torch.inference_mode():
+            for rows, length in self._batches([len(ids) for ids in tokens]):
+                vectors[rows] = self._forward([tokens[row] for row in rows], length, role)
+        if not np.isfinite(vectors).all():
+            row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+            raise ModelError(f"{self.folder} gives no finite vector for {texts[row][:60]!r}; its weights are damaged")
+        return vectors
+
+    def _batches(self, lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
+        """Rows of a batch and its length: texts of one bucket of lengths, longest first, so that memory shows early."""
+        buckets: dict[int, list[int]] = {}
+        for row, length in enumerate(lengths):
+            buckets.setdefault(min(-(-length // STEP) * STEP, self.max_tokens), []).append(row)
+        with _progress(total=sum(lengths)) as advance:
+            for bucket in sorted(buckets, reverse=True):
+                for start in range(0, len(buckets[bucket]), ROWS):
+                    rows = buckets[bucket][start : start + ROWS]
+                    yield rows, bucket
+                    advance(sum(lengths[row] for row in rows))
+
+    def _forward(self, tokens: Sequence[Sequence[int]], length: int, role: Role) -> NDArray[np.float32]:
+        import torch
+
+        tokenizer = self._model.tokenizer
+        ids = np.full((ROWS, length), tokenizer.pad_token_id or 0, dtype=np.int64)
+        mask = np.zeros((ROWS, length), dtype=np.int64)
+        for row in range(ROWS):
+            own = tokens[row % len(tokens)]
+            at = slice(0, len(own)) if tokenizer.padding_side == "right" else slice(length - len(own), length)
+            ids[row, at], mask[row, at] = own, 1
+        features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        inputs: dict[str, Any] = {name: tensor.to(self._model.device) for name, tensor in features.items()}
+        if self._prompt_tokens[role]:
+            inputs["prompt_length"] = self._prompt_tokens[role]
+        output = self._model(inputs, task=TASKS[role])
+        vectors = output["sentence_embedding"][: len(tokens)].float()
+        return np.asarray(torch.nn.functional.normalize(vectors, dim=-1).cpu().numpy(), dtype=np.float32)
+
+    def _tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> list[list[int]]:
+        if not texts:
+            return []
+        prompted = [self._prompts[role] + text for text in texts]
+        ids: list[list[int]] = self._model.tokenizer(prompted, truncation=cut, verbose=False)["input_ids"]
+        return ids
+
+    def _check_tokens(self, role: Role) -> int:
+        """Refuse a model whose input is more than its tokens (a chat template, say); return its prompt's length."""
+        features = self._model.preprocess([PROBE], prompt=self._prompts[role], task=TASKS[role])
+        if features["input_ids"][0].tolist() != self._tokenize([PROBE], role, cut=True)[0]:
+            raise ModelError("its input is not prompt and text alone, which Argot doesn't support")
+        return int(features.get("prompt_length") or 0)
+
+
+def fingerprint(folder: Path) -> str:
+    """The SHA-256 over names and bytes of all files of a model's folder, in hex."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        with path.open("rb") as file:
+            total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ModelError unless `folder` names its modules, and these are sentence-transformers' own.
+
+    Without modules.json the library would guess the pooling (FlagEmbedding #1326), and a module's type of another
+    name would be imported from the folder: code that nobody allowed.
+    """
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        types = [str(module["type"]) for module in modules]
+    except FileNotFoundError:
+        raise ModelError(f"{folder}/modules.json is missing: the pooling is unknown; run `dvc repro fetch`") from None
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"{folder}/modules.json is damaged; restore it by `dvc checkout`") from None
+    if not any((folder / name).is_file() for name in TOKENIZERS) and not list(folder.glob("*.model")):
+        raise ModelError(f"{folder} has no tokenizer, such as {TOKENIZERS[0]}; restore it by `dvc checkout`")
+    for name in types:
+        if not name.startswith("sentence_transformers."):
+            raise ModelError(f"{folder}/modules.json: '{name}' is code of the model's own, which is not allowed")
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar of tokens on a terminal's stderr, for work that takes more than a moment."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    quiet = total < LONG or not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
+        task = progress.add_task("embed", total=total)
+        yield lambda tokens: progress.advance(task, tokens)
+
+
+def _prompt(model: SentenceTransformer, role: Role) -> str:
+    for name in PROMPTS[role]:
+        if model.prompts.get(name):
+            return str(model.prompts[name])
+    return ""

