@@ -11,8 +11,6 @@ from argot.tables.parquet import read_table, write_table
 from stages.questions import Chunk, Document, Refused, main, parse
 
 RETURNS = "# Returns\n\nBoxes come back *within seven days*.\n\nLate boxes cost 40 a day, see [the tariff](t.md#d).\n"
-    "# Returns\n\nBoxes come back *within seven days*.\n\nLate boxes cost 40 a day, see [the tariff](tariff.md#d).\n"
-)
 FUEL = "# Fuel\n\nFuel is charged monthly.\n"
 
 
