@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import hashlib
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +49,16 @@ def load(section: str, settings: type[S], path: Path = PARAMS) -> S:
         return settings.model_validate(value or {})
     except ValidationError as error:
         raise ParamsError(f"{path}: {_explain(section, settings, error)}") from None
+
+
+def fingerprint(sections: Sequence[str], path: Path = PARAMS) -> str:
+    """The SHA-256 over whole sections of params.yaml, comments and order apart: by it a release names its origin."""
+    content = _read(path)
+    missing = [section for section in sections if section not in content]
+    if missing:
+        raise ParamsError(f"{path}: section '{missing[0]}' is missing; put it back from the repository's own {path.name}")
+    text = json.dumps({section: content[section] for section in sections}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @functools.lru_cache

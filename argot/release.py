@@ -1,0 +1,153 @@
+"""A release: embedder, index, BM25 and texts of one version, in one folder that can't drift apart.
+
+`manifest.json` names every file with its hash. `check` refuses a folder that differs from it in any file, which is
+what keeps a tuned model from being searched with the base's vectors: the two look alike in every other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import ValidationError
+
+from argot.errors import ReleaseError
+from argot.files import sha256, write_json
+from argot.index import Kind
+from argot.params import Settings
+
+MANIFEST = "manifest.json"
+EMBEDDER, INDEX, LEXICAL, CHUNKS, CARD = "embedder", "index.faiss", "lexical", "chunks.parquet", "README.md"
+PARTS = (EMBEDDER, INDEX, LEXICAL, CHUNKS, CARD)
+# Endings of files that are only ever read as data; pickles (.bin, .pt, .pkl) and code (.py, .so) are none of them.
+DATA = {".faiss", ".json", ".jsonl", ".md", ".model", ".npy", ".onnx", ".parquet", ".safetensors", ".txt", ".xml"}
+GET_IT_AGAIN = "get the release again: dvc pull {folder}, or dvc repro where it was made"
+
+Mode = Literal["fused", "dense", "lexical"]
+
+
+class File(Settings):
+    """One file of the release."""
+
+    bytes: int
+    sha256: str
+
+
+class FusionWeight(Settings):
+    """How dense and lexical hits become one ranking: argot.fusion.Fusion's fields."""
+
+    method: Literal["convex", "rrf"]
+    weight: float
+
+
+class Verdict(Settings):
+    """data/verdict.json: which model ships, why, and how it is searched."""
+
+    model: Literal["base", "tuned"]
+    verdict: Literal["base", "tuned", "unproven"]
+    mode: Mode
+    fusion: FusionWeight
+
+
+class Source(Settings):
+    """What the release was made by: hashes of stages' code and params, and the libraries that decide numbers."""
+
+    code: str
+    params: str
+    libraries: dict[str, str]
+
+
+class Manifest(Settings):
+    """What manifest.json holds."""
+
+    format: Literal[1]
+    verdict: Verdict
+    fingerprint: str  # of the embedder: argot.embedder.fingerprint
+    prompts: dict[str, str]
+    dimension: int
+    metric: Literal["inner_product"]  # of vectors of length 1: the cosine
+    kind: Kind
+    passages: int
+    figures: dict[str, int | float]
+    source: Source
+    files: dict[str, File]
+
+    @property
+    def system(self) -> str:
+        """The row of the evaluation that this release must live up to, such as tuned+bm25."""
+        model = self.verdict.model
+        return {"fused": f"{model}+bm25", "dense": model, "lexical": "bm25"}[self.verdict.mode]
+
+
+def inventory(folder: Path) -> dict[str, File]:
+    """Every file of a release but its manifest, by its name with slashes; hidden files are no part of it.
+
+    Raises ReleaseError for a link, and for a file of a kind that could run code when it is read.
+    """
+    names = sorted(_names(folder) - {MANIFEST})
+    for name in names:
+        if (folder / name).is_symlink():
+            raise ReleaseError(f"{folder / name} is a link; a release holds its files itself")
+        if PurePosixPath(name).suffix not in DATA:
+            raise ReleaseError(f"{folder / name}: only data files may be in a release ({', '.join(sorted(DATA))})")
+    with ThreadPoolExecutor() as pool:
+        hashes = pool.map(sha256, [folder / name for name in names])
+        return {
+            name: File(bytes=(folder / name).stat().st_size, sha256=hash)
+            for name, hash in zip(names, hashes, strict=True)
+        }
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write manifest.json: the last file of a release."""
+    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read manifest.json alone; ReleaseError if there is none, or it isn't one of this version's."""
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        what = "has no manifest.json" if folder.exists() else "doesn't exist"
+        raise ReleaseError(f"{folder} {what}; {_again(folder)}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "JSON"
+        raise ReleaseError(f"{path}: {where}: {first['msg']}; {_again(folder)}") from None
+
+
+def check(folder: Path) -> Manifest:
+    """Hash every file and compare it with the manifest; raise ReleaseError naming the first part that differs."""
+    manifest = read_manifest(folder)
+    found = inventory(folder)
+    for name in sorted(manifest.files.keys() | found.keys()):
+        expected, actual = manifest.files.get(name), found.get(name)
+        if actual is None:
+            raise ReleaseError(f"{folder / name} is missing; {_again(folder)}")
+        if expected is None:
+            raise ReleaseError(f"{folder / name} is in no manifest; remove it, or {_again(folder)}")
+        if actual != expected:
+            how = f"{actual.bytes} bytes, not {expected.bytes}" if actual.bytes != expected.bytes else "other content"
+            raise ReleaseError(f"{folder / name} doesn't match its manifest ({how}); {_again(folder)}")
+    missing = [part for part in PARTS if not any(PurePosixPath(name).parts[0] == part for name in found)]
+    if missing:
+        raise ReleaseError(f"{folder} has no {missing[0]}; {_again(folder)}")
+    return manifest
+
+
+def mismatch(folder: Path, part: str, found: int, expected: int, what: str) -> ReleaseError:
+    """The error for a part that holds `found` passages or dimensions where the manifest says `expected`."""
+    return ReleaseError(f"{folder / part} holds {found} {what}, its manifest says {expected}; {_again(folder)}")
+
+
+def _again(folder: Path) -> str:
+    return GET_IT_AGAIN.format(folder=folder)
+
+
+def _names(folder: Path) -> set[str]:
+    paths: Iterable[Path] = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    names = (path.relative_to(folder).as_posix() for path in paths)
+    return {name for name in names if not any(part.startswith(".") for part in name.split("/"))}

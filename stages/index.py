@@ -1,0 +1,173 @@
+"""Put the release together: the model that won, its vectors, BM25, the texts, and a manifest that binds them.
+
+Reads data/verdict.json, and writes models/release/ as a whole or not at all. The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from argot import params
+from argot.embedder import check_folder, fingerprint
+from argot.errors import InputError
+from argot.files import replacing_folder
+from argot.index import VectorIndex
+from argot.lexical import Bm25, LexicalSettings
+from argot.passages import passage
+from argot.release import CARD, CHUNKS, EMBEDDER, INDEX, LEXICAL, Manifest, Source, Verdict, inventory, write_manifest
+from argot.stage import run, write_figures
+from argot.tables import chunks
+from argot.tables.parquet import read_table
+from argot.vectors import read_vectors
+
+VERDICT = Path("data/verdict.json")
+MODELS = Path("models")
+RELEASE = MODELS / "release"
+VECTORS = Path("data/embeddings")
+LIBRARIES = Path("numerics.lock")
+# What made the contents of a release, by which its manifest names its origin: all but what only measures.
+MEASURES = {"evaluate", "verify", "report"}
+CODE = sorted(file for file in Path(__file__).parent.glob("*.py") if file.stem not in MEASURES)
+SECTIONS = ("chunk", "fetch", "index", "ingest", "lexical", "mine", "questions", "release", "synthesize", "train")
+
+
+class IndexSettings(params.Settings):
+    """The section `index`."""
+
+    kind: Literal["auto", "flat"]
+
+
+def main() -> str:
+    """Write models/release/."""
+    params.load("index", IndexSettings)
+    lexical = params.load("lexical", LexicalSettings)
+    verdict = read_verdict(VERDICT)
+    table = read_table(chunks.PATH, chunks.SCHEMA)
+    texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
+    vectors = read_vectors(VECTORS / verdict.model / "passages").of(texts)
+    check_folder(MODELS / verdict.model)
+    with replacing_folder(RELEASE) as folder:
+        shutil.copytree(MODELS / verdict.model, folder / EMBEDDER)
+        index = VectorIndex.build(vectors)
+        index.save(folder / INDEX)
+        ids, languages = table["chunk"].to_pylist(), table["language"].to_pylist()
+        Bm25.build(ids, texts, lexical, commonest(languages)).save(folder / LEXICAL)
+        shutil.copyfile(chunks.PATH, folder / CHUNKS)
+        figures = {"passages": len(texts), "documents": len(table["document"].unique()), "dimension": index.dimension}
+        manifest = describe(folder, verdict, index, figures)
+        (folder / CARD).write_text(card(manifest), encoding="utf-8")
+        write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
+    write_figures("index", figures)
+    return f"{len(texts):,} passages, {verdict.model} model ({verdict.verdict}), {verdict.mode} search → {RELEASE}"
+
+
+def read_verdict(path: Path) -> Verdict:
+    """The verdict that `evaluate` reached; InputError if it is missing or isn't one."""
+    try:
+        return Verdict.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro`") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}: {key}: {first['msg']}; run `dvc repro evaluate`") from None
+
+
+def commonest(languages: Sequence[str]) -> str:
+    """The language of most passages; of two equally common ones the first by name."""
+    counts = Counter(languages)
+    return min(counts, key=lambda language: (-counts[language], language))
+
+
+def describe(folder: Path, verdict: Verdict, index: VectorIndex, figures: Mapping[str, int | float]) -> Manifest:
+    """The manifest of a release, its files' hashes apart."""
+    return Manifest(
+        format=1,
+        verdict=verdict,
+        fingerprint=fingerprint(folder / EMBEDDER),
+        prompts=prompts(folder / EMBEDDER),
+        dimension=index.dimension,
+        metric="inner_product",
+        kind=index.kind,
+        passages=len(index),
+        figures=dict(figures),
+        source=Source(code=hash_of(CODE), params=params.fingerprint(SECTIONS), libraries=versions(LIBRARIES)),
+        files={},
+    )
+
+
+def prompts(embedder: Path) -> dict[str, str]:
+    """The prompts that the model's own configuration asks for, by name."""
+    path = embedder / "config_sentence_transformers.json"
+    if not path.exists():
+        return {}
+    return dict(json.loads(path.read_text(encoding="utf-8")).get("prompts") or {})
+
+
+def hash_of(files: Sequence[Path]) -> str:
+    """The SHA-256 over names and bytes of files."""
+    total = hashlib.sha256()
+    for file in files:
+        total.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def versions(lock: Path) -> dict[str, str]:
+    """The libraries that decide numbers, out of lines such as numpy==2.4.6."""
+    lines = lock.read_text(encoding="utf-8").split()
+    return dict(line.split("==", 1) for line in lines)
+
+
+def card(manifest: Manifest) -> str:
+    """The release's README.md: what it is, what it was found to be worth, and how to use it."""
+    verdict, why = manifest.verdict, WHY[manifest.verdict.verdict]
+    rows = [
+        ("Model", f"{verdict.model}, {manifest.dimension} dimensions, fingerprint `{manifest.fingerprint[:16]}`"),
+        ("Verdict", f"{verdict.verdict}: {why}"),
+        ("Search", f"{verdict.mode}; fusion {verdict.fusion.method}, {verdict.fusion.weight:.2f} of it dense"),
+        ("Passages", f"{manifest.passages:,} of {manifest.figures['documents']:,} documents"),
+        ("Index", f"FAISS, {manifest.kind}, inner product of vectors of length 1"),
+        ("Code", f"`{manifest.source.code[:16]}`, params `{manifest.source.params[:16]}`"),
+    ]
+    return CARD_TEXT.format(rows="\n".join(f"| {name} | {value} |" for name, value in rows))
+
+
+WHY = {
+    "tuned": "fine-tuning was proven to help on real questions",
+    "base": "fine-tuning was not proven to help, so the base model ships",
+    "unproven": "too few real questions to prove anything",
+}
+CARD_TEXT = """# A retriever for one team's own language
+
+Made by Argot: embedder, index, BM25 and texts of one version, in one folder.
+
+| | |
+| --- | --- |
+{rows}
+
+```sh
+argot search "your question" --release .
+argot verify --release .
+```
+
+```python
+from argot import Retriever
+
+retriever = Retriever.load("models/release")
+retriever.search("your question", k=5)
+```
+
+`manifest.json` holds the hash of every file; a folder that differs from it is refused. Nothing in it can run code.
+The texts in `chunks.parquet` are the team's own documents: share the folder as you would share those.
+"""
+
+if __name__ == "__main__":
+    run("index", main)

@@ -1,0 +1,80 @@
+"""Ask the release as a user would, and hold it to what the evaluation said of it.
+
+Every test query that `evaluate` judged is asked of models/release/ through `Retriever`; nDCG@10 may lie below the
+evaluation's by no more than `verify.max_loss`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from argot import params
+from argot.errors import ReleaseError
+from argot.metrics import ndcg
+from argot.retriever import Passage, Retriever
+from argot.stage import run, write_figures
+from argot.tables import judgments
+from argot.tables.parquet import read_table
+
+RELEASE = Path("models/release")
+SETS = ("questions", "pairs")
+CUTOFF = 10
+
+
+class VerifySettings(params.Settings):
+    """The section `verify`."""
+
+    max_loss: float
+
+
+def main() -> str:
+    """Ask, count, compare."""
+    settings = params.load("verify", VerifySettings)
+    retriever = Retriever.load(RELEASE)
+    rows = read_table(judgments.PATH, judgments.SCHEMA, ["set", "split", "system", "query", "relevant", "ndcg@10"])
+    figures = {}
+    for name in SETS:
+        judged = of_release(rows, name, retriever.manifest.system)
+        if not len(judged):
+            continue
+        found = retriever.search_many(judged["query"].to_pylist(), k=CUTOFF)
+        asked, expected = mean_ndcg(found, judged["relevant"].to_pylist()), pc.mean(judged["ndcg@10"]).as_py()
+        figures[name] = {"queries": len(judged), "ndcg@10": asked, "evaluated": expected, "loss": expected - asked}
+    write_figures("verify", figures)
+    refuse(figures, retriever.manifest.system, settings.max_loss)
+    told = [f"{row['ndcg@10']:.4f} on {row['queries']:,} test {name}" for name, row in figures.items()]
+    return f"nDCG@10 {', '.join(told)}: as evaluated, within {settings.max_loss}"
+
+
+def of_release(rows: pa.Table, name: str, system: str) -> pa.Table:
+    """The judgments of the test queries of one set, for the system that was released."""
+    return rows.filter((pc.field("set") == name) & (pc.field("split") == "test") & (pc.field("system") == system))
+
+
+def mean_ndcg(found: Sequence[Sequence[Passage]], relevant: Sequence[Sequence[str]]) -> float:
+    """Mean nDCG@10 of what was found, against the chunks judged relevant."""
+    hits = np.zeros((len(found), CUTOFF), dtype=bool)
+    for row, (passages, right) in enumerate(zip(found, map(set, relevant), strict=True)):
+        hits[row, : len(passages)] = [passage.id in right for passage in passages]
+    return float(ndcg(hits, np.array([len(set(right)) for right in relevant])).mean())
+
+
+def refuse(figures: dict[str, dict[str, float]], system: str, max_loss: float) -> None:
+    """Raise ReleaseError where the release does worse than its evaluation, or nothing was there to ask."""
+    if not figures:
+        raise ReleaseError(f"data/judgments.parquet holds no test query for {system}; run `dvc repro evaluate`")
+    for name, row in figures.items():
+        if row["loss"] > max_loss:
+            raise ReleaseError(
+                f"{RELEASE} has nDCG@10 {row['ndcg@10']:.4f} on the test {name}, {system} was evaluated at "
+                f"{row['evaluated']:.4f}: a loss above verify.max_loss ({max_loss}); run `dvc repro --force index`"
+            )
+
+
+if __name__ == "__main__":
+    run("verify", main)

@@ -1,0 +1,42 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages import index
+from tests.released import make_inputs
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny pipeline's files up to models/release/: for reading only."""
+    root = tmp_path_factory.mktemp("made")
+    make_inputs(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        index.main()
+    return root
+
+
+@pytest.fixture
+def release(made: Path) -> Path:
+    """The tiny release, for reading only."""
+    return made / "models" / "release"
+
+
+@pytest.fixture
+def spoilt(made: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny release, to be spoilt."""
+    return Path(shutil.copytree(made / "models" / "release", tmp_path / "release"))
+
+
+@pytest.fixture
+def inputs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the whole folder, and the working directory of the test."""
+    root = Path(shutil.copytree(made, tmp_path / "root"))
+    monkeypatch.chdir(root)
+    return root

@@ -1,0 +1,97 @@
+"""A tiny release, made by the stage itself from a tiny corpus and a tiny model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from argot.embedder import Embedder
+from argot.files import write_json
+from argot.passages import passage
+from argot.tables import chunks
+from argot.tables.parquet import write_table
+from argot.vectors import key, write_vectors
+from stages import index
+from tests.tiny_model import make_tiny_model
+
+REPOSITORY = Path(__file__).parent.parent
+# Document, metadata, heading, texts.
+CORPUS: list[tuple[str, dict[str, Any], str, list[str]]] = [
+    (
+        "pumps/seals.md",
+        {"year": 2025, "tags": ["pump", "seal"]},
+        "Pumps > Seals",
+        ["A shaft seal that weeps more than five drops a minute is replaced.", "Seal kits are kept in drawer K-12."],
+    ),
+    (
+        "pumps/noise.md",
+        {"year": 2026, "tags": ["pump"]},
+        "Pumps > Noise",
+        [
+            "A rattling pump runs dry: open the suction valve before you start it.",
+            "Error E-17 means the rotor is stuck.",
+        ],
+    ),
+    (
+        "returns.md",
+        {"year": 2026, "draft": True},
+        "Returns",
+        ["Damaged goods are taken back within thirty days.", "A refund of all costs needs the invoice."],
+    ),
+    ("pay.md", {}, "", ["Wages are paid on the last working day of the month.", "Overtime is paid at one and a half."]),
+]
+VERDICT = {
+    "model": "tuned",
+    "verdict": "tuned",
+    "mode": "fused",
+    "fusion": {"method": "convex", "weight": 0.5},
+}
+
+
+def rows() -> list[dict[str, Any]]:
+    """The corpus as rows of the table of chunks."""
+    return [
+        {
+            "chunk": f"{document}#{position}",
+            "document": document,
+            "group": document,
+            "position": position,
+            "title": document.removesuffix(".md"),
+            "heading": heading,
+            "text": text,
+            "start": 100 * position,
+            "end": 100 * position + len(text),
+            "language": "en",
+            "metadata": json.dumps(metadata),
+        }
+        for document, metadata, heading, texts in CORPUS
+        for position, text in enumerate(texts)
+    ]
+
+
+def make_inputs(root: Path) -> None:
+    """Write into `root` all that the stage `index` reads."""
+    texts = [passage(row["heading"], row["text"]) for row in rows()]
+    write_table(root / chunks.PATH, rows(), chunks.SCHEMA)
+    write_json(root / index.VERDICT, VERDICT)
+    for name in ("params.yaml", "numerics.lock"):
+        shutil.copyfile(REPOSITORY / name, root / name)
+    base = make_tiny_model(root / "models" / "base", texts, prompts={"query": "ask: "})
+    for folder in (base, _tuned(base)):
+        vectors = Embedder.load(folder, "cpu").encode_passages(texts)
+        write_vectors(root / index.VECTORS / folder.name / "passages", [key(text) for text in texts], vectors)
+
+
+def _tuned(base: Path) -> Path:
+    """The same model with other weights: as fine-tuning leaves it."""
+    folder = Path(shutil.copytree(base, base.with_name("tuned")))
+    random = np.random.default_rng(13)
+    weights = load_file(base / "model.safetensors")
+    moved = {name: (w + 0.05 * random.standard_normal(w.shape)).astype(w.dtype) for name, w in weights.items()}
+    save_file(moved, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder

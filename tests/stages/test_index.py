@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from argot import params
+from argot.embedder import fingerprint
+from argot.errors import InputError, ModelError, ParamsError, ReleaseError
+from argot.index import VectorIndex
+from argot.passages import passage
+from argot.release import inventory, read_manifest
+from argot.vectors import read_vectors
+from stages import index
+from tests.released import REPOSITORY, VERDICT, rows
+
+
+def judge(**changes: Any) -> None:
+    index.VERDICT.write_text(json.dumps({**VERDICT, **changes}))
+
+
+def test_the_winner_is_released_with_its_own_vectors(inputs: Path) -> None:
+    judge(model="base", verdict="unproven")
+    index.main()
+    assert fingerprint(index.RELEASE / "embedder") == fingerprint(index.MODELS / "base")
+    texts = [passage(row["heading"], row["text"]) for row in rows()]
+    stored = VectorIndex.load(index.RELEASE / "index.faiss").vectors
+    assert np.array_equal(stored, read_vectors(index.VECTORS / "base" / "passages").of(texts))
+
+
+def test_the_same_inputs_give_the_same_bytes(inputs: Path) -> None:
+    before = inventory(index.RELEASE)
+    manifest = (index.RELEASE / "manifest.json").read_bytes()
+    shutil.rmtree(index.RELEASE)
+    index.main()
+    assert inventory(index.RELEASE) == before
+    assert (index.RELEASE / "manifest.json").read_bytes() == manifest
+
+
+def test_the_manifest_tells_all_that_search_must_know(inputs: Path) -> None:
+    manifest = read_manifest(index.RELEASE)
+    assert manifest.verdict.model_dump() == VERDICT
+    assert manifest.fingerprint == fingerprint(index.MODELS / "tuned")
+    assert manifest.prompts == {"query": "ask: "}
+    assert (manifest.dimension, manifest.metric, manifest.kind, manifest.passages) == (32, "inner_product", "flat", 8)
+    assert manifest.source.libraries["numpy"] == np.__version__
+    assert manifest.system == "tuned+bm25"
+    assert json.loads(Path("data/figures/index.json").read_text()) == manifest.figures
+
+
+def test_other_params_give_another_origin_but_comments_dont(inputs: Path) -> None:
+    before = read_manifest(index.RELEASE).source
+    text = Path("params.yaml").read_text()
+    for changed, same in ((text + "# a comment\n", True), (text.replace("k1: 1.2", "k1: 1.3"), False)):
+        Path("params.yaml").write_text(changed)
+        params._read.cache_clear()
+        index.main()
+        after = read_manifest(index.RELEASE).source
+        assert (after.params == before.params) is same
+        assert after.code == before.code
+    params._read.cache_clear()
+
+
+def test_the_card_tells_the_verdict_and_no_path_or_time(inputs: Path) -> None:
+    card = (index.RELEASE / "README.md").read_text()
+    assert "fine-tuning was proven to help" in card
+    assert "8 of 4 documents" in card
+    assert str(inputs) not in card
+
+
+def test_a_failure_leaves_the_former_release_whole(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = inventory(index.RELEASE)
+    monkeypatch.setattr(index, "card", lambda manifest: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        index.main()
+    assert inventory(index.RELEASE) == before
+    assert sorted(path.name for path in index.MODELS.iterdir()) == ["base", "release", "tuned"]
+
+
+def test_a_model_with_a_pickle_is_not_released(inputs: Path) -> None:
+    (index.MODELS / "tuned" / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(ReleaseError, match=r"pytorch_model.bin: only data files"):
+        index.main()
+
+
+def test_a_model_with_code_of_its_own_is_not_released(inputs: Path) -> None:
+    path = index.MODELS / "tuned" / "modules.json"
+    path.write_text(path.read_text().replace("sentence_transformers.models.Pooling", "custom.Pooling"))
+    with pytest.raises(ModelError, match=r"custom.Pooling"):
+        index.main()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"), [({"model": "best"}, "model"), ({"fusion": {"method": "convex"}}, r"fusion\.weight")]
+)
+def test_a_verdict_that_is_none_is_told_by_its_key(inputs: Path, changes: dict[str, Any], told: str) -> None:
+    judge(**changes)
+    with pytest.raises(InputError, match=rf"verdict\.json: {told}"):
+        index.main()
+
+
+def test_a_missing_verdict_is_told(inputs: Path) -> None:
+    index.VERDICT.unlink()
+    with pytest.raises(InputError, match=r"verdict\.json is missing; run `dvc repro`"):
+        index.main()
+
+
+def test_an_unknown_kind_of_index_is_told(inputs: Path) -> None:
+    Path("params.yaml").write_text((REPOSITORY / "params.yaml").read_text().replace("kind: auto", "kind: tree"))
+    params._read.cache_clear()
+    with pytest.raises(ParamsError, match=r"index\.kind"):
+        index.main()
+    params._read.cache_clear()
