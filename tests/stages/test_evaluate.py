@@ -1,0 +1,178 @@
+"""The whole stage on a small corpus whose vectors are made by hand: what a model knows is set for each query."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from argot import params
+from argot.passages import passage
+from argot.tables import chunks, judgments, pairs, questions
+from argot.tables.parquet import read_table, write_table
+from argot.vectors import key, write_vectors
+from stages import evaluate
+
+DOCUMENTS, CHUNKS, DIMENSION = 40, 4, 32
+WORDS = [f"word{number}" for number in range(300)]
+
+
+def unit(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+
+
+def chunk_rows(rng: np.random.Generator) -> list[dict[str, Any]]:
+    return [
+        {
+            "chunk": f"chunk{document:02}{position}",
+            "document": f"manual{document:02}.md",
+            "group": f"manual{document:02}.md",
+            "position": position,
+            "title": f"Manual {document}",
+            "heading": f"Manual {document} > Part {position}",
+            "text": " ".join(rng.choice(WORDS, 30)),
+            "start": 0,
+            "end": 1,
+            "language": "en",
+            "metadata": "{}",
+        }
+        for document in range(DOCUMENTS)
+        for position in range(CHUNKS)
+    ]
+
+
+def pair_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
+    texts = dict.fromkeys(("provider", "model", "prompt", "reply"), "")
+    place = {"document": chunk["document"], "start": 0, "end": 1, "heading_hidden": False}
+    return {"pair": key(query)[:16], "query": query, "chunk": chunk["chunk"], "source": "sentence", **place, **texts}
+
+
+def question_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
+    return {
+        "question": key(query)[:16],
+        "query": query,
+        "kind": "phone",
+        "documents": [chunk["document"]],
+        "chunks": [chunk["chunk"]],
+        "cluster": chunk["group"],
+        "source": "questions.jsonl",
+    }
+
+
+def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: int = 1) -> None:
+    """A workspace ready to evaluate; a model's query vector is its passage's times skill, plus noise."""
+    rng = np.random.default_rng(seed)
+    rows = chunk_rows(rng)
+    write_table(folder / chunks.PATH, rows, chunks.SCHEMA)
+    targets: dict[str, int] = {}
+
+    def query(at: int, name: str) -> str:
+        text = f"{name} {' '.join(rng.choice(rows[at]['text'].split(), 2))} {' '.join(rng.choice(WORDS, 3))}"
+        targets[text] = at
+        return text
+
+    for split, first, last in (("train", 0, 100), ("dev", 100, 130), ("test", 130, 160)):
+        made = [pair_row(rows[at], query(at, f"{split}{n}")) for n in range(3) for at in range(first, last)]
+        write_table(folder / pairs.PATHS[split], made, pairs.SCHEMA)
+    for split, count in (("train", 0), ("dev", 0), ("test", asked)):
+        real = [question_row(rows[at % 160], query(at % 160, f"ask{at}")) for at in range(count)]
+        write_table(folder / questions.PATHS[split], real, questions.SCHEMA)
+    passages = [passage(row["heading"], row["text"]) for row in rows]
+    for model, skill in (("base", base), ("tuned", tuned)):
+        stored = unit(rng.normal(size=(len(rows), DIMENSION)))
+        write_vectors(folder / evaluate.VECTORS / model / "passages", [key(text) for text in passages], stored)
+        towards = unit(skill * stored[list(targets.values())] * 3 + rng.normal(size=(len(targets), DIMENSION)))
+        for texts in ("pairs", "questions"):
+            write_vectors(folder / evaluate.VECTORS / model / texts, [key(text) for text in targets], towards)
+
+
+def outcome(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, base: float, tuned: float, asked: int = 120
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    workspace(folder, base, tuned, asked)
+    return rerun(folder, monkeypatch)
+
+
+def rerun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], dict[str, Any]]:
+    shutil.copyfile(Path(__file__).parents[2] / "params.yaml", folder / "params.yaml")
+    monkeypatch.chdir(folder)
+    params._read.cache_clear()
+    evaluate.main()
+    verdict = json.loads((folder / evaluate.VERDICT).read_text())
+    return verdict, json.loads((folder / "data/figures/evaluate.json").read_text())
+
+
+def test_a_model_that_knows_more_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, figures = outcome(tmp_path, monkeypatch, base=0.4, tuned=3.0)
+    assert (verdict["model"], verdict["verdict"]) == ("tuned", "tuned")
+    assert set(verdict) == {"model", "verdict", "mode", "fusion"}
+    systems = figures["questions"]["test"]
+    assert list(systems) == sorted(evaluate.SYSTEMS)
+    assert systems["tuned"]["ndcg@10"] > systems["base"]["ndcg@10"] + 0.2
+    assert figures["differences"]["questions"]["test"]["tuned - base"]["ndcg@10"]["low"] > 0
+
+
+def test_a_model_that_knows_the_same_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, _ = outcome(tmp_path, monkeypatch, base=1.0, tuned=1.0)
+    assert (verdict["model"], verdict["verdict"]) == ("base", "base")
+
+
+def test_a_model_that_forgot_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, figures = outcome(tmp_path, monkeypatch, base=2.0, tuned=0.0)
+    assert verdict["model"] == "base"
+    assert figures["verdict"]["high"] < 0
+
+
+def test_without_real_questions_nothing_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, figures = outcome(tmp_path, monkeypatch, base=0.4, tuned=3.0, asked=0)
+    assert (verdict["model"], verdict["verdict"]) == ("base", "unproven")
+    assert "test" not in figures["questions"]
+    assert figures["pairs"]["test"]["tuned"]["ndcg@10"] > 0
+
+
+def test_questions_on_trained_and_held_out_documents_stand_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, figures = outcome(tmp_path, monkeypatch, base=1.0, tuned=2.0, asked=160)
+    table = read_table(judgments.PATH, judgments.SCHEMA).to_pylist()
+    real = [row for row in table if row["set"] == "questions" and row["system"] == "tuned"]
+    assert {row["cluster"] for row in real if row["seen"]} == {f"manual{number:02}.md" for number in range(25)}
+    for part, seen in (("seen", True), ("held_out", False)):
+        mean = np.mean([row["ndcg@10"] for row in real if row["seen"] == seen])
+        assert figures["questions"][part]["tuned"]["ndcg@10"] == pytest.approx(mean, abs=1e-6)
+    assert not any(row["seen"] for row in table if row["set"] == "pairs")
+
+
+def test_judgments_say_what_each_system_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome(tmp_path, monkeypatch, base=1.0, tuned=3.0)
+    table = read_table(judgments.PATH, judgments.SCHEMA).to_pylist()
+    assert len(table) == (120 + 90) * 5
+    for row in table:
+        assert len(row["top"]) <= 10
+        rank = row["top"].index(row["relevant"][0]) + 1 if row["relevant"][0] in row["top"] else 0
+        assert row["mrr@10"] == pytest.approx(1 / rank if rank else 0.0)
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome(tmp_path, monkeypatch, base=1.0, tuned=2.0)
+    outputs = [tmp_path / path for path in (judgments.PATH, evaluate.VERDICT, "data/figures/evaluate.json")]
+    first = [path.read_bytes() for path in outputs]
+    rerun(tmp_path, monkeypatch)
+    assert [path.read_bytes() for path in outputs] == first
+
+
+def test_a_copy_of_the_right_passage_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace(tmp_path, 1.0, 1.0)
+    table = read_table(tmp_path / chunks.PATH, chunks.SCHEMA).to_pylist()
+    original, copy = table[140], table[150]
+    copy["heading"], copy["text"] = original["heading"], original["text"]
+    write_table(tmp_path / chunks.PATH, table, chunks.SCHEMA)
+    rerun(tmp_path, monkeypatch)
+    found = read_table(judgments.PATH, judgments.SCHEMA).to_pylist()
+    both = [row["relevant"] for row in found if original["chunk"] in row["relevant"] and row["set"] == "pairs"]
+    assert both and all(copy["chunk"] in relevant for relevant in both)
