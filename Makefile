@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRA ?= cpu
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test test-all lint lock deps bench clear-sample
+.PHONY: help install repro test test-all lint lock deps bench clear-sample
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -14,6 +14,8 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[$(EXTRA),all]'
 	@touch $@
+
+install: $(VENV)/installed ## make .venv and install the pinned versions
 
 repro: $(VENV)/installed ## run the pipeline, and show what it found
 	dvc repro
