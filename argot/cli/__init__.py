@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from argot.cli.results import results
 from argot.cli.search import search
 from argot.errors import ArgotError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command()(search)
+app.command()(results)
 
 
 @app.callback()
