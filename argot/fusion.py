@@ -61,6 +61,8 @@ def choose(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> float:
     Of all weights whose mean can't be told from the best one's (within one standard error of their paired
     difference, clustered), the one nearest to the middle: the fewer the queries, the closer to equal shares.
     """
+    if values.shape[1] == 0:
+        return 0.5
     means = values.mean(axis=1)
     best = int(means.argmax())
     behind = values[best] - values

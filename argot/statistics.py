@@ -22,10 +22,10 @@ TINY = 1e-9
 
 @dataclass(frozen=True)
 class Intervals:
-    """Mean differences and their 95 % intervals, all of the shape (..., comparisons).
+    """Mean differences and their intervals (95 %, or as asked), all of the shape (..., comparisons).
 
     `low` and `high` hold for one comparison alone, `joint_low` and `joint_high` for all comparisons of the last axis at
-    once: the chance that any of them misses is 5 %.
+    once: the chance that any of them misses is 5 % in all.
     """
 
     mean: Floats
@@ -35,7 +35,9 @@ class Intervals:
     joint_high: Floats
 
 
-def paired(differences: Floats, clusters: NDArray[np.int64], samples: int, seed: int) -> Intervals:
+def paired(
+    differences: Floats, clusters: NDArray[np.int64], samples: int, seed: int, level: float = LEVEL
+) -> Intervals:
     """Intervals of the mean over queries of `differences` (queries, ..., comparisons), by a clustered bootstrap.
 
     Clusters are drawn with replacement; the interval is symmetric and studentised by the cluster-robust standard error
@@ -56,9 +58,9 @@ def paired(differences: Floats, clusters: NDArray[np.int64], samples: int, seed:
     excess = sums - sizes[:, None] * mean
     error = np.sqrt(count / (count - 1) * (excess**2).sum(axis=0)) / len(flat)
     t = np.abs(_studentised(excess, sizes, samples, seed))
-    alone = np.quantile(t, LEVEL, axis=0, method="higher") if t.shape[1] else np.zeros(0)
+    alone = np.quantile(t, level, axis=0, method="higher") if t.shape[1] else np.zeros(0)
     largest = t.reshape(samples, *shape).max(axis=-1, initial=0.0, keepdims=True)
-    joint = np.quantile(np.broadcast_to(largest, (samples, *shape)), LEVEL, axis=0, method="higher").reshape(-1)
+    joint = np.quantile(np.broadcast_to(largest, (samples, *shape)), level, axis=0, method="higher").reshape(-1)
     ends = [
         mean - _reach(alone, error),
         mean + _reach(alone, error),

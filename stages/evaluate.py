@@ -6,9 +6,8 @@ test. Writes data/judgments.parquet, a row a test query and system, and data/ver
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,77 +17,40 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
+from argot import slices
+from argot.advice import Facts, advise, overlap
+from argot.errors import InputError
 from argot.files import write_json
-from argot.fusion import DEPTH, Fusion, choose, curve, fuse
+from argot.fusion import WEIGHTS, Fusion, choose, curve
 from argot.lexical import Bm25, LexicalSettings
-from argot.metrics import Relevance, Scores, score
 from argot.params import Settings, load
-from argot.passages import passage
-from argot.ranking import MISSING, Hits, search_exact, tie_order
-from argot.stage import run, write_figures
+from argot.queries import Corpus, Queries, read_corpus, read_pairs, read_questions
+from argot.ranking import Hits
+from argot.stage import FIGURES, run, write_figures
 from argot.statistics import paired
-from argot.tables import chunks, judgments, pairs, questions
-from argot.tables.parquet import read_table, write_table
-from argot.vectors import read_vectors
-from argot.verdict import Decision, Evidence, Model, ReleaseSettings, decide
+from argot.systems import MODELS, SYSTEMS, Judged, as_table, judge, search
+from argot.tables import judgments
+from argot.tables.parquet import write_table
+from argot.verdict import Decision, Model, ReleaseSettings, decide
+from argot.words import count_words
 
-VECTORS = Path("data/embeddings")
 VERDICT = Path("data/verdict.json")
-MODELS: tuple[Model, ...] = ("base", "tuned")
-SYSTEMS = ("bm25", "base", "base+bm25", "tuned", "tuned+bm25")
-TOP = 10
+BASE = Path("models/base")
+PASSAGES = FIGURES / "embed-base-passages.json"
+SHIPS, STAYS = "tuned+bm25", "base+bm25"
 
 
 class EvaluateSettings(Settings):
-    """How the bootstrap draws, and which dev queries choose the fusion."""
+    """How the bootstrap draws, and which dev queries choose the fusion: the section `evaluate`."""
 
     samples: int = Field(ge=100)
     seed: int
     min_dev_questions: int = Field(ge=1)
 
-
-@dataclass(frozen=True)
-class Corpus:
-    """The passages: `position` is each chunk's row, `document` and `group` are numbered."""
-
-    ids: list[str]
-    texts: list[str]
-    document: NDArray[np.int64]
-    group: list[str]
-    language: str
-    position: dict[str, int]
-    ties: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Queries:
-    """One set of judged queries."""
-
-    set: str
-    split: str
-    ids: list[str]
-    texts: list[str]
-    kinds: list[str]
-    clusters: list[str]
-    seen: NDArray[np.bool_]
-    relevance: Relevance
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
     @property
-    def cluster(self) -> NDArray[np.int64]:
-        """Clusters by number."""
-        return np.unique(np.asarray(self.clusters, dtype=object), return_inverse=True)[1].astype(np.int64)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A set of queries with what each system found, and how well."""
-
-    queries: Queries
-    hits: dict[str, Hits]
-    scores: dict[str, Scores]
+    def draw(self) -> dict[str, int]:
+        """The bootstrap's own."""
+        return {"samples": self.samples, "seed": self.seed}
 
 
 def main() -> str:
@@ -96,198 +58,173 @@ def main() -> str:
     settings, rules = load("evaluate", EvaluateSettings), load("release", ReleaseSettings)
     corpus = read_corpus()
     bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
-    trained = trained_groups(corpus)
-    dev = dev_queries(corpus, trained, settings.min_dev_questions)
-    tests = [read_questions("test", corpus, trained), read_pairs("test", corpus, trained)]
-    chosen = choose_fusions(search(dev, corpus, bm25), dev, corpus.ties)
-    judged = [judge(queries, search(queries, corpus, bm25), chosen, corpus) for queries in tests]
-    real, synthetic = (evidence(each) for each in judged)
-    decision = decide(real, synthetic, chosen, rules, settings.samples, settings.seed)
-    write_table(judgments.PATH, pa.concat_tables([rows(each, corpus) for each in judged]), judgments.SCHEMA)
+    dev = dev_queries(corpus, settings.min_dev_questions)
+    fusions, weights = choose_fusions(dev, search(dev, corpus, bm25), corpus.ties)
+    judged, carried = [], {}
+    for queries in (read_questions("test", corpus), read_pairs("test", corpus)):
+        found = search(queries, corpus, bm25)
+        judged.append(judge(queries, found, fusions, corpus))
+        carried[queries.set] = carry_over(queries, found, weights, corpus.ties)
+    real, synthetic = judged
+    decision = decide(real.evidence, synthetic.evidence, fusions, rules, **settings.draw)
+    advice = advise(facts(real, synthetic, decision, corpus, bm25.language), rules)
+    write_table(judgments.PATH, pa.concat_tables([as_table(each, corpus) for each in judged]), judgments.SCHEMA)
     write_json(VERDICT, decision.as_json())
-    write_figures("evaluate", figures(judged, decision, settings))
+    figures = {
+        **{each.queries.set: by_part(each, means) for each in judged},
+        "differences": {each.queries.set: by_part(each, differences, settings.draw) for each in judged},
+        "slices": {each.queries.set: by_slice(each, settings.draw) for each in judged},
+        "fusion": {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions"), **carried},
+        "verdict": decision.numbers,
+        "text": {"verdict": decision.verdict, "reason": decision.reason, "advice": advice},
+    }
+    write_figures("evaluate", rounded(figures))
     return f"{decision.verdict}: {decision.reason}"
 
 
-def read_corpus() -> Corpus:
-    """The passages, as all systems see them."""
-    columns = ["chunk", "document", "group", "heading", "text", "language"]
-    table = read_table(chunks.PATH, chunks.SCHEMA, columns).to_pydict()
-    ids = table["chunk"]
-    _, document = np.unique(np.asarray(table["document"], dtype=object), return_inverse=True)
-    spoken = Counter(table["language"])
-    return Corpus(
-        ids=ids,
-        texts=[passage(heading, text) for heading, text in zip(table["heading"], table["text"], strict=True)],
-        document=document.astype(np.int64),
-        group=table["group"],
-        language=min(spoken, key=lambda language: (-spoken[language], language)),
-        position={id: at for at, id in enumerate(ids)},
-        ties=tie_order(ids),
-    )
-
-
-def trained_groups(corpus: Corpus) -> set[str]:
-    """The document groups that training pairs were made from."""
-    used = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["chunk"])["chunk"].to_pylist()
-    return {corpus.group[corpus.position[chunk]] for chunk in used}
-
-
-def read_questions(split: str, corpus: Corpus, trained: set[str]) -> Queries:
-    """Real questions of a split; all passages that their table names are relevant."""
-    table = read_table(questions.PATHS[split], questions.SCHEMA).to_pylist()
-    relevant = [[corpus.position[chunk] for chunk in row["chunks"]] for row in table]
-    return Queries(
-        set="questions",
-        split=split,
-        ids=[row["question"] for row in table],
-        texts=[row["query"] for row in table],
-        kinds=[row["kind"] for row in table],
-        clusters=[row["cluster"] for row in table],
-        seen=np.array([any(corpus.group[at] in trained for at in places) for places in relevant], dtype=bool),
-        relevance=Relevance.of(relevant),
-    )
-
-
-def read_pairs(split: str, corpus: Corpus, trained: set[str]) -> Queries:
-    """Synthetic pairs of a split; copies of the passage, and passages with a pair of the same query, are right too."""
-    table = read_table(pairs.PATHS[split], pairs.SCHEMA, ["pair", "query", "chunk", "source"]).to_pylist()
-    places = [corpus.position[row["chunk"]] for row in table]
-    copies: dict[str, list[int]] = defaultdict(list)
-    asked: dict[str, list[int]] = defaultdict(list)
-    for at, text in enumerate(corpus.texts):
-        copies[text].append(at)
-    for row, at in zip(table, places, strict=True):
-        asked[row["query"]] += copies[corpus.texts[at]]
-    groups = [corpus.group[at] for at in places]
-    return Queries(
-        set="pairs",
-        split=split,
-        ids=[row["pair"] for row in table],
-        texts=[row["query"] for row in table],
-        kinds=[row["source"] for row in table],
-        clusters=groups,
-        seen=np.array([group in trained for group in groups], dtype=bool),
-        relevance=Relevance.of([asked[row["query"]] for row in table]),
-    )
-
-
-def dev_queries(corpus: Corpus, trained: set[str], enough: int) -> Queries:
+def dev_queries(corpus: Corpus, enough: int) -> Queries:
     """What chooses the fusion: real questions where there are enough, else synthetic pairs."""
-    real = read_questions("dev", corpus, trained)
-    return real if len(real) >= enough else read_pairs("dev", corpus, trained)
+    real = read_questions("dev", corpus)
+    return real if len(real) >= enough else read_pairs("dev", corpus)
 
 
-def search(queries: Queries, corpus: Corpus, bm25: Bm25) -> dict[str, Hits]:
-    """The candidates of BM25 and of each model, the best DEPTH a query."""
-    found = {"bm25": bm25.search(queries.texts, DEPTH)}
-    for model in MODELS if len(queries) else ():
-        asked = read_vectors(VECTORS / model / queries.set).of(queries.texts)
-        stored = read_vectors(VECTORS / model / "passages").of(corpus.texts)
-        found[model] = search_exact(asked, stored, DEPTH, corpus.ties)
-    return found
-
-
-def choose_fusions(found: Mapping[str, Hits], dev: Queries, ties: NDArray[np.int64]) -> dict[Model, Fusion]:
-    """Each model's own fusion with BM25, chosen on dev; equal shares where there is no dev query."""
-    if not len(dev):
-        return {model: Fusion("convex", 0.5) for model in MODELS}
-    curves = {model: curve(found[model], found["bm25"], dev.relevance, "convex", ties) for model in MODELS}
-    return {model: Fusion("convex", choose(values, dev.cluster)) for model, values in curves.items()}
-
-
-def judge(queries: Queries, found: dict[str, Hits], fusions: Mapping[Model, Fusion], corpus: Corpus) -> Judged:
-    """All five systems on one set of queries."""
-    hits = dict(found)
-    for model in MODELS if len(queries) else ():
-        hits[f"{model}+bm25"] = fuse(found[model], found["bm25"], fusions[model], DEPTH, corpus.ties)
-    hits = {system: hits.get(system, found["bm25"]) for system in SYSTEMS}
-    scores = {system: score(found.positions, queries.relevance, corpus.document) for system, found in hits.items()}
-    return Judged(queries, hits, scores)
-
-
-def evidence(judged: Judged) -> Evidence:
-    """What the verdict looks at."""
-    return Evidence({system: scores["ndcg@10"] for system, scores in judged.scores.items()}, judged.queries.cluster)
-
-
-def rows(judged: Judged, corpus: Corpus) -> pa.Table:
-    """The table of judgments: every query under every system."""
-    queries = judged.queries
-    ids = pa.array(corpus.ids, pa.string())
-    fixed = {
-        "set": [queries.set] * len(queries),
-        "split": [queries.split] * len(queries),
-        "id": queries.ids,
-        "query": queries.texts,
-        "kind": queries.kinds,
-        "cluster": queries.clusters,
-        "seen": queries.seen,
-    }
-    relevant = _lists(queries.relevance.offsets, ids.take(pa.array(queries.relevance.items)))
-    tables = []
-    for system in SYSTEMS:
-        top = judged.hits[system].positions[:, :TOP]
-        ends = np.concatenate([[0], np.cumsum((top != MISSING).sum(axis=1))])
-        own = {"relevant": relevant, "top": _lists(ends, ids.take(pa.array(top[top != MISSING])))}
-        columns = {**fixed, "system": [system] * len(queries), **own, **judged.scores[system]}
-        tables.append(pa.table([pa.array(columns[f.name], f.type) for f in judgments.SCHEMA], schema=judgments.SCHEMA))
-    return pa.concat_tables(tables)
-
-
-def figures(judged: Sequence[Judged], decision: Decision, settings: EvaluateSettings) -> dict[str, Any]:
-    """All that is reported: means by set and part of it, paired differences, the verdict; text stands apart."""
-    found: dict[str, Any] = {"verdict": decision.numbers, "differences": {}}
-    for each in judged:
-        parts = parts_of(each.queries)
-        found[each.queries.set] = {name: means(each, part) for name, part in parts.items()}
-        found["differences"][each.queries.set] = {
-            name: differences(each, part, settings) for name, part in parts.items()
+def choose_fusions(
+    dev: Queries, found: Mapping[str, Hits], ties: NDArray[np.int64]
+) -> tuple[dict[Model, Fusion], dict[Model, dict[str, float]]]:
+    """Each model's own fusion with BM25, and the weight that dev speaks for under either method."""
+    weights: dict[Model, dict[str, float]] = {}
+    for model in MODELS:
+        curves = {
+            method: curve(found[model], found["bm25"], dev.relevance, method, ties) for method in ("convex", "rrf")
         }
-    found["text"] = {"verdict": decision.verdict, "reason": decision.reason, "advice": []}
-    return found
+        weights[model] = {method: choose(values, dev.cluster) for method, values in curves.items()}
+    return {model: Fusion("convex", chosen["convex"]) for model, chosen in weights.items()}, weights
 
 
-def parts_of(queries: Queries) -> dict[str, NDArray[np.bool_]]:
-    """The whole test and, where there are both, queries on documents that were trained on and that were not."""
-    whole = np.ones(len(queries), dtype=bool)
-    parts = {"test": whole, "seen": queries.seen, "held_out": ~queries.seen}
-    return {name: part for name, part in parts.items() if part.any() and (name == "test" or not part.all())}
+def carry_over(
+    queries: Queries, found: Mapping[str, Hits], weights: Mapping[Model, Mapping[str, float]], ties: NDArray[np.int64]
+) -> dict[str, Any]:
+    """How dev's choice does on test: nDCG@10 under its weight, under the best weight, and by RRF."""
+    told: dict[str, Any] = {}
+    for model in MODELS if len(queries) else ():
+        convex, rrf = (
+            curve(found[model], found["bm25"], queries.relevance, method, ties).mean(axis=1)
+            for method in ("convex", "rrf")
+        )
+        chosen = weights[model]
+        told[model] = {
+            "weight": chosen["convex"],
+            "ndcg@10": convex[WEIGHTS.index(chosen["convex"])],
+            "best_weight": WEIGHTS[int(convex.argmax())],
+            "best_ndcg@10": convex.max(),
+            "lost": convex.max() - convex[WEIGHTS.index(chosen["convex"])],
+            "rrf_weight": chosen["rrf"],
+            "rrf_ndcg@10": rrf[WEIGHTS.index(chosen["rrf"])],
+            "rrf_equal_ndcg@10": rrf[WEIGHTS.index(0.5)],
+            "curve": [{"weight": weight, "ndcg@10": value} for weight, value in zip(WEIGHTS, convex, strict=True)],
+        }
+    return told
+
+
+def by_part(judged: Judged, measure: Any, *more: Any) -> dict[str, Any]:
+    """`measure` of the whole test and, where there are both, of queries on documents trained on, and held out."""
+    seen = judged.queries.seen
+    parts = {"test": np.ones(len(seen), dtype=bool), "seen": seen, "held_out": ~seen}
+    kept = {name: part for name, part in parts.items() if part.any() and (name == "test" or not part.all())}
+    return {name: measure(judged, part, *more) for name, part in kept.items()}
 
 
 def means(judged: Judged, part: NDArray[np.bool_]) -> dict[str, dict[str, float]]:
     """Each system's mean of each metric."""
     return {
-        system: {metric: round(float(values[part].mean()), 6) for metric, values in scores.items()}
+        system: {metric: values[part].mean() for metric, values in scores.items()}
         for system, scores in judged.scores.items()
     }
 
 
-def differences(judged: Judged, part: NDArray[np.bool_], settings: EvaluateSettings) -> dict[str, Any]:
+def differences(judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]) -> dict[str, Any]:
     """Every two systems' paired difference of every metric, with an interval that holds for all ten at once."""
     couples = list(combinations(reversed(SYSTEMS), 2))
-    stacked = np.stack(
-        [
-            [judged.scores[a][metric][part] - judged.scores[b][metric][part] for a, b in couples]
-            for metric in judgments.METRICS
-        ]
-    )
-    found = paired(np.moveaxis(stacked, -1, 0), judged.queries.cluster[part], settings.samples, settings.seed)
+    scores = {
+        system: np.stack([judged.scores[system][metric][part] for metric in judgments.METRICS]) for system in SYSTEMS
+    }
+    values = np.stack([scores[ours] - scores[theirs] for ours, theirs in couples], axis=2)  # metrics, queries, couples
+    found = paired(values.transpose(1, 0, 2), judged.queries.cluster[part], draw["samples"], draw["seed"])
     return {
-        f"{a} - {b}": {
+        f"{ours} - {theirs}": {
             metric: {
-                "difference": round(float(found.mean[at, column]), 6),
-                "low": round(float(found.joint_low[at, column]), 6),
-                "high": round(float(found.joint_high[at, column]), 6),
+                "difference": found.mean[at, couple],
+                "low": found.joint_low[at, couple],
+                "high": found.joint_high[at, couple],
+                "wins": int((values[at, :, couple] > 0).sum()),
+                "losses": int((values[at, :, couple] < 0).sum()),
+                "ties": int((values[at, :, couple] == 0).sum()),
             }
             for at, metric in enumerate(judgments.METRICS)
         }
-        for column, (a, b) in enumerate(couples)
+        for couple, (ours, theirs) in enumerate(couples)
     }
 
 
-def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+def by_slice(judged: Judged, draw: Mapping[str, int]) -> dict[str, Any]:
+    """nDCG@10 of what would ship against what would stay, by kinds of queries and by document."""
+    queries, ndcg = judged.queries, judged.ndcg
+    if not len(queries):
+        return {}
+    names = {
+        "kind": [kind or "unmarked" for kind in queries.kinds],
+        "length": slices.by_length(queries.texts),
+        "jargon": slices.by_jargon(queries.texts, BASE),
+    }
+    told: dict[str, Any] = {
+        name: slices.compare(values, ndcg[SHIPS], ndcg[STAYS], queries.cluster, **draw)
+        for name, values in names.items()
+        if values
+    }
+    return {**told, "documents": slices.by_document(queries.groups, ndcg[SHIPS] - ndcg[STAYS])}
+
+
+def facts(real: Judged, synthetic: Judged, decision: Decision, corpus: Corpus, language: str) -> Facts:
+    """What the advice is worked out from."""
+    shown = real if len(real.queries) else synthetic
+    means = {system: float(values.mean()) for system, values in shown.ndcg.items()} if len(shown.queries) else {}
+    pair_overlap, question_overlap = (
+        overlap(each.queries.texts, each.queries.relevance, corpus.texts, language) for each in (synthetic, real)
+    )
+    lengths = [count_words(text) for text in real.queries.texts]
+    embedded = read_figures(PASSAGES)
+    return Facts(
+        documents=len(np.unique(corpus.document)),
+        training_pairs=corpus.training_pairs,
+        questions=len(real.queries),
+        real=shown is real,
+        scores=means,
+        gain=means[SHIPS] - max(means[STAYS], means["bm25"]) if means else 0.0,
+        ships=decision.model,
+        pair_overlap=pair_overlap,
+        question_overlap=question_overlap,
+        question_words=float(np.median(lengths)) if lengths else None,
+        passage_words=float(np.median([count_words(text) for text in corpus.texts])),
+        cut_share=embedded["cut"] / max(1, embedded["texts"]),
+    )
+
+
+def read_figures(path: Path) -> dict[str, Any]:
+    """Another stage's figures."""
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        raise InputError(f"{path} is missing or damaged; run `dvc repro`") from None
+    return figures
+
+
+def rounded(value: Any) -> Any:
+    """Figures to six decimals: what lies beyond them may differ between machines."""
+    if isinstance(value, Mapping):
+        return {name: rounded(inner) for name, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [rounded(inner) for inner in value]
+    return round(float(value), 6) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

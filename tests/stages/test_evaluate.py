@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import Whitespace
 
 from argot import params
+from argot.files import write_json
 from argot.passages import passage
+from argot.systems import SYSTEMS, VECTORS
 from argot.tables import chunks, judgments, pairs, questions
 from argot.tables.parquet import read_table, write_table
 from argot.vectors import key, write_vectors
@@ -64,6 +68,14 @@ def question_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
     }
 
 
+def tokenizer() -> str:
+    """WordPiece that knows the even words; word7 stands in two pieces."""
+    known = ["[UNK]", "ask", "word", *WORDS[::2], *(f"##{number}" for number in range(300))]
+    made = Tokenizer(WordPiece({piece: at for at, piece in enumerate(known)}, unk_token="[UNK]"))
+    made.pre_tokenizer = Whitespace()
+    return str(made.to_str())
+
+
 def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: int = 1) -> None:
     """A workspace ready to evaluate; a model's query vector is its passage's times skill, plus noise."""
     rng = np.random.default_rng(seed)
@@ -76,6 +88,9 @@ def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: i
         targets[text] = at
         return text
 
+    write_json(folder / evaluate.PASSAGES, {"texts": 160, "cut": 4})
+    (folder / evaluate.BASE).mkdir(parents=True, exist_ok=True)
+    (folder / evaluate.BASE / "tokenizer.json").write_text(tokenizer(), encoding="utf-8")
     for split, first, last in (("train", 0, 100), ("dev", 100, 130), ("test", 130, 160)):
         made = [pair_row(rows[at], query(at, f"{split}{n}")) for n in range(3) for at in range(first, last)]
         write_table(folder / pairs.PATHS[split], made, pairs.SCHEMA)
@@ -85,10 +100,10 @@ def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: i
     passages = [passage(row["heading"], row["text"]) for row in rows]
     for model, skill in (("base", base), ("tuned", tuned)):
         stored = unit(rng.normal(size=(len(rows), DIMENSION)))
-        write_vectors(folder / evaluate.VECTORS / model / "passages", [key(text) for text in passages], stored)
+        write_vectors(folder / VECTORS / model / "passages", [key(text) for text in passages], stored)
         towards = unit(skill * stored[list(targets.values())] * 3 + rng.normal(size=(len(targets), DIMENSION)))
         for texts in ("pairs", "questions"):
-            write_vectors(folder / evaluate.VECTORS / model / texts, [key(text) for text in targets], towards)
+            write_vectors(folder / VECTORS / model / texts, [key(text) for text in targets], towards)
 
 
 def outcome(
@@ -99,7 +114,9 @@ def outcome(
 
 
 def rerun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], dict[str, Any]]:
-    shutil.copyfile(Path(__file__).parents[2] / "params.yaml", folder / "params.yaml")
+    text = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
+    assert "samples: 10000" in text
+    (folder / "params.yaml").write_text(text.replace("samples: 10000", "samples: 1000"), encoding="utf-8")
     monkeypatch.chdir(folder)
     params._read.cache_clear()
     evaluate.main()
@@ -112,7 +129,7 @@ def test_a_model_that_knows_more_ships(tmp_path: Path, monkeypatch: pytest.Monke
     assert (verdict["model"], verdict["verdict"]) == ("tuned", "tuned")
     assert set(verdict) == {"model", "verdict", "mode", "fusion"}
     systems = figures["questions"]["test"]
-    assert list(systems) == sorted(evaluate.SYSTEMS)
+    assert list(systems) == sorted(SYSTEMS)
     assert systems["tuned"]["ndcg@10"] > systems["base"]["ndcg@10"] + 0.2
     assert figures["differences"]["questions"]["test"]["tuned - base"]["ndcg@10"]["low"] > 0
 
@@ -176,3 +193,36 @@ def test_a_copy_of_the_right_passage_is_right(tmp_path: Path, monkeypatch: pytes
     found = read_table(judgments.PATH, judgments.SCHEMA).to_pylist()
     both = [row["relevant"] for row in found if original["chunk"] in row["relevant"] and row["set"] == "pairs"]
     assert both and all(copy["chunk"] in relevant for relevant in both)
+
+
+def test_slices_and_differences_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, figures = outcome(tmp_path, monkeypatch, base=0.5, tuned=2.0)
+    sliced = figures["slices"]["questions"]
+    assert set(sliced) == {"kind", "length", "jargon", "documents"}
+    for name in ("kind", "length", "jargon"):
+        assert sum(row["queries"] for row in sliced[name].values()) == 120
+    both = figures["differences"]["questions"]["test"]
+    assert len(both) == 10
+    gain = both["tuned+bm25 - base+bm25"]["ndcg@10"]
+    means = figures["questions"]["test"]
+    assert gain["difference"] == pytest.approx(means["tuned+bm25"]["ndcg@10"] - means["base+bm25"]["ndcg@10"], abs=2e-6)
+    assert gain["wins"] + gain["losses"] + gain["ties"] == 120
+    assert len(sliced["kind"]["phone"]) == 6
+
+
+def test_the_figures_tell_how_the_weight_carries_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, figures = outcome(tmp_path, monkeypatch, base=0.5, tuned=2.0)
+    carried = figures["fusion"]["questions"]["tuned"]
+    assert carried["weight"] == verdict["fusion"]["weight"]
+    assert carried["ndcg@10"] == figures["questions"]["test"]["tuned+bm25"]["ndcg@10"]
+    assert carried["lost"] == pytest.approx(carried["best_ndcg@10"] - carried["ndcg@10"], abs=2e-6)
+    assert carried["curve"][0]["ndcg@10"] == figures["questions"]["test"]["bm25"]["ndcg@10"]
+    assert carried["curve"][-1]["ndcg@10"] == figures["questions"]["test"]["tuned"]["ndcg@10"]
+    assert figures["fusion"]["dev_is_real"] == 0
+
+
+def test_advice_fits_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, figures = outcome(tmp_path, monkeypatch, base=0.5, tuned=2.0, asked=30)
+    codes = [advice["code"] for advice in figures["text"]["advice"]]
+    assert codes[:3] == ["few_questions", "few_documents", "few_pairs"]
+    assert "30 real test questions" in figures["text"]["advice"][0]["text"]
