@@ -100,7 +100,7 @@ def _list_end(lines: Sequence[str], first: int) -> int:
             number += 1
             continue
         blank_before = number > last
-        if blank_before and not (line[0] in " \t" or ITEM.match(line)) or _interrupts(line):
+        if (blank_before and not (line[0] in " \t" or ITEM.match(line))) or _interrupts(line):
             break
         number += 1
         last = number
@@ -118,4 +118,4 @@ def _paragraph_end(lines: Sequence[str], first: int) -> int:
 
 def _interrupts(line: str) -> bool:
     mark = line.lstrip(" ")[:1]
-    return bool(mark == "#" and HEADING.fullmatch(line) or mark and mark in "`~" and FENCE.fullmatch(line))
+    return bool(HEADING.fullmatch(line)) if mark == "#" else mark in ("`", "~") and bool(FENCE.fullmatch(line))

@@ -21,11 +21,8 @@ from argot.params import Settings, load
 from argot.stage import run, write_figures
 from argot.tables import chunks, documents
 from argot.tables.parquet import read_table, write_table
+from argot.words import WORD, count_words
 
-# Scripts without spaces between words: each character counts as a word. Of others a word has at most 24 characters, so
-# that an address or a blob of base64 counts for what it costs.
-UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-WORD = re.compile(rf"[{UNSPACED}]|\w[^\s{UNSPACED}]{{0,23}}")
 SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\Wa-z_])|(?<=[。！？])")
 ROW = re.compile(r"\n")
 ITEM = re.compile(r"\n(?=\s*(?:[-*+•]|\d{1,9}[.)])[ \t])")
@@ -102,7 +99,7 @@ def main() -> str:
     if not rows:
         raise InputError("no document holds a passage; check what stands in data/raw, or lower chunk.min_words")
     write_table(chunks.PATH, rows, chunks.SCHEMA)
-    words = [len(WORD.findall(row["text"])) for row in rows]
+    words = [count_words(row["text"]) for row in rows]
     write_figures("chunk", figures(words, stubs, without))
     missing = f"; {len(without)} documents without a passage" if without else ""
     return f"{len(table):,} documents → {len(rows):,} passages; {stubs:,} stubs dropped{missing}"

@@ -1,4 +1,4 @@
-"""Readers of documents: a file's bytes become Markdown. One module a family of formats."""
+"""Readers of documents: the bytes of a file become Markdown. One module a family of formats."""
 
 from __future__ import annotations
 

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import re
+
 from argot.formats import Parsed
 from argot.formats.text import clean, decode
 
-DRESS = ["script", "style", "noscript", "template", "svg", "nav", "iframe", "object", "form"]
+DRESS = ["script", "style", "noscript", "template", "svg", "nav", "iframe", "object", "head"]
+CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{2,20})", re.IGNORECASE)
+BLANK = re.compile(r"\n\s*\n\s*\n")
 
 
 def read_html(data: bytes) -> Parsed:
     """The page's <main> where it has one, else its body; its <title> is the title."""
-    from bs4 import BeautifulSoup
-
-    soup = BeautifulSoup(decode(data), "lxml")
-    title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    return Parsed("html", to_markdown(soup), title)
+    declared = CHARSET.search(data[:4096])
+    text, title = to_markdown(decode(data, declared[1].decode() if declared else ""))
+    return Parsed("html", text, title)
 
 
-def to_markdown(soup: object) -> str:
-    """The Markdown of a parsed page."""
+def to_markdown(html: str) -> tuple[str, str]:
+    """Markdown and title of a page: headings, lists, tables and code stay, addresses of links and pictures go."""
     from bs4 import BeautifulSoup
     from markdownify import MarkdownConverter
 
-    assert isinstance(soup, BeautifulSoup)
+    soup = BeautifulSoup(html, "lxml")
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for tag in soup(DRESS):
         tag.decompose()
-    root = soup.find("main") or soup.body or soup
     converter = MarkdownConverter(
-        heading_style="ATX", bullets="-", strip=["a", "img"], escape_misc=False, escape_asterisks=False, escape_underscores=False
+        heading_style="ATX",
+        bullets="-",
+        strip=["a", "img"],
+        table_infer_header=True,
+        escape_misc=False,
+        escape_asterisks=False,
+        escape_underscores=False,
     )
-    return clean(converter.convert_soup(root)).strip()
+    text = converter.convert_soup(soup.find("main") or soup.body or soup)
+    return BLANK.sub("\n\n", clean(text)).strip(), " ".join(clean(title).split())

@@ -1,55 +1,68 @@
-"""Markdown and plain text, in any encoding that can be told."""
+"""Text in any encoding that can be told, and what all readers need to make clean Markdown of it."""
 
 from __future__ import annotations
 
 import codecs
-import datetime
-import math
 import re
 import unicodedata
-from typing import Any
-
-import yaml
+from collections.abc import Sequence
 
 from argot.formats import Parsed, UnreadableError
 
-FRONT = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.DOTALL | re.MULTILINE)
-# Control characters that no text holds but tab and newline.
 MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-BREAK = re.compile("\r\n?|\u2028")
+BREAK = re.compile("\r\n?|\u2028|\x85")
 PAGE = re.compile("\f|\u2029")
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
+# Control characters that no text holds but tab and newline, stray marks, and halves of surrogate pairs.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
+BINARY = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
+SAMPLE = 1 << 18
 
 
-def decode(data: bytes) -> str:
-    """The text of `data`: UTF-8, else UTF-16/32 with a mark, else what charset-normalizer tells."""
+def decode(data: bytes, declared: str = "") -> str:
+    """The text of `data`: by its byte order mark, as UTF-8, as it declares itself, or as charset-normalizer tells."""
     for mark, name in MARKS:
         if data.startswith(mark):
-            try:
-                return data.decode(name)
-            except UnicodeDecodeError:
-                raise UnreadableError(f"broken {name}") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = _guess(data)
-    if text.count("\0") > len(text) // 1000:
+            return data.decode(name, errors="replace")
+    if wide := _wide(data):
+        return data.decode(wide, errors="replace")
+    sample = data[:SAMPLE]
+    if len(sample) - len(sample.translate(None, BINARY)) > len(sample) // 100:
         raise UnreadableError("binary of unknown kind")
-    return text
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", errors="replace")
+    # A few broken bytes in a text that else is UTF-8 don't make it something else.
+    if text.count("\ufffd") * 10 < sum(character > "\x7f" for character in text):
+        return text
+    try:
+        return data.decode(declared or _guess(data), errors="replace")
+    except LookupError:
+        return data.decode(_guess(data), errors="replace")
+
+
+def _wide(data: bytes) -> str:
+    """UTF-16 without a mark: every other byte of most characters is zero."""
+    sample = data[:SAMPLE]
+    odd, even = sample[1::2].count(0), sample[::2].count(0)
+    if max(odd, even) * 5 < len(sample) * 2 or min(odd, even) * 100 > len(sample):
+        return ""
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _guess(data: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data).best()
+    best = from_bytes(data[:SAMPLE]).best()
     if best is None:
-        raise UnreadableError("binary of unknown kind or unknown encoding")
-    return str(best)
+        raise UnreadableError("unknown encoding; save it as UTF-8")
+    return best.encoding
 
 
 def clean(text: str) -> str:
@@ -57,37 +70,21 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", CONTROL.sub("", BREAK.sub("\n", PAGE.sub("\n\n", text))))
 
 
-def read_markdown(data: bytes) -> Parsed:
-    """Markdown as it stands; its YAML front matter becomes metadata, and its `title` the title."""
-    text = clean(decode(data))
-    match = FRONT.match(text)
-    metadata = _front(match[1]) if match else None
-    if match is None or metadata is None:
-        return Parsed("markdown", text)
-    return Parsed("markdown", text[match.end() :], str(metadata.get("title") or ""), metadata)
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as a Markdown table; the first is its header."""
+    width = max((len(row) for row in rows), default=0)
+    if not width:
+        return ""
+    lines = ["| " + " | ".join(_cell(value) for value in [*row, *[""] * (width - len(row))]) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
 
 
-def read_text(data: bytes) -> Parsed:
-    """Plain text."""
-    return Parsed("text", clean(decode(data)))
+def _cell(value: str) -> str:
+    return " ".join(value.replace("|", "\\|").split())
 
 
-def _front(block: str) -> dict[str, Any] | None:
-    """Front matter as a JSON object; None where it is no mapping, and so no front matter."""
-    try:
-        value = yaml.safe_load(block)
-    except yaml.YAMLError:
-        return None
-    return {str(key): _json(inner) for key, inner in value.items()} if isinstance(value, dict) else None
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _json(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [_json(inner) for inner in value]
-    if isinstance(value, (datetime.date, datetime.datetime)):
-        return value.isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+def read_code(data: bytes) -> Parsed:
+    """A file that a program reads: one block of code, where a line beginning with # is no heading."""
+    text = clean(decode(data)).strip("\n")
+    fence = "```" if "```" not in text else "~~~~~~~~"
+    return Parsed("code", f"{fence}\n{text}\n{fence}" if text.strip() else "")
