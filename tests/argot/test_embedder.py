@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from argot.embedder import Embedder, fingerprint
 from argot.errors import ModelError
+from argot.vectors import shorten
 from tests.tiny_model import make_tiny_model
 
 SENTENCE = "return the damaged pump within thirty days and keep its invoice for a refund of all costs by mail"
@@ -74,6 +75,44 @@ def test_prompts_and_pooling_are_the_models_own(tmp_path: Path, pooling: str) ->
     assert np.allclose(queries, peer.encode_query(TEXTS, normalize_embeddings=True), atol=1e-5)
     assert np.allclose(passages, peer.encode_document(TEXTS, normalize_embeddings=True), atol=1e-5)
     assert not np.allclose(queries, passages, atol=1e-2)
+
+
+def test_a_passage_prompt_is_not_lost_under_another_name(tmp_path: Path) -> None:
+    by_document = make_tiny_model(tmp_path / "document", TEXTS, PROMPTS)
+    by_passage = make_tiny_model(tmp_path / "passage", TEXTS, {"query": "ask for: ", "passage": "text of: "})
+    vectors = [Embedder.load(folder, "cpu").encode_passages(TEXTS) for folder in (by_document, by_passage)]
+    assert np.array_equal(*vectors)
+
+
+def test_a_prompt_can_be_left_out_of_the_pooling(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = make_tiny_model(tmp_path / "model", TEXTS, PROMPTS)
+    pooling = folder / "1_Pooling" / "config.json"
+    pooling.write_text(pooling.read_text().replace("{", '{"include_prompt": false,', 1))
+    peer = SentenceTransformer(str(folder), device="cpu").encode_query(TEXTS, normalize_embeddings=True)
+    assert np.allclose(Embedder.load(folder, "cpu").encode_queries(TEXTS), peer, atol=1e-5)
+
+
+def test_vectors_are_cut_and_normalised_again(folder: Path, embedder: Embedder) -> None:
+    short = Embedder.load(folder, "cpu", dimension=8).encode_passages(TEXTS)
+    assert np.array_equal(short, shorten(embedder.encode_passages(TEXTS), 8))
+    assert np.allclose(np.linalg.norm(short, axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("dimension", [0, 33])
+def test_vectors_cannot_be_cut_to_more_than_they_have(folder: Path, dimension: int) -> None:
+    with pytest.raises(ModelError, match="32 dimensions"):
+        Embedder.load(folder, "cpu", dimension)
+
+
+def test_a_device_that_is_not_there_is_named(folder: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ModelError, match=r"machine\.device"):
+        Embedder.load(folder, "cuda")
 
 
 def test_token_counts_see_past_the_window(embedder: Embedder) -> None:

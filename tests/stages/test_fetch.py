@@ -11,16 +11,25 @@ from argot.errors import ModelError, ParamsError
 from stages import fetch
 from tests.tiny_model import make_tiny_model
 
+PARAMS = """
+fetch:
+  model: path:tiny
+  revision: ""
+  prompts:
+    query: null
+    passage: null
+"""
+
 
 def settings(model: str, revision: str = "") -> fetch.FetchSettings:
-    return fetch.FetchSettings(model=model, revision=revision, trust_remote_code="")
+    return fetch.FetchSettings(model=model, revision=revision, prompts=fetch.Prompts(query=None, passage=None))
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose base model is the tiny one in the folder `tiny`."""
     make_tiny_model(tmp_path / "tiny", ["some words to know"])
-    (tmp_path / "params.yaml").write_text("fetch:\n  model: path:tiny\n  revision: ''\n  trust_remote_code: ''\n")
+    (tmp_path / "params.yaml").write_text(PARAMS)
     monkeypatch.chdir(tmp_path)
     params._read.cache_clear()
     return tmp_path
@@ -103,3 +112,44 @@ def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
     (source / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
     with pytest.raises(ModelError, match="00002-of-00002"):
         list(fetch.needed_files(source, {"": "sentence_transformers.models.Transformer"}))
+
+
+def prompts_of(folder: Path, **chosen: str | None) -> dict[str, str]:
+    """The prompts that fetch writes into the model's folder, read back as sentence-transformers would."""
+    model = chosen.pop("model", None) or "path:tiny"
+    given = fetch.Prompts(query=chosen.get("query"), passage=chosen.get("passage"))
+    fetch.write_prompts(folder, fetch.FetchSettings(model=model, revision="", prompts=given))
+    return dict(json.loads((folder / "config_sentence_transformers.json").read_text())["prompts"])
+
+
+def test_the_models_own_prompts_stand_where_the_library_looks_for_them(tmp_path: Path) -> None:
+    model = make_tiny_model(tmp_path / "tiny", ["words"], {"query": "q: ", "passage": "p: ", "clustering": "c: "})
+    assert prompts_of(model) == {"query": "q: ", "document": "p: ", "clustering": "c: "}
+
+
+def test_params_override_the_models_prompts_and_may_empty_them(tmp_path: Path) -> None:
+    model = make_tiny_model(tmp_path / "tiny", ["words"], {"query": "q: ", "document": "p: "})
+    assert prompts_of(model, query="ask: ", passage="") == {"query": "ask: ", "document": ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "passage"),
+    [
+        ("intfloat/e5-small-v2", "query: ", "passage: "),
+        ("intfloat/multilingual-e5-large", "query: ", "passage: "),
+        ("BAAI/bge-base-en-v1.5", "Represent this sentence for searching relevant passages: ", ""),
+        ("nomic-ai/nomic-embed-text-v1.5", "search_query: ", "search_document: "),
+        ("BAAI/bge-m3", "", ""),
+        ("intfloat/multilingual-e5-large-instruct", "", ""),
+    ],
+)
+def test_families_without_prompts_in_their_configuration_get_them(
+    tmp_path: Path, name: str, query: str, passage: str
+) -> None:
+    model = make_tiny_model(tmp_path / "tiny", ["words"])
+    assert prompts_of(model, model=name) == {"query": query, "document": passage}
+
+
+def test_a_model_with_prompts_of_its_own_keeps_them_whatever_its_family(tmp_path: Path) -> None:
+    model = make_tiny_model(tmp_path / "tiny", ["words"], {"query": "other: "})
+    assert prompts_of(model, model="intfloat/e5-small-v2") == {"query": "other: ", "document": ""}
