@@ -5,6 +5,7 @@ Which side deserves how much differs from corpus to corpus: fusing by rote can r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,7 +56,14 @@ def curve(
     return np.stack([ndcg(relevance.found(found.positions), relevance.counts) for found in hits])
 
 
-def choose(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> float:
+def choose(curves: Mapping[Method, NDArray[np.float64]], clusters: NDArray[np.int64]) -> Fusion:
+    """The fusion that dev queries speak for: convex, unless RRF is better there by two standard errors."""
+    convex, rrf = (Fusion(method, choose_weight(curves[method], clusters)) for method in ("convex", "rrf"))
+    gain = curves["rrf"][WEIGHTS.index(rrf.weight)] - curves["convex"][WEIGHTS.index(convex.weight)]
+    return rrf if len(gain) and gain.mean() > 2 * _error(gain[None], clusters)[0] else convex
+
+
+def choose_weight(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> float:
     """The weight, out of WEIGHTS, that dev queries speak for: `values` (weights, queries) as `curve` gives them.
 
     Of all weights whose mean can't be told from the best one's (within one standard error of their paired
@@ -63,13 +71,15 @@ def choose(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> float:
     """
     if values.shape[1] == 0:
         return 0.5
-    means = values.mean(axis=1)
-    best = int(means.argmax())
-    behind = values[best] - values
-    sums = np.stack([np.bincount(clusters, row - row.mean()) for row in behind])
-    error = np.sqrt((sums**2).sum(axis=1)) / values.shape[1]
-    able = np.flatnonzero(means[best] - means <= error)
+    behind = values[int(values.mean(axis=1).argmax())] - values
+    able = np.flatnonzero(behind.mean(axis=1) <= _error(behind, clusters))
     return WEIGHTS[min(able, key=lambda at: abs(WEIGHTS[at] - 0.5))]
+
+
+def _error(differences: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The standard error of each row's mean, (rows,), from sums over clusters."""
+    sums = np.stack([np.bincount(clusters, row - row.mean()) for row in differences])
+    return np.asarray(np.sqrt((sums**2).sum(axis=1)) / differences.shape[1])
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from argot import slices
 from argot.advice import Facts, advise, overlap
 from argot.errors import InputError
 from argot.files import write_json
-from argot.fusion import WEIGHTS, Fusion, choose, curve
+from argot.fusion import WEIGHTS, Fusion, Method, choose, choose_weight, curve
 from argot.lexical import Bm25, LexicalSettings
 from argot.params import Settings, load
 from argot.queries import Corpus, Queries, read_corpus, read_pairs, read_questions
@@ -37,6 +37,7 @@ from argot.words import count_words
 VERDICT = Path("data/verdict.json")
 BASE = Path("models/base")
 PASSAGES = FIGURES / "embed-base-passages.json"
+Curves = dict[Model, dict[Method, NDArray[np.float64]]]
 SHIPS, STAYS = "tuned+bm25", "base+bm25"
 
 
@@ -59,12 +60,14 @@ def main() -> str:
     corpus = read_corpus()
     bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
     dev = dev_queries(corpus, settings.min_dev_questions)
-    fusions, weights = choose_fusions(dev, search(dev, corpus, bm25), corpus.ties)
+    curves = curves_of(dev, search(dev, corpus, bm25), corpus.ties)
+    fusions = {model: choose(curves[model], dev.cluster) for model in MODELS}
     judged, carried = [], {}
     for queries in (read_questions("test", corpus), read_pairs("test", corpus)):
         found = search(queries, corpus, bm25)
         judged.append(judge(queries, found, fusions, corpus))
-        carried[queries.set] = carry_over(queries, found, weights, corpus.ties)
+        if len(queries):
+            carried[queries.set] = carry_over(curves, curves_of(queries, found, corpus.ties), fusions, dev.cluster)
     real, synthetic = judged
     decision = decide(real.evidence, synthetic.evidence, fusions, rules, **settings.draw)
     advice = advise(facts(real, synthetic, decision, corpus, bm25.language), rules)
@@ -88,40 +91,38 @@ def dev_queries(corpus: Corpus, enough: int) -> Queries:
     return real if len(real) >= enough else read_pairs("dev", corpus)
 
 
-def choose_fusions(
-    dev: Queries, found: Mapping[str, Hits], ties: NDArray[np.int64]
-) -> tuple[dict[Model, Fusion], dict[Model, dict[str, float]]]:
-    """Each model's own fusion with BM25, and the weight that dev speaks for under either method."""
-    weights: dict[Model, dict[str, float]] = {}
-    for model in MODELS:
-        curves = {
-            method: curve(found[model], found["bm25"], dev.relevance, method, ties) for method in ("convex", "rrf")
-        }
-        weights[model] = {method: choose(values, dev.cluster) for method, values in curves.items()}
-    return {model: Fusion("convex", chosen["convex"]) for model, chosen in weights.items()}, weights
+def curves_of(queries: Queries, found: Mapping[str, Hits], ties: NDArray[np.int64]) -> Curves:
+    """Each model's nDCG@10 when fused with BM25, by method: (weights, queries)."""
+    methods: tuple[Method, ...] = ("convex", "rrf")
+    return {
+        model: {method: curve(found[model], found["bm25"], queries.relevance, method, ties) for method in methods}
+        for model in MODELS
+    }
 
 
 def carry_over(
-    queries: Queries, found: Mapping[str, Hits], weights: Mapping[Model, Mapping[str, float]], ties: NDArray[np.int64]
+    dev: Curves, test: Curves, fusions: Mapping[Model, Fusion], clusters: NDArray[np.int64]
 ) -> dict[str, Any]:
-    """How dev's choice does on test: nDCG@10 under its weight, under the best weight, and by RRF."""
+    """How dev's choice does on test: nDCG@10 by the chosen fusion, by the best weight on test, and by RRF."""
     told: dict[str, Any] = {}
-    for model in MODELS if len(queries) else ():
-        convex, rrf = (
-            curve(found[model], found["bm25"], queries.relevance, method, ties).mean(axis=1)
-            for method in ("convex", "rrf")
-        )
-        chosen = weights[model]
+    for model, chosen in fusions.items():
+        means = {method: values.mean(axis=1) for method, values in test[model].items()}
+        convex, rrf, mine = means["convex"], means["rrf"], means[chosen.method]
+        rrf_weight = choose_weight(dev[model]["rrf"], clusters)
         told[model] = {
-            "weight": chosen["convex"],
-            "ndcg@10": convex[WEIGHTS.index(chosen["convex"])],
-            "best_weight": WEIGHTS[int(convex.argmax())],
-            "best_ndcg@10": convex.max(),
-            "lost": convex.max() - convex[WEIGHTS.index(chosen["convex"])],
-            "rrf_weight": chosen["rrf"],
-            "rrf_ndcg@10": rrf[WEIGHTS.index(chosen["rrf"])],
+            "weight": chosen.weight,
+            "ndcg@10": mine[WEIGHTS.index(chosen.weight)],
+            "best_weight": WEIGHTS[int(mine.argmax())],
+            "best_ndcg@10": mine.max(),
+            "lost": mine.max() - mine[WEIGHTS.index(chosen.weight)],
+            "rrf_weight": rrf_weight,
+            "rrf_ndcg@10": rrf[WEIGHTS.index(rrf_weight)],
             "rrf_equal_ndcg@10": rrf[WEIGHTS.index(0.5)],
-            "curve": [{"weight": weight, "ndcg@10": value} for weight, value in zip(WEIGHTS, convex, strict=True)],
+            "convex_equal_ndcg@10": convex[WEIGHTS.index(0.5)],
+            "curve": [
+                {"weight": weight, "convex": value, "rrf": other}
+                for weight, value, other in zip(WEIGHTS, convex, rrf, strict=True)
+            ],
         }
     return told
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from argot.fusion import WEIGHTS, Fusion, choose, curve, fuse
+from argot.fusion import WEIGHTS, Fusion, choose, choose_weight, curve, fuse
 from argot.metrics import Relevance
 from argot.ranking import MISSING, Hits
 
@@ -96,7 +96,7 @@ def sides(queries: int, dense_right: float, lexical_right: float, seed: int) -> 
 def chosen(queries: int, dense_right: float, lexical_right: float, seed: int = 7) -> float:
     dense, lexical, relevance = sides(queries, dense_right, lexical_right, seed)
     values = curve(dense, lexical, relevance, "convex", np.arange(41))
-    return choose(values, np.arange(queries))
+    return choose_weight(values, np.arange(queries))
 
 
 def test_the_better_side_gets_the_weight() -> None:
@@ -119,3 +119,16 @@ def test_the_curve_has_both_ends() -> None:
     values = curve(dense, lexical, relevance, "rrf", np.arange(41)).mean(axis=1)
     assert (WEIGHTS[0], values[0]) == (0.0, 0.0)
     assert (WEIGHTS[-1], values[-1]) == (1.0, values.max())
+
+
+def test_convex_is_chosen_unless_rrf_is_surely_better() -> None:
+    rng = np.random.default_rng(0)
+    values = np.clip(rng.normal(0.5, 0.2, (len(WEIGHTS), 200)), 0, 1)
+    clusters = np.arange(200)
+    assert choose({"convex": values, "rrf": values}, clusters).method == "convex"
+    assert choose({"convex": values, "rrf": values + 0.2}, clusters).method == "rrf"
+
+
+def test_without_dev_queries_both_sides_have_equal_shares() -> None:
+    nothing = np.zeros((len(WEIGHTS), 0))
+    assert choose({"convex": nothing, "rrf": nothing}, np.zeros(0, np.int64)) == Fusion("convex", 0.5)

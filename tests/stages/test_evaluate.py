@@ -216,8 +216,8 @@ def test_the_figures_tell_how_the_weight_carries_over(tmp_path: Path, monkeypatc
     assert carried["weight"] == verdict["fusion"]["weight"]
     assert carried["ndcg@10"] == figures["questions"]["test"]["tuned+bm25"]["ndcg@10"]
     assert carried["lost"] == pytest.approx(carried["best_ndcg@10"] - carried["ndcg@10"], abs=2e-6)
-    assert carried["curve"][0]["ndcg@10"] == figures["questions"]["test"]["bm25"]["ndcg@10"]
-    assert carried["curve"][-1]["ndcg@10"] == figures["questions"]["test"]["tuned"]["ndcg@10"]
+    assert carried["curve"][0]["convex"] == figures["questions"]["test"]["bm25"]["ndcg@10"]
+    assert carried["curve"][-1]["rrf"] == figures["questions"]["test"]["tuned"]["ndcg@10"]
     assert figures["fusion"]["dev_is_real"] == 0
 
 
