@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable
 from pathlib import PurePath
 
-from argot.formats import Parsed, UnreadableError
+from argot.formats import Parsed, UnreadableError, epub, html, mail, markup, pdf, plain, sheets, slides, text, word
 
-# The reader of each kind, imported only where a file of that kind comes.
-READERS = {
-    "markdown": "markup:read_markdown",
-    "text": "plain:read_text",
-    "code": "text:read_code",
-    "html": "html:read_html",
-    "csv": "sheets:read_csv",
-    "xlsx": "sheets:read_xlsx",
-    "docx": "word:read_docx",
-    "pptx": "slides:read_pptx",
-    "epub": "epub:read_epub",
-    "pdf": "pdf:read_pdf",
-    "eml": "mail:read_mail",
+# The reader of each kind; each imports its library only when a file of that kind comes.
+READERS: dict[str, Callable[[bytes], Parsed]] = {
+    "markdown": markup.read_markdown,
+    "text": plain.read_text,
+    "code": text.read_code,
+    "html": html.read_html,
+    "csv": sheets.read_csv,
+    "xlsx": sheets.read_xlsx,
+    "docx": word.read_docx,
+    "pptx": slides.read_pptx,
+    "epub": epub.read_epub,
+    "pdf": pdf.read_pdf,
+    "eml": mail.read_mail,
 }
 SUFFIXES = {
     "markdown": ".md .markdown .mdown .mkd .mdx .qmd .rmd",
@@ -44,7 +43,7 @@ def parse(name: str, data: bytes) -> Parsed:
         raise UnreadableError("empty")
     kind = kind_of(name, data)
     try:
-        parsed = _reader(kind)(data)
+        parsed = READERS[kind](data)
     except (UnreadableError, MemoryError):
         raise
     except RecursionError:
@@ -77,8 +76,3 @@ def kind_of(name: str, data: bytes) -> str:
         return "html"
     return KIND_OF.get(suffix, "text")
 
-
-def _reader(kind: str) -> Callable[[bytes], Parsed]:
-    module, function = READERS[kind].split(":")
-    reader: Callable[[bytes], Parsed] = getattr(importlib.import_module(f"argot.formats.{module}"), function)
-    return reader
