@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.metrics import CUTOFF, Relevance, ndcg
+from argot.metrics import Relevance, ndcg, ndcg_of_ranks
 from argot.ranking import MISSING, Hits
 
 DEPTH = 100  # candidates from each side; evaluate and Retriever must take the same, for scores are scaled over them
@@ -50,10 +50,20 @@ def fuse(dense: Hits, lexical: Hits, fusion: Fusion, k: int, ties: NDArray[np.in
 def curve(
     dense: Hits, lexical: Hits, relevance: Relevance, method: Method, ties: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """nDCG@10 of each query under each of WEIGHTS, (weights, queries)."""
+    """nDCG@10 of each query under each of WEIGHTS, (weights, queries): as `fuse` would rank, without sorting."""
     candidates = _Candidates.of(dense, lexical, method)
-    hits = [dense if w == 1.0 else lexical if w == 0.0 else candidates.best(w, CUTOFF, ties) for w in WEIGHTS]
-    return np.stack([ndcg(relevance.found(found.positions), relevance.counts) for found in hits])
+    row, column = np.nonzero(relevance.found(candidates.positions))
+    order = ties[candidates.positions[row]]
+    earlier = order < np.take_along_axis(order, column[:, None], axis=1)
+    only = {0.0: lexical, 1.0: dense}
+    return np.stack(
+        [
+            ndcg(relevance.found(only[weight].positions), relevance.counts)
+            if weight in only
+            else ndcg_of_ranks(candidates.ranks(weight, row, column, earlier), row, relevance.counts)
+            for weight in WEIGHTS
+        ]
+    )
 
 
 def choose(curves: Mapping[Method, NDArray[np.float64]], clusters: NDArray[np.int64]) -> Fusion:
@@ -111,9 +121,21 @@ class _Candidates:
         positions[:, 1:][twice] = MISSING
         return cls(positions, left, right)
 
-    def best(self, weight: float, k: int, ties: NDArray[np.int64]) -> Hits:
+    def scores(self, weight: float) -> NDArray[np.float32]:
         fused = (weight * self.dense + (1 - weight) * self.lexical).astype(np.float32)
         fused[self.positions == MISSING] = -np.inf
+        return fused
+
+    def ranks(
+        self, weight: float, row: NDArray[np.int64], column: NDArray[np.int64], earlier: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        """The rank, from 0, of the candidates at (row, column); `earlier` tells which others go first in a tie."""
+        fused = self.scores(weight)
+        others, own = fused[row], fused[row, column][:, None]
+        return np.asarray(((others > own) | ((others == own) & earlier)).sum(axis=1))
+
+    def best(self, weight: float, k: int, ties: NDArray[np.int64]) -> Hits:
+        fused = self.scores(weight)
         order = np.lexsort((ties[self.positions], -fused), axis=1)[:, :k]
         return Hits(np.take_along_axis(self.positions, order, axis=1), np.take_along_axis(fused, order, axis=1))
 

@@ -78,10 +78,16 @@ def score(ranked: NDArray[np.int32], relevance: Relevance, document: NDArray[np.
 
 def ndcg(found: NDArray[np.bool_], total: NDArray[np.int64], cutoff: int = CUTOFF) -> NDArray[np.float64]:
     """Normalised discounted cumulative gain (Järvelin and Kekäläinen 2002) of `found` (queries, k)."""
-    discount = 1 / np.log2(np.arange(cutoff) + 2)
-    ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(total, cutoff)]
     top = found[:, :cutoff]
-    return np.asarray(top @ discount[: top.shape[1]] / ideal)
+    return np.asarray(top @ _discount(top.shape[1]) / _ideal(total, cutoff))
+
+
+def ndcg_of_ranks(
+    ranks: NDArray[np.int64], query: NDArray[np.int64], total: NDArray[np.int64], cutoff: int = CUTOFF
+) -> NDArray[np.float64]:
+    """`ndcg` from the ranks, counted from 0, at which relevant items of each `query` stand: both (items found,)."""
+    gain = np.append(_discount(cutoff), 0.0)[np.minimum(ranks, cutoff)]
+    return np.asarray(np.bincount(query, gain, minlength=len(total)) / _ideal(total, cutoff))
 
 
 def reciprocal_rank(found: NDArray[np.bool_], cutoff: int = CUTOFF) -> NDArray[np.float64]:
@@ -108,6 +114,14 @@ def best_of_each(ranked: NDArray[np.int32], owner: NDArray[np.int64]) -> NDArray
     gone = repeat | (owners == MISSING)
     forward = np.argsort(gone, axis=1, kind="stable")
     return np.take_along_axis(np.where(gone, MISSING, owners), forward, axis=1).astype(np.int32)
+
+
+def _discount(ranks: int) -> NDArray[np.float64]:
+    return np.asarray(1 / np.log2(np.arange(ranks) + 2.0))
+
+
+def _ideal(total: NDArray[np.int64], cutoff: int) -> NDArray[np.float64]:
+    return np.asarray(np.cumsum(_discount(cutoff))[np.minimum(total, cutoff) - 1])
 
 
 def _without_repeats(queries: NDArray[np.int64], items: NDArray[np.int64], count: int) -> Relevance:

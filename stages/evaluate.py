@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
+from tqdm import tqdm
 
 from argot import slices
 from argot.advice import Facts, advise, overlap
@@ -63,7 +64,7 @@ def main() -> str:
     curves = curves_of(dev, search(dev, corpus, bm25), corpus.ties)
     fusions = {model: choose(curves[model], dev.cluster) for model in MODELS}
     judged, carried = [], {}
-    for queries in (read_questions("test", corpus), read_pairs("test", corpus)):
+    for queries in tqdm([read_questions("test", corpus), read_pairs("test", corpus)], "search", disable=None):
         found = search(queries, corpus, bm25)
         judged.append(judge(queries, found, fusions, corpus))
         if len(queries):

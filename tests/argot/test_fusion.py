@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from argot.fusion import WEIGHTS, Fusion, choose, choose_weight, curve, fuse
-from argot.metrics import Relevance
+from argot.fusion import WEIGHTS, Fusion, Method, choose, choose_weight, curve, fuse
+from argot.metrics import Relevance, ndcg
 from argot.ranking import MISSING, Hits
 
 
@@ -132,3 +132,15 @@ def test_convex_is_chosen_unless_rrf_is_surely_better() -> None:
 def test_without_dev_queries_both_sides_have_equal_shares() -> None:
     nothing = np.zeros((len(WEIGHTS), 0))
     assert choose({"convex": nothing, "rrf": nothing}, np.zeros(0, np.int64)) == Fusion("convex", 0.5)
+
+
+@pytest.mark.parametrize("method", ["convex", "rrf"])
+def test_the_curve_is_what_fusing_would_score(method: Method) -> None:
+    rng = np.random.default_rng(3)
+    dense, lexical = random_hits(60, 30, 12, seed=5), random_hits(60, 30, 12, seed=6, share=0.6)
+    dense = Hits(dense.positions, np.round(dense.scores, 1))  # many ties
+    relevance = Relevance.of([rng.choice(30, size=rng.integers(1, 6), replace=False).tolist() for _ in range(60)])
+    ties = rng.permutation(30)
+    for weight, values in zip(WEIGHTS, curve(dense, lexical, relevance, method, ties), strict=True):
+        fused = fuse(dense, lexical, Fusion(method, weight), 10, ties)
+        assert values == pytest.approx(ndcg(relevance.found(fused.positions), relevance.counts)), weight
