@@ -1,15 +1,16 @@
-"""Cut documents into passages: by headings first, then paragraphs, then sentences.
+"""Cut documents into passages: by headings first, then blocks, then sentences.
 
-A passage is one run of its document's Markdown, so that `text[start:end]` of the document is the passage itself.
+A passage is one run of its document's Markdown: `text[start:end]` of the document is the passage itself. Only a passage
+from the middle of a table has the table's header in front, for without it its rows mean little.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,15 +19,24 @@ from pydantic import Field
 from argot.errors import InputError
 from argot.markdown import Block, blocks
 from argot.params import Settings, load
+from argot.spans import Span, Text
 from argot.stage import run, write_figures
 from argot.tables import chunks, documents
 from argot.tables.parquet import read_table, write_table
-from argot.words import WORD, count_words
+from argot.words import count_words
 
-SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\Wa-z_])|(?<=[。！？])")
+# Where a block too long for a passage is cut, best seam first; None: between sentences.
 ROW = re.compile(r"\n")
 ITEM = re.compile(r"\n(?=\s*(?:[-*+•]|\d{1,9}[.)])[ \t])")
-PARAGRAPH = re.compile(r"\n\s*\n")
+BLANK = re.compile(r"\n\s*\n")
+SEAMS: dict[str, tuple[re.Pattern[str] | None, ...]] = {
+    "paragraph": (None, ROW),
+    "list": (ITEM, None, ROW),
+    "table": (ROW, None),
+    "code": (BLANK, ROW),
+}
+# A table's header may take this share of a passage at most, to be repeated.
+HEADER_SHARE = 4
 
 
 class ChunkSettings(Settings):
@@ -37,20 +47,12 @@ class ChunkSettings(Settings):
     min_words: int = Field(ge=1)
 
 
-class Span(NamedTuple):
-    """A run of a document, with its number of words."""
-
-    start: int
-    end: int
-    words: int
-
-
 class Section(NamedTuple):
     """What stands under one heading, up to the next one."""
 
     path: tuple[str, ...]
-    blocks: list[Block]
     heading: Block | None
+    body: list[Block]
     leaf: bool  # no section stands below it
 
 
@@ -61,30 +63,6 @@ class Chunk(NamedTuple):
     span: Span
 
 
-class Words:
-    """Where the words of a text start: counts words of any span in logarithmic time."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.starts = [match.start() for match in WORD.finditer(text)]
-
-    def span(self, start: int, end: int) -> Span:
-        """The span without the white space at its ends."""
-        piece = self.text[start:end]
-        start, end = start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
-        return Span(start, max(start, end), bisect_left(self.starts, end) - bisect_left(self.starts, start))
-
-    def back(self, start: int, count: int, floor: int) -> int:
-        """Where the word stands that is `count` words before `start`, no earlier than `floor`."""
-        return max(floor, self.starts[max(0, bisect_left(self.starts, start) - count)]) if count else start
-
-    def cut(self, span: Span, limit: int) -> Iterator[Span]:
-        """Runs of `limit` words, the last resort for what has no sentences."""
-        first = bisect_left(self.starts, span.start)
-        cuts = [span.start, *self.starts[first + limit : first + span.words : limit], span.end]
-        return (self.span(start, end) for start, end in zip(cuts, cuts[1:], strict=False))
-
-
 def main() -> str:
     """Read documents, write their passages."""
     settings = load("chunk", ChunkSettings)
@@ -92,49 +70,57 @@ def main() -> str:
     rows: list[dict[str, Any]] = []
     stubs, without = 0, []
     for document in table.to_pylist():
-        passages, dropped = cut(document["text"], document["title"], settings)
+        passages, dropped = cut(Text(document["text"], document["language"]), document["title"], settings)
         rows += name(document, passages)
         stubs += dropped
         without += [] if passages else [document["document"]]
     if not rows:
         raise InputError("no document holds a passage; check what stands in data/raw, or lower chunk.min_words")
     write_table(chunks.PATH, rows, chunks.SCHEMA)
-    words = [count_words(row["text"]) for row in rows]
-    write_figures("chunk", figures(words, stubs, without))
-    missing = f"; {len(without)} documents without a passage" if without else ""
+    write_figures("chunk", figures(rows, stubs, without))
+    missing = f"; {len(without):,} documents without a passage" if without else ""
     return f"{len(table):,} documents → {len(rows):,} passages; {stubs:,} stubs dropped{missing}"
 
 
-def cut(text: str, title: str, settings: ChunkSettings) -> tuple[list[Chunk], int]:
+def cut(text: Text, title: str, settings: ChunkSettings) -> tuple[list[Chunk], int]:
     """The passages of a document, and how many stubs were dropped.
 
-    A section too short to stand alone joins its neighbour, its heading line with it; a stub is one with no room there.
+    A section of hardly a word joins the passage before it or else the one after it, its heading line with it; where
+    neither has room it is a stub.
     """
-    words = Words(text)
     passages: list[Chunk] = []
+    waiting: Span | None = None
     stubs = 0
-    pending: int | None = None  # where a short section starts that waits for the next one
-    for section in sections(text, title):
-        spans = list(pack(pieces(section.blocks, words, settings.max_words), words, settings))
-        if not spans and not section.leaf:
+    for section in sections(text.text, title):
+        spans = list(pack(pieces(section.body, text, settings.max_words), text, settings))
+        if _is_short(section, spans, settings.min_words):
+            if not spans and not section.leaf:
+                continue  # its heading stands in the paths of the sections below it
+            short = _whole(section, text)
+            if passages and (joined := text.upto(passages[-1].span, short.end)).words <= settings.max_words:
+                passages[-1] = Chunk(passages[-1].path, joined)
+            elif waiting is None:
+                waiting = short
+            else:
+                stubs += 1
             continue
-        if sum(span.words for span in spans) >= settings.min_words:
-            if pending is not None:
-                joined = words.span(pending, spans[0].end)
-                fits = joined.words <= settings.max_words
-                spans[0] = joined if fits else spans[0]
-                stubs, pending = stubs + (not fits), None
-            passages += [Chunk(section.path, span) for span in spans]
-            continue
-        start = section.heading.start if section.heading else spans[0].start
-        end = spans[-1].end if spans else section.heading.end if section.heading else start
-        if passages and (joined := words.span(passages[-1].span.start, end)).words <= settings.max_words:
-            passages[-1] = Chunk(passages[-1].path, joined)
-        elif pending is None and not passages:
-            pending = start
-        elif passages:
-            stubs += 1
-    return passages, stubs + (pending is not None)
+        if waiting is not None:
+            joined = text.upto(waiting, spans[0].end)
+            spans[0], stubs = (joined, stubs) if joined.words <= settings.max_words else (spans[0], stubs + 1)
+            waiting = None
+        passages += [Chunk(section.path, span) for span in spans]
+    return passages, stubs + (waiting is not None)
+
+
+def _is_short(section: Section, spans: Sequence[Span], least: int) -> bool:
+    heading = count_words(section.heading.title) if section.heading else 0
+    words = sum(span.words for span in spans)
+    return words == 0 or heading + words < least
+
+
+def _whole(section: Section, text: Text) -> Span:
+    stands = [section.heading, *section.body] if section.heading else section.body
+    return text.span(stands[0].start, stands[-1].end)
 
 
 def sections(text: str, title: str) -> Iterator[Section]:
@@ -147,13 +133,14 @@ def sections(text: str, title: str) -> Iterator[Section]:
             body.append(block)
             continue
         if heading or body:
-            yield Section(_path(title, stack), body, heading, heading is None or block.level <= heading.level)
+            leaf = heading is None or block.level <= heading.level
+            yield Section(_path(title, stack), heading, body, leaf)
         while stack and stack[-1].level >= block.level:
             stack.pop()
         stack.append(block)
         heading, body = block, []
     if heading or body:
-        yield Section(_path(title, stack), body, heading, True)
+        yield Section(_path(title, stack), heading, body, True)
 
 
 def _path(title: str, stack: Sequence[Block]) -> tuple[str, ...]:
@@ -161,45 +148,51 @@ def _path(title: str, stack: Sequence[Block]) -> tuple[str, ...]:
     return tuple(path if not title or path[:1] == [title] else [title, *path])
 
 
-def pieces(body: Sequence[Block], words: Words, limit: int) -> Iterator[Span]:
+def pieces(body: Sequence[Block], text: Text, limit: int) -> Iterator[Span]:
     """Blocks, whole where they fit into `limit` words, else cut at their own seams."""
     for block in body:
-        yield from _fit(words.span(block.start, block.end), SEAMS[block.kind], words, limit)
+        span = text.span(block.start, block.end)
+        if block.kind == "table" and span.words > limit:
+            yield from _rows(span, text, limit)
+        else:
+            yield from _fitting(span, SEAMS[block.kind], text, limit)
 
 
-SEAMS = {
-    "paragraph": (ROW, SENTENCE),
-    "list": (ITEM, ROW, SENTENCE),
-    "table": (ROW,),
-    "code": (PARAGRAPH, ROW),
-}
+def _rows(span: Span, text: Text, limit: int) -> Iterator[Span]:
+    """A table's rows, all but the first with its header."""
+    header = text.span(span.start, text.cut(span, ROW)[2])
+    if header.words * HEADER_SHARE > limit:
+        yield from _fitting(span, SEAMS["table"], text, limit)
+        return
+    repeated = text.text[header.start : header.end]
+    for number, row in enumerate(_fitting(text.span(header.end, span.end), SEAMS["table"], text, limit - header.words)):
+        first = number == 0
+        yield text.span(span.start if first else row.start, row.end, "" if first else repeated)
 
 
-def _fit(span: Span, seams: Sequence[re.Pattern[str]], words: Words, limit: int) -> Iterator[Span]:
+def _fitting(span: Span, seams: Sequence[re.Pattern[str] | None], text: Text, limit: int) -> Iterator[Span]:
     if span.words <= limit:
-        yield span
-    elif not seams:
-        yield from words.cut(span, limit)
-    else:
-        ends = [match.end() for match in seams[0].finditer(words.text, span.start, span.end)]
-        for start, end in zip([span.start, *ends], [*ends, span.end], strict=True):
-            if end > start:
-                yield from _fit(words.span(start, end), seams[1:], words, limit)
+        if span.words:
+            yield span
+        return
+    cuts = text.cut(span, seams[0]) if seams else text.cut_words(span, limit)
+    for start, end in pairwise(cuts):
+        yield from _fitting(text.span(start, end), seams[1:], text, limit)
 
 
-def pack(spans: Iterator[Span], words: Words, settings: ChunkSettings) -> Iterator[Span]:
+def pack(spans: Iterable[Span], text: Text, settings: ChunkSettings) -> Iterator[Span]:
     """Join neighbours while they fit into the longest passage; repeat the overlap in front of all but the first."""
     limit, floor = settings.max_words, -1
     current: Span | None = None
     for span in spans:
         if current is None:
             current, floor = span, span.start
-        elif current.words + span.words <= limit:
-            current = Span(current.start, span.end, current.words + span.words)
+        elif (words := current.words + span.words - count_words(span.header)) <= limit:
+            current = Span(current.start, span.end, words, current.header)
         else:
             yield current
-            start = words.back(span.start, min(settings.overlap_words, limit - span.words), floor)
-            current = words.span(start, span.end)
+            overlap = 0 if span.header else min(settings.overlap_words, limit - span.words)
+            current = text.span(text.back(span.start, overlap, floor), span.end, span.header)
     if current is not None:
         yield current
 
@@ -208,23 +201,25 @@ def name(document: dict[str, Any], passages: Sequence[Chunk]) -> Iterator[dict[s
     """Rows of the table; an id depends on document, heading and text, and on how often the same came before."""
     seen: Counter[tuple[str, str]] = Counter()
     for position, chunk in enumerate(passages):
-        heading, text = " > ".join(chunk.path), document["text"][chunk.span.start : chunk.span.end]
-        occurrence = seen[heading, text]
+        start, end, _, header = chunk.span
+        heading = " > ".join(chunk.path)
+        text = f"{header}\n{document['text'][start:end]}" if header else document["text"][start:end]
+        key = "\0".join([document["document"], heading, text, str(seen[heading, text])])
         seen[heading, text] += 1
-        key = "\0".join([document["document"], heading, text, str(occurrence)])
         yield {
             "chunk": hashlib.sha256(key.encode()).hexdigest()[:16],
             **{column: document[column] for column in ("document", "group", "title", "language", "metadata")},
             "position": position,
             "heading": heading,
             "text": text,
-            "start": chunk.span.start,
-            "end": chunk.span.end,
+            "start": start,
+            "end": end,
         }
 
 
-def figures(words: Sequence[int], stubs: int, without: Sequence[str]) -> dict[str, Any]:
+def figures(rows: Sequence[dict[str, Any]], stubs: int, without: Sequence[str]) -> dict[str, Any]:
     """How many passages there are, how long, and what was left out."""
+    words = [count_words(row["text"]) for row in rows]
     return {
         "chunks": len(words),
         "words": {"mean": float(np.mean(words)), "median": float(np.median(words)), "max": max(words)},
