@@ -1,7 +1,12 @@
-"""Queries for the passages: silver pairs out of the documents' structure, and people's own training questions."""
+"""Queries for the passages: out of the documents' structure, by a language model, and people's training questions.
+
+python -m stages.synthesize --estimate    what the model's queries would cost; asks and spends nothing
+python -m stages.synthesize --prune       drop the replies about passages that are no more
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import math
 from collections import Counter, defaultdict
@@ -14,6 +19,10 @@ from pydantic import Field
 from tqdm import tqdm
 
 from argot.lexical import Bm25, LexicalSettings
+from argot.llm.gather import estimate
+from argot.llm.settings import LlmSettings, SpendSettings
+from argot.llm.source import grounded, llm_drafts, requests_for
+from argot.llm.store import Store
 from argot.params import Settings, load
 from argot.silver import headings, neighbours, sentences, structure
 from argot.silver.draft import Chunk, Corpus, Draft, Source
@@ -54,6 +63,7 @@ class SynthesizeSettings(Settings):
     near_duplicate: float = Field(gt=0, le=1)
     round_trip: int = Field(ge=0)
     real_passages: int = Field(ge=0)
+    llm: LlmSettings
 
 
 def main() -> str:
@@ -61,24 +71,30 @@ def main() -> str:
     settings = load("synthesize", SynthesizeSettings)
     corpus = read_corpus(load("lexical", LexicalSettings))
     dropped: Counter[tuple[str, str]] = Counter()
-    drafts = [
-        draft for chunk in tqdm(corpus.chunks, "queries", disable=None) for draft in made(chunk, corpus, settings)
-    ]
+    drafts, paid = llm_drafts(corpus, asked_by_people(), settings.llm, dropped)
+    for chunk in tqdm(corpus.chunks, "queries", disable=None):
+        drafts += made(chunk, corpus, settings)
     drafts = distinct(telling(drafts, corpus, settings, dropped), corpus, settings, dropped)
     sides = by_split(drafts, corpus, settings, dropped)
     sides["train"] = list(round_trip([*real(corpus, settings), *sides["train"]], corpus, settings, dropped))
+    sides["train"], judged = grounded(sides["train"], corpus, settings.llm, dropped)
     for split, kept in sides.items():
         write_table(pairs.PATHS[split], [row(draft) for draft in kept], pairs.SCHEMA)
-    write_figures("synthesize", figures(sides, dropped, corpus))
+    write_figures("synthesize", {**figures(sides, dropped, corpus), "llm": paid.figures(), "judge": judged.figures()})
     counts = ", ".join(f"{len(kept):,} {split}" for split, kept in sides.items())
     return f"{len(corpus.chunks):,} passages → {counts} pairs; {dropped.total():,} queries dropped"
 
 
+def read_chunks() -> list[Chunk]:
+    """The passages, in the order of documents and positions."""
+    columns = ["chunk", "document", "group", "position", "title", "heading", "text", "start", "language"]
+    rows = read_table(chunks.PATH, chunks.SCHEMA, columns).to_pylist()
+    return [Chunk(*(row[column] for column in columns)) for row in rows]
+
+
 def read_corpus(lexical: LexicalSettings) -> Corpus:
     """The passages, their vocabulary and their BM25 index."""
-    columns = ["chunk", "document", "group", "position", "title", "heading", "text", "start", "language"]
-    table = read_table(chunks.PATH, chunks.SCHEMA, columns)
-    passages = [Chunk(*(row[column] for column in columns)) for row in table.to_pylist()]
+    passages = read_chunks()
     language = Counter(chunk.language for chunk in passages).most_common(1)[0][0]
     ids, texts = [chunk.id for chunk in passages], [chunk.passage for chunk in passages]
     bm25 = Bm25.build(ids, texts, lexical, language)
@@ -176,11 +192,16 @@ def by_split(
         )
         if split != origin:
             dropped[draft.source, "across splits"] += 1
-        elif split == "train" or draft.source in settings.measured:
+        elif split == "train" or draft.source in settings.measured or draft.source.startswith("llm:"):
             sides[split].append(draft)
         else:
             dropped[draft.source, "not measured"] += 1
     return sides
+
+
+def asked_by_people() -> list[str]:
+    """The real training questions."""
+    return [str(query) for query in read_table(questions.PATHS["train"], questions.SCHEMA)["query"].to_pylist()]
 
 
 def real(corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
@@ -211,8 +232,7 @@ def round_trip(
 def row(draft: Draft) -> dict[str, Any]:
     """A draft as a row of the table."""
     name = hashlib.sha256("\0".join([draft.query, draft.chunk, draft.source]).encode()).hexdigest()[:16]
-    lineage = {"provider": "", "model": "", "prompt": "", "reply": ""}
-    return {"pair": name, **draft._asdict(), **lineage}
+    return {"pair": name, **draft._asdict()}
 
 
 def figures(sides: dict[str, list[Draft]], dropped: Counter[tuple[str, str]], corpus: Corpus) -> dict[str, Any]:
@@ -248,5 +268,39 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / max(1, len(one | other))
 
 
+def show_estimate() -> str:
+    """Passages, tokens and dollars of the model's queries that are not there yet."""
+    settings, spend = load("synthesize", SynthesizeSettings), load("spend", SpendSettings)
+    if settings.llm.provider == "none":
+        return "nothing to pay: synthesize.llm.provider is none"
+    requests = requests_for(read_chunks(), asked_by_people(), settings.llm)
+    with Store() as store:
+        found = estimate(requests, store, spend)
+    tokens = "by the usage of earlier replies" if found.measured else "guessed at three letters a token"
+    mode = "by batch" if spend.batch else "live"
+    return (
+        f"{found.requests:,} passages, {found.there:,} replies are there; the others: {found.tokens_in:,} tokens in "
+        f"and {found.tokens_out:,} out ({tokens}), ${found.usd:.2f} {mode} at the prices of {spend.prices_as_of} for "
+        f"{settings.llm.model}; limit ${spend.max_usd:.2f}; nothing was spent"
+    )
+
+
+def prune() -> str:
+    """Drop the replies about passages that are no more, such as a deleted document's."""
+    alive = {chunk.id for chunk in read_chunks()}
+    with Store() as store:
+        gone = store.keep(lambda reply: reply.about in alive)
+    return f"{gone:,} replies dropped"
+
+
+def arguments() -> argparse.Namespace:
+    """What stands on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--estimate", action="store_const", dest="task", const=show_estimate)
+    what.add_argument("--prune", action="store_const", dest="task", const=prune)
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    run("synthesize", main)
+    run("synthesize", arguments().task or main)

@@ -46,6 +46,10 @@ class Draft(NamedTuple):
     start: int
     end: int
     heading_hidden: bool = False
+    provider: str = ""  # these four: only where a model wrote the query
+    model: str = ""
+    prompt: str = ""
+    reply: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+"""A model as source of queries: requests for all passages, and drafts out of their replies."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from argot.llm.gather import gather
+from argot.llm.judge import judge, judge_request
+from argot.llm.queries import chosen_examples, kinds_for, query_request, read_queries
+from argot.llm.request import Request
+from argot.llm.settings import LlmSettings, MachineLlm, SpendSettings
+from argot.llm.store import Reply
+from argot.params import load
+from argot.silver.draft import Chunk, Corpus, Draft, draft
+
+Dropped = Counter[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Paid:
+    """The replies that the pairs were made with."""
+
+    replies: Sequence[Reply]
+
+    def figures(self) -> dict[str, Any]:
+        """Their number, tokens and dollars, malformed ones included: they are paid like the others."""
+        return {
+            "replies": len(self.replies),
+            "tokens_in": sum(reply.tokens_in for reply in self.replies),
+            "tokens_out": sum(reply.tokens_out for reply in self.replies),
+            "usd": round(sum(reply.usd for reply in self.replies), 6),
+            "status": dict(Counter(reply.status for reply in self.replies)),
+        }
+
+
+def requests_for(chunks: Sequence[Chunk], asked_by_people: Sequence[str], settings: LlmSettings) -> list[Request]:
+    """One request a chunk."""
+    examples = chosen_examples(asked_by_people, settings.examples)
+    return [query_request(chunk.heading, chunk.text, chunk.id, examples, settings) for chunk in chunks]
+
+
+def llm_drafts(
+    corpus: Corpus, asked_by_people: Sequence[str], settings: LlmSettings, dropped: Dropped
+) -> tuple[list[Draft], Paid]:
+    """The queries that the model writes for all passages, from the store or bought now."""
+    if settings.provider == "none":
+        return [], Paid([])
+    requests = requests_for(corpus.chunks, asked_by_people, settings)
+    replies = gather(requests, load("machine.llm", MachineLlm), load("spend", SpendSettings))
+    drafts = []
+    for chunk, request in zip(corpus.chunks, requests, strict=True):
+        last = replies[request.key][-1]
+        for kind, query in read_queries(last, kinds_for(chunk.id, settings), dropped):
+            made = draft(query, chunk, f"llm:{kind}")
+            drafts.append(made._replace(provider=last.provider, model=last.model, prompt=last.prompt, reply=last.key))
+    return drafts, Paid([reply for tries in replies.values() for reply in tries])
+
+
+def grounded(
+    drafts: Sequence[Draft], corpus: Corpus, settings: LlmSettings, dropped: Dropped
+) -> tuple[list[Draft], Paid]:
+    """Drop the model's queries that a judge grades below `judge`; of other sources none."""
+    if not settings.judge or settings.provider == "none":
+        return list(drafts), Paid([])
+    by_chunk: defaultdict[str, list[str]] = defaultdict(list)
+    for made in drafts:
+        if made.source.startswith("llm:"):
+            by_chunk[made.chunk].append(made.query)
+    asked = {}
+    for id, queries in by_chunk.items():
+        chunk = corpus.chunks[corpus.places[id]]
+        asked[id] = judge_request(chunk.heading, chunk.text, id, queries, settings), len(queries)
+    found, paid = judge(asked, load("machine.llm", MachineLlm), load("spend", SpendSettings))
+    marks = {(id, query): grade for id in by_chunk for query, grade in zip(by_chunk[id], found[id], strict=True)}
+    kept = []
+    for made in drafts:
+        grade = marks.get((made.chunk, made.query), settings.judge)
+        if grade is None or grade < settings.judge:
+            dropped[made.source, "not judged" if grade is None else "not grounded"] += 1
+        else:
+            kept.append(made)
+    return kept, Paid(paid)
