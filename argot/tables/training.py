@@ -1,4 +1,4 @@
-"""The table of training rows: a query, its positive, its hard negatives, and what the teacher thinks of them."""
+"""The table of training rows: a query, its positive, and what the teacher thinks of the passages around it."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ SCHEMA = pa.schema(
         pa.field("source", pa.string(), nullable=False),
         pa.field("positive", pa.string(), nullable=False),  # chunk id
         pa.field("heading_hidden", pa.bool_(), nullable=False),
-        pa.field("negatives", pa.list_(pa.string()), nullable=False),  # chunk ids, hardest first
-        pa.field("candidates", pa.list_(pa.string()), nullable=False),  # chunks the teacher scored; the positive first
-        pa.field("scores", pa.list_(pa.float32()), nullable=False),  # the teacher's, one a candidate, in [0, 1]
-        pa.field("masked", pa.list_(pa.string()), nullable=False),  # likely false negatives: never contrasted
+        pa.field("score", pa.float32(), nullable=False),  # the teacher's, of the positive, in [0, 1]
+        pa.field("candidates", pa.list_(pa.string()), nullable=False),  # other chunks, best for the teacher first
+        pa.field("scores", pa.list_(pa.float32()), nullable=False),  # the teacher's, one a candidate
+        pa.field("masked", pa.list_(pa.bool_()), nullable=False),  # one a candidate: likely relevant, never contrasted
     ]
 )

@@ -1,0 +1,243 @@
+"""Mine for each pair the passages around it: what a teacher thinks of them, and which are safe to push away.
+
+    python -m stages.mine
+
+The teacher needs no download: BM25 and the base model, fused, rank better than either. Pairs whose passage it can't
+find again teach noise, and are dropped (the round trip of Promptagator, arXiv 2209.11755).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import sparse
+from tqdm import tqdm
+
+from argot.errors import InputError
+from argot.lexical import Bm25, LexicalSettings
+from argot.params import Settings, load
+from argot.passages import passage
+from argot.stage import run, write_figures
+from argot.tables import chunks, pairs, training
+from argot.tables.parquet import read_table, write_table
+from argot.vectors import read_vectors
+
+VECTORS = Path("data/embeddings/base")
+# Queries are scored against all passages in blocks of this many scores: some 256 MiB each, and five are alive at once.
+BLOCK = 1 << 26
+# A passage with a score this far down the dense ranking counts as far as the teacher can see.
+HORIZON = 100
+
+
+class MineSettings(Settings):
+    """The teacher, and what it refuses."""
+
+    bm25_weight: float = Field(ge=0, le=1)
+    candidates: int = Field(ge=1)
+    round_trip: int = Field(ge=1)
+    skip_rate: float = Field(ge=0, lt=1)
+    duplicate: float = Field(gt=0, le=1)
+
+
+@dataclass(frozen=True)
+class Passages:
+    """All chunks: their vectors, BM25 weights (terms, passages), and where each stands."""
+
+    vectors: NDArray[np.float32]
+    bm25: Bm25
+    document: NDArray[np.int64]
+    group: NDArray[np.int64]
+    position: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Mined:
+    """For each query: the positive's teacher score and rank (from 0), and the best other passages, best first."""
+
+    score: NDArray[np.float32]
+    rank: NDArray[np.int64]
+    candidates: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    related: NDArray[np.bool_]
+
+
+def main() -> str:
+    """Score, filter, mask and write the training rows."""
+    settings = load("mine", MineSettings)
+    table = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["pair", "query", "source", "chunk", "heading_hidden"])
+    if table.num_rows == 0:
+        raise InputError(f"{pairs.PATHS['train']} holds no pair; add documents, or lower synthesize's shares")
+    corpus, ids = read_passages(load("lexical", LexicalSettings))
+    places = {chunk: place for place, chunk in enumerate(ids)}
+    positives = np.array([places[chunk] for chunk in table["chunk"].to_pylist()])
+    queries = table["query"].to_pylist()
+    mined = mine(queries, read_vectors(VECTORS / "pairs").of(queries), positives, corpus, settings)
+    kept = np.flatnonzero(mined.rank < settings.round_trip)
+    if len(kept) == 0:
+        raise InputError(f"mine: no pair finds its passage among {settings.round_trip}; raise mine.round_trip")
+    margin = calibrated(mined, kept, settings.skip_rate)
+    masked = mined.related | (mined.scores >= margin * mined.score[:, None])
+    write_table(training.PATH, rows(table, mined, masked, kept, ids), training.SCHEMA)
+    write_figures("mine", figures(table, mined, masked, kept, margin))
+    return f"{table.num_rows:,} pairs → {len(kept):,} training rows; margin {margin:.3f}"
+
+
+def read_passages(lexical: LexicalSettings) -> tuple[Passages, list[str]]:
+    """The corpus as the teacher sees it, and the chunks' ids."""
+    columns = ["chunk", "document", "group", "position", "heading", "text", "language"]
+    table = read_table(chunks.PATH, chunks.SCHEMA, columns)
+    texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
+    ids = table["chunk"].to_pylist()
+    language = Counter(table["language"].to_pylist()).most_common(1)[0][0]
+    bm25 = Bm25.build(ids, texts, lexical, language)
+    document, group = (np.unique(table[name].to_numpy(), return_inverse=True)[1] for name in ("document", "group"))
+    vectors = read_vectors(VECTORS / "passages").of(texts)
+    return Passages(vectors, bm25, document, group, table["position"].to_numpy().astype(np.int64)), ids
+
+
+def mine(
+    queries: list[str],
+    vectors: NDArray[np.float32],
+    positives: NDArray[np.int64],
+    corpus: Passages,
+    settings: MineSettings,
+) -> Mined:
+    """Score all passages for each query, block by block: memory grows with the block, not with the corpus."""
+    terms, weights = term_counts(queries, corpus.bm25), term_weights(corpus.bm25)
+    step = max(1, BLOCK // len(corpus.vectors))
+    blocks = []
+    for start in tqdm(range(0, len(queries), step), "mine", disable=None):
+        block = slice(start, start + step)
+        dense = vectors[block] @ corpus.vectors.T
+        lexical = (terms[block] @ weights).toarray()
+        scores = fused(dense, lexical, settings.bm25_weight)
+        blocks.append(best(scores, positives[block], corpus, settings))
+    return Mined(*(np.concatenate(parts) for parts in zip(*(vars(block).values() for block in blocks), strict=True)))
+
+
+def fused(dense: NDArray[np.float32], lexical: NDArray[np.float32], weight: float) -> NDArray[np.float32]:
+    """The teacher's scores in [0, 1]: BM25 over its best, dense from its 100th to its best, in a convex combination.
+
+    Convex combinations beat rank fusion and hardly depend on the normaliser (Bruch et al., arXiv 2210.11934).
+    """
+    at = max(0, dense.shape[1] - HORIZON)
+    low = np.partition(dense, at, axis=1)[:, at, None]
+    dense = np.clip((dense - low) / np.maximum(dense.max(axis=1, keepdims=True) - low, 1e-6), 0, 1)
+    lexical = lexical / np.maximum(lexical.max(axis=1, keepdims=True), 1e-6)
+    return np.asarray(weight * lexical + (1 - weight) * dense, dtype=np.float32)
+
+
+def best(scores: NDArray[np.float32], positives: NDArray[np.int64], corpus: Passages, settings: MineSettings) -> Mined:
+    """The positive's score and rank among (queries, passages), and the best passages beside it with their scores."""
+    rows = np.arange(len(scores))
+    own = scores[rows, positives]
+    rank = (scores > own[:, None]).sum(axis=1)
+    scores[rows, positives] = -1
+    count = min(settings.candidates, scores.shape[1] - 1)
+    found = np.argpartition(-scores, count - 1, axis=1)[:, :count] if count else np.empty((len(scores), 0), np.int64)
+    # By score, then by place: argpartition leaves no order.
+    found = np.sort(found, axis=1)
+    values = np.take_along_axis(scores, found, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    found, values = np.take_along_axis(found, order, axis=1), np.take_along_axis(values, order, axis=1)
+    return Mined(own, rank, found, values, related(found, positives, corpus, settings.duplicate))
+
+
+def related(
+    candidates: NDArray[np.int64], positives: NDArray[np.int64], corpus: Passages, duplicate: float
+) -> NDArray[np.bool_]:
+    """Which candidates, (queries, k), may answer what the positive answers: its neighbours, copies and near-copies."""
+    own = positives[:, None]
+    same = corpus.document[candidates] == corpus.document[own]
+    beside = same & (np.abs(corpus.position[candidates] - corpus.position[own]) <= 1)
+    copied = ~same & (corpus.group[candidates] == corpus.group[own])
+    near = np.stack(
+        [
+            np.einsum("qd,qd->q", corpus.vectors[candidates[:, column]], corpus.vectors[positives])
+            for column in range(candidates.shape[1])
+        ],
+        axis=1,
+    )
+    return np.asarray(beside | copied | (near >= duplicate))
+
+
+def calibrated(mined: Mined, kept: NDArray[np.int64], skip_rate: float) -> float:
+    """The share of the positive's score above which this share of the hardest candidates is masked.
+
+    A margin that is told masks 84 % on one corpus and nothing on the next (sentence-transformers #3279).
+    """
+    hardest = slice(0, 10)
+    ratios = mined.scores[kept, hardest] / np.maximum(mined.score[kept, None], 1e-6)
+    open_ratios = ratios[~mined.related[kept, hardest]]
+    return float(np.quantile(open_ratios, 1 - skip_rate)) if open_ratios.size else 1.0
+
+
+def rows(table: pa.Table, mined: Mined, masked: NDArray[np.bool_], kept: NDArray[np.int64], ids: list[str]) -> pa.Table:
+    """The training table: the kept pairs with what was mined for them."""
+    names = pa.array(ids)
+    count = mined.candidates.shape[1]
+    offsets = pa.array(np.arange(len(kept) + 1, dtype=np.int32) * count)
+
+    def lists(values: pa.Array) -> pa.Array:
+        return pa.ListArray.from_arrays(offsets, values)
+
+    chosen = table.take(pa.array(kept))
+    columns = [
+        chosen["pair"],
+        chosen["query"],
+        chosen["source"],
+        chosen["chunk"],
+        chosen["heading_hidden"],
+        pa.array(mined.score[kept]),
+        lists(names.take(pa.array(mined.candidates[kept].ravel()))),
+        lists(pa.array(mined.scores[kept].ravel())),
+        lists(pa.array(masked[kept].ravel())),
+    ]
+    return pa.table(columns, schema=training.SCHEMA)
+
+
+def figures(
+    table: pa.Table, mined: Mined, masked: NDArray[np.bool_], kept: NDArray[np.int64], margin: float
+) -> dict[str, Any]:
+    """Counts by source, the calibrated margin, and how much of the hardest ten is masked."""
+    sources = table["source"].to_pylist()
+    given, found = Counter(sources), Counter(sources[row] for row in kept)
+    return {
+        "pairs": table.num_rows,
+        "rows": len(kept),
+        "kept": dict(sorted(found.items())),
+        "not_found_again": {source: count - found[source] for source, count in sorted(given.items())},
+        "teacher_first": float((mined.rank == 0).mean()),
+        "margin": margin,
+        "skip_rate": float(masked[kept, :10].mean()) if masked.shape[1] else 0.0,
+        "related": float(mined.related[kept, :10].mean()) if masked.shape[1] else 0.0,
+    }
+
+
+def term_counts(queries: list[str], bm25: Bm25) -> sparse.csr_matrix:
+    """How often each query has each term that BM25 knows, (queries, terms)."""
+    rows = [bm25.index.get_tokens_ids(bm25.words.of(query)) for query in queries]
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    terms = np.concatenate([np.asarray(row, dtype=np.int64) for row in rows]) if rows else np.empty(0, np.int64)
+    shape = (len(queries), len(bm25.index.scores["indptr"]) - 1)
+    counts = sparse.csr_matrix((np.ones(len(terms), np.float32), terms, offsets), shape=shape)
+    counts.sum_duplicates()
+    return counts
+
+
+def term_weights(bm25: Bm25) -> sparse.csr_matrix:
+    """What each term adds to each passage's score, (terms, passages): BM25 as one product of matrices."""
+    stored = bm25.index.scores
+    shape = (len(stored["indptr"]) - 1, stored["num_docs"])
+    return sparse.csr_matrix((stored["data"], stored["indices"], stored["indptr"]), shape=shape)
+
+
+if __name__ == "__main__":
+    run("mine", main)

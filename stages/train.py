@@ -1,0 +1,280 @@
+"""Train the base model on the mined rows into models/tuned/: the teacher's ranking, distilled.
+
+    python -m stages.train
+
+The checkpoint and the weight of its merge with the base are chosen by nDCG@10 on dev queries, real ones where there
+are enough. Killed, it goes on from its last checkpoint, in cache/train/, to the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field
+
+from argot.embedder import Embedder, check_folder, fingerprint, read_prompts
+from argot.errors import ModelError
+from argot.files import replacing_folder, sha256
+from argot.lesson import Dev, Lesson, read_corpus, read_dev, read_lesson
+from argot.metrics import ndcg
+from argot.params import Settings, load
+from argot.ranking import search_exact, tie_order
+from argot.stage import run, write_figures
+from argot.tables import chunks, pairs, questions, training
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+    from sentence_transformers.base.evaluation import BaseEvaluator
+    from torch import Tensor
+
+    from argot.contrastive import Collator, Memory, Step
+
+BASE, OUT, CACHE = Path("models/base"), Path("models/tuned"), Path("cache/train")
+ROOT = Path(__file__).parent.parent
+CODE = [ROOT / name for name in ("stages/train.py", "argot/contrastive.py", "argot/lesson.py")]
+# Padded tokens a mini-batch: what a CPU's caches like, and what fills a GPU. Halved when memory runs out.
+TOKENS = {"cpu": 4096, "cuda": 65536, "mps": 16384}
+STATE = "trainer_state.json"  # the last file written to a checkpoint: without it, a kill cut it short
+
+
+class TrainSettings(Settings):
+    """What decides the tuned model: the section `train`."""
+
+    seed: int
+    epochs: int = Field(ge=1)
+    max_passages: int = Field(ge=1)
+    passages: int = Field(ge=2)
+    queries: int = Field(ge=1)
+    family: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    warm_up: float = Field(ge=0, lt=1)
+    dropout: float = Field(ge=0, lt=1)
+    temperature: float = Field(gt=0)
+    teacher_temperature: float = Field(gt=0)
+    contrast: float = Field(ge=0)
+    merge: list[float] = Field(min_length=1)
+    dev_queries: int = Field(ge=1)
+    dev_passages: int = Field(ge=2)
+    min_dev_questions: int = Field(ge=1)
+
+
+class MachineSettings(Settings):
+    """The device; `machine` holds sections of other stages too, so unknown keys are theirs."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    device: Literal["auto", "cpu", "cuda", "mps"]
+
+
+def main() -> str:
+    """Train, choose the checkpoint and the merge on dev, and save the model."""
+    from argot.contrastive import Collator
+
+    settings, device = load("train", TrainSettings), load("machine", MachineSettings).device
+    corpus = read_corpus()
+    lesson = read_lesson(corpus)
+    dev = read_dev(corpus, settings.dev_queries, settings.dev_passages, settings.min_dev_questions)
+    passes = planned(lesson, settings)
+    model = load_model(device, settings.dropout)
+    base = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    before = dev_ndcg(model, dev)
+    collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE))
+    history = train(model, collator, dev, settings)
+    tuned = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    merged = {weight: dev_ndcg(blend(model, base, tuned, weight), dev) for weight in settings.merge}
+    weight = max(sorted(merged), key=merged.__getitem__)
+    blend(model, base, tuned, weight)
+    with replacing_folder(OUT) as beside:
+        model.save_pretrained(str(beside), create_model_card=False)
+    figures = {
+        "rows": len(lesson.queries),
+        "passages": len(np.unique(lesson.own)),
+        "steps": sum(map(len, passes)),
+        "dev_queries": len(dev.queries),
+        "dev_real": dev.real,
+        "dev_base": before,
+        "curve": history,
+        "merge": weight,
+        "merged": {str(weight): value for weight, value in merged.items()},
+        "dev_tuned": merged[weight],
+    }
+    write_figures("train", figures)
+    return f"{len(lesson.queries):,} rows, {figures['steps']} steps; dev nDCG@10 {before:.3f} → {merged[weight]:.3f}"
+
+
+def planned(lesson: Lesson, settings: TrainSettings) -> list[list[Step]]:
+    """The steps of each pass over the passages: as many passes as `epochs` and `max_passages` allow."""
+    from argot.contrastive import Shape, plan
+
+    shape = Shape(settings.passages, settings.queries, settings.family)
+    count = max(1, min(settings.epochs, settings.max_passages // len(np.unique(lesson.own))))
+    generators = (np.random.default_rng([settings.seed, number]) for number in range(count))
+    return [list(plan(lesson.own, lesson.rivals, shape, generator)) for generator in generators]
+
+
+def load_model(device: str, dropout: float) -> SentenceTransformer:
+    """The base model in float32, with this dropout; ModelError where it can't be loaded."""
+    check_folder(BASE)
+    from sentence_transformers import SentenceTransformer
+    from torch import nn
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        model = SentenceTransformer(
+            str(BASE),
+            device=None if device == "auto" else device,
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True, "dtype": "float32"},
+        )
+    except Exception as error:  # any library below may fail on a damaged folder, each in its own way
+        raise ModelError(f"{BASE} can't be loaded ({str(error).splitlines()[0]}); run `dvc checkout`") from error
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = dropout
+    return model
+
+
+def dev_ndcg(model: SentenceTransformer, dev: Dev) -> float:
+    """nDCG@10 of the model over the dev passages; 0 where there is no dev query."""
+    if not dev.queries:
+        return 0.0
+    embedder = Embedder(BASE, model.eval())
+    queries, passages = embedder.encode_queries(dev.queries), embedder.encode_passages(dev.passages)
+    hits = search_exact(queries, passages, 10, tie_order(dev.ids))
+    return float(ndcg(dev.relevance.found(hits.positions), dev.relevance.counts).mean())
+
+
+def blend(
+    model: SentenceTransformer, base: dict[str, Tensor], tuned: dict[str, Tensor], weight: float
+) -> SentenceTransformer:
+    """Put `weight` of the tuned and the rest of the base weights into the model (LM-Cocktail, arXiv 2311.13534)."""
+    floating = {name for name, value in base.items() if value.is_floating_point()}
+    model.load_state_dict(
+        {
+            name: weight * value + (1 - weight) * base[name] if name in floating else value
+            for name, value in tuned.items()
+        }
+    )
+    return model
+
+
+def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: TrainSettings) -> list[dict[str, float]]:
+    """Train the model in place to its best checkpoint on dev; the loss and nDCG@10 of each pass.
+
+    When memory runs out, goes on from the last checkpoint with half the mini-batch and activations computed twice:
+    the same batch, the same loss.
+    """
+    import torch
+
+    from argot.contrastive import Memory
+
+    folder = CACHE / run_key(settings)
+    memory = Memory(TOKENS[model.device.type])
+    while True:
+        trainer = make_trainer(model, collator, dev, settings, folder, memory)
+        try:
+            trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+            break
+        except (torch.OutOfMemoryError, MemoryError):
+            if memory.tokens <= (model.max_seq_length or 512):
+                raise ModelError(
+                    "train: out of memory with one passage at a time; take a smaller fetch.model"
+                ) from None
+            memory = Memory(memory.tokens // 2, recompute=True)
+            torch.cuda.empty_cache()
+    return curve(trainer.state.log_history)
+
+
+def make_trainer(
+    model: SentenceTransformer, collator: Collator, dev: Dev, settings: TrainSettings, folder: Path, memory: Memory
+) -> SentenceTransformerTrainer:
+    """sentence-transformers' trainer over the planned steps: one row a step, in their order."""
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+
+    from argot.contrastive import InOrder, RankingLoss
+
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        seed=settings.seed,
+        full_determinism=True,
+        num_train_epochs=1,
+        per_device_train_batch_size=1,
+        batch_sampler=InOrder,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warm_up,
+        weight_decay=0.01,
+        bf16=model.device.type == "cuda",
+        use_cpu=model.device.type == "cpu",
+        eval_strategy="steps",
+        eval_steps=collator.steps_a_pass,
+        save_strategy="steps",
+        save_steps=collator.steps_a_pass,
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model="ndcg@10",
+        greater_is_better=True,
+        logging_steps=collator.steps_a_pass,
+        disable_tqdm=not sys.stderr.isatty(),
+        report_to=[],
+    )
+    return SentenceTransformerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_dict({"step": list(range(len(collator.steps)))}),
+        loss=RankingLoss(model, settings.temperature, settings.teacher_temperature, settings.contrast, memory),
+        evaluator=evaluator(dev),
+        data_collator=collator,  # type: ignore[arg-type]  # any callable will do
+    )
+
+
+def evaluator(dev: Dev) -> BaseEvaluator:
+    """nDCG@10 on dev, in the shape that the trainer asks for."""
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    class DevEvaluator(BaseEvaluator):
+        def __call__(
+            self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
+        ) -> dict[str, float]:
+            return {"ndcg@10": dev_ndcg(model, dev)}
+
+    return DevEvaluator()  # type: ignore[no-untyped-call]
+
+
+def run_key(settings: TrainSettings) -> str:
+    """A name for this run's checkpoints: of all that decides what it computes."""
+    inputs = [*CODE, chunks.PATH, training.PATH, pairs.PATHS["dev"], questions.PATHS["dev"]]
+    parts = [settings.model_dump_json(), fingerprint(BASE), *(sha256(path) for path in inputs)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that is whole; those that a kill cut short are removed."""
+    steps: dict[int, Path] = {}
+    for path in folder.glob("checkpoint-*"):
+        try:
+            steps[int(json.loads((path / STATE).read_text(encoding="utf-8"))["global_step"])] = path
+        except (OSError, ValueError, KeyError):
+            shutil.rmtree(path, ignore_errors=True)
+    return str(steps[max(steps)]) if steps else None
+
+
+def curve(log: list[dict[str, float]]) -> list[dict[str, float]]:
+    """The loss and dev nDCG@10 of each pass, out of the trainer's log."""
+    losses = [entry["loss"] for entry in log if "loss" in entry]
+    scores = [entry["eval_ndcg@10"] for entry in log if "eval_ndcg@10" in entry]
+    return [
+        {"pass": number, "loss": loss, "ndcg@10": score}
+        for number, (loss, score) in enumerate(zip(losses, scores, strict=False), start=1)
+    ]
+
+
+if __name__ == "__main__":
+    run("train", main)
