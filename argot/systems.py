@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from argot.fusion import DEPTH, Fusion, fuse
 from argot.lexical import Bm25
-from argot.metrics import Scores, score
+from argot.metrics import Scores, ndcg, score
 from argot.queries import Corpus, Queries
 from argot.ranking import MISSING, Hits, search_exact
 from argot.tables import judgments
@@ -27,21 +27,17 @@ TOP = 10
 
 @dataclass(frozen=True)
 class Judged:
-    """A set of queries with what each system found, and each metric's value for each query."""
+    """A set of queries with what each system found, each metric's value for each query, and what the verdict sees."""
 
     queries: Queries
     hits: dict[str, Hits]
     scores: dict[str, Scores]
+    evidence: Evidence
 
     @property
     def ndcg(self) -> dict[str, NDArray[np.float64]]:
         """nDCG@10 of each query, by system."""
         return {system: scores["ndcg@10"] for system, scores in self.scores.items()}
-
-    @property
-    def evidence(self) -> Evidence:
-        """What the verdict looks at."""
-        return Evidence(self.ndcg, self.queries.cluster)
 
 
 def search(queries: Queries, corpus: Corpus, bm25: Bm25) -> dict[str, Hits]:
@@ -62,7 +58,10 @@ def judge(queries: Queries, found: Mapping[str, Hits], fusions: Mapping[Model, F
     fused = {f"{model}+bm25": fuse(found[model], found["bm25"], fusions[model], DEPTH, corpus.ties) for model in MODELS}
     hits = {system: {**found, **fused}[system] for system in SYSTEMS}
     scores = {system: score(found.positions, queries.relevance, corpus.document) for system, found in hits.items()}
-    return Judged(queries, hits, scores)
+    alike = fuse(found["base"], found["bm25"], fusions["tuned"], DEPTH, corpus.ties)
+    seen = {system: scores[system]["ndcg@10"] for system in ("bm25", "base+bm25", "tuned+bm25")}
+    seen["base+bm25 alike"] = ndcg(queries.relevance.found(alike.positions), queries.relevance.counts)
+    return Judged(queries, hits, scores, Evidence(seen, queries.cluster))
 
 
 def as_table(judged: Judged, corpus: Corpus) -> pa.Table:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from argot.fusion import Fusion
-from argot.verdict import Decision, Evidence, ReleaseSettings, decide
+from argot.fusion import Fusion, choose, curve, fuse
+from argot.metrics import Relevance, ndcg
+from argot.ranking import Hits, top_k
+from argot.verdict import OPPONENTS, SHIPS, Decision, Evidence, ReleaseSettings, decide
 
 FUSIONS = {"base": Fusion("convex", 0.4), "tuned": Fusion("convex", 0.6)}
 NDCG = np.array([0.0, 0.0, 0.0, 0.289, 0.333, 0.387, 0.431, 0.5, 0.631, 1.0, 1.0, 1.0])
@@ -23,14 +25,15 @@ def evidence(seed: int, documents: int = 40, bm25: float = 0.0, base: float = 0.
     clusters = np.repeat(np.arange(documents), 1 + rng.geometric(0.25, documents))
     hard = rng.normal(0, 0.5, documents)[clusters] + rng.normal(0, 1, len(clusters))
 
-    def ndcg(skill: float) -> NDArray[np.float64]:
+    def discounted(skill: float) -> NDArray[np.float64]:
         own = rng.normal(0, 0.25, documents)[clusters] + rng.normal(0, 0.5, len(clusters))
         return NDCG[np.clip((hard + own) * 2.5 + 6 + skill, 0, 11).astype(int)]
 
-    return Evidence({"bm25": ndcg(bm25), "base+bm25": ndcg(base), "tuned+bm25": ndcg(tuned)}, clusters)
+    scores = {"bm25": discounted(bm25), "base+bm25": discounted(base), "tuned+bm25": discounted(tuned)}
+    return Evidence({**scores, "base+bm25 alike": scores["base+bm25"]}, clusters)
 
 
-NOTHING = Evidence({name: np.zeros(0) for name in ("bm25", "base+bm25", "tuned+bm25")}, np.zeros(0, dtype=np.int64))
+NOTHING = Evidence({name: np.zeros(0) for name in (SHIPS, *OPPONENTS)}, np.zeros(0, dtype=np.int64))
 
 
 def verdict(real: Evidence, synthetic: Evidence = NOTHING, **settings: int | bool) -> Decision:
@@ -97,3 +100,40 @@ def test_synthetic_evidence_never_overrules_real_questions() -> None:
 def test_the_numbers_are_finite() -> None:
     for decision in (verdict(NOTHING), verdict(evidence(11))):
         json.dumps(decision.numbers, allow_nan=False)
+
+
+def null_run(seed: int, lexical_skill: float) -> Decision:
+    """Base and tuned know equally much by chance alone; each fuses as dev says, then test decides: nothing is given."""
+    rng = np.random.default_rng(seed)
+    documents, passages, questions = 40, 120, 150
+    target = rng.integers(0, passages, questions)
+    clusters = target % documents
+    ties, relevance = np.arange(passages), Relevance.of(target[:, None].tolist())
+    hard = rng.normal(0, 1, documents)[clusters]
+
+    def side(skill: float) -> Hits:
+        scores = rng.normal(0, 1, (questions, passages))
+        scores[np.arange(questions), target] += skill + hard + rng.normal(0, 0.5, documents)[clusters]
+        return top_k((scores - scores.min()).astype(np.float32), 50, ties)
+
+    found = {"bm25": side(lexical_skill), "base": side(2.0), "tuned": side(2.0)}
+    dev, test = np.flatnonzero(clusters < 10), np.flatnonzero(clusters >= 10)
+    fusions = {}
+    for model in ("base", "tuned"):
+        curves = {
+            method: curve(found[model], found["bm25"], relevance, method, ties)[:, dev] for method in ("convex", "rrf")
+        }
+        fusions[model] = choose(curves, clusters[dev])
+    hits = {f"{model}+bm25": fuse(found[model], found["bm25"], fusions[model], 10, ties) for model in fusions}
+    hits["base+bm25 alike"] = fuse(found["base"], found["bm25"], fusions["tuned"], 10, ties)
+    scores = {
+        system: ndcg(relevance.found(ranked.positions), relevance.counts)[test]
+        for system, ranked in {"bm25": found["bm25"], **hits}.items()
+    }
+    return decide(Evidence(scores, clusters[test]), NOTHING, fusions, rules(50), samples=500, seed=seed)
+
+
+@pytest.mark.parametrize("lexical_skill", [1.0, 2.5])
+def test_a_model_that_gained_nothing_ships_in_at_most_one_of_twenty(lexical_skill: float) -> None:
+    ships = sum(null_run(seed, lexical_skill).model == "tuned" for seed in range(500))
+    assert ships <= 25
