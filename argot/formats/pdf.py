@@ -11,11 +11,15 @@ from typing import Any, NamedTuple
 from argot.formats import Parsed, UnreadableError
 from argot.formats.text import clean, table
 
-BULLET = re.compile(r"\s*[•‣◦▪●■–]\s+")
+BULLET = re.compile(r"\s*[•‣◦▪●■–](?:\s+|$)")
 NUMBER = re.compile(r"\d+")
+# What pdfminer writes for letters that a font doesn't name; the 127th is the bullet of Windows' encoding.
+UNNAMED_BULLET, UNNAMED = "(cid:127)", re.compile(r"\(cid:\d+\)")
 # Letters this much larger than the body's are a heading's.
 LARGER = 1.15
 MARGIN, LONGEST = 0.09, 14
+# A box at least this wide, in shares of its page, may be part of a column.
+COLUMN = 0.2
 
 
 class Line(NamedTuple):
@@ -60,9 +64,7 @@ def _lines(page: Any) -> list[Line]:
     tables = [(found.bbox, found.extract()) for found in page.find_tables()] if ruled else []
     tables = [(box, rows) for box, rows in tables if len(rows) > 1 and len(rows[0]) > 1]
     lines: list[Line] = []
-    for box in page.layout:
-        if not isinstance(box, LTTextBox):
-            continue
+    for box in _ordered([box for box in page.layout if isinstance(box, LTTextBox)], page.width):
         middle = (box.x0 + box.x1) / 2, page.height - (box.y0 + box.y1) / 2
         inside = [entry for entry in tables if _holds(entry[0], middle)]
         for entry in inside:
@@ -76,6 +78,17 @@ def _lines(page: Any) -> list[Line]:
     return lines
 
 
+def _ordered(boxes: list[Any], width: float) -> list[Any]:
+    """Boxes in reading order: from top to bottom, but as pdfminer groups them where they stand in columns."""
+    wide = [box for box in boxes if box.width > COLUMN * width]
+    wide.sort(key=lambda box: box.x0)
+    for number, left in enumerate(wide):
+        for right in wide[number + 1 :]:
+            if left.x1 <= right.x0 and min(left.y1, right.y1) > max(left.y0, right.y0):
+                return boxes
+    return sorted(boxes, key=lambda box: (-round(box.y1), box.x0))
+
+
 def _holds(box: Sequence[float], point: tuple[float, float]) -> bool:
     return bool(box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3])
 
@@ -85,7 +98,8 @@ def _line(raw: Any, edge: bool, opens: bool) -> Line:
     heights = Counter(round(letter.size * 2) / 2 for letter in letters)
     bold = sum("bold" in letter.fontname.lower() or "black" in letter.fontname.lower() for letter in letters)
     height = heights.most_common(1)[0][0] if heights else 0
-    return Line(" ".join(raw.get_text().split()), height, bold * 10 > len(letters) * 9, edge, opens)
+    text = UNNAMED.sub("", raw.get_text().replace(UNNAMED_BULLET, "• "))
+    return Line(" ".join(text.split()), height, bold * 10 > len(letters) * 9, edge, opens)
 
 
 def _shape(line: Line) -> str:
@@ -106,10 +120,11 @@ def _paragraphs(lines: Sequence[Line]) -> Iterator[str]:
     for line in lines:
         level = _level(line, levels)
         item = BULLET.match(line.text)
-        if block and (line.opens or item or level != kind):
+        # A bullet may stand in a box of its own, before its text.
+        if block and (line.opens or item or level != kind) and block != ["- "]:
             yield _joined(block, kind)
             block = []
-        kind = level
+        kind = level if not block else 0
         block.append(f"- {line.text[item.end() :]}" if item else line.text)
     if block:
         yield _joined(block, kind)
@@ -121,7 +136,7 @@ def _joined(lines: Iterable[str], level: int) -> str:
         if text.endswith("-") and text[-2:-1].isalpha() and line[:1].islower():
             text = text[:-1] + line
         else:
-            text += f" {line}" if text else line
+            text += f" {line}" if text.strip("- ") else line
     return f"{'#' * level} {text}" if level else text
 
 

@@ -75,4 +75,3 @@ def kind_of(name: str, data: bytes) -> str:
     if suffix not in KIND_OF and HTML.match(data[:4096]):
         return "html"
     return KIND_OF.get(suffix, "text")
-

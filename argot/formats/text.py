@@ -23,10 +23,11 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udff
 BINARY = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
 SAMPLE = 1 << 18
 # Encodings that documents are found in, likeliest first: few words fit several, and rare ones lead astray.
-COMMON = (
-    "cp1252 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp1257 iso8859_2 iso8859_5 iso8859_7 iso8859_9 koi8_r koi8_u cp866 "
-    "cp932 euc_jp iso2022_jp gb18030 big5 cp949 cp874"
-).split()
+COMMON = [
+    *(f"cp{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257)),
+    *("iso8859_2", "iso8859_5", "iso8859_7", "iso8859_9", "koi8_r", "koi8_u", "cp866", "cp874"),
+    *("cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "cp949"),
+]
 
 
 def decode(data: bytes, declared: str = "") -> str:

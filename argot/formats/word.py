@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 
 from argot.formats import Parsed
 from argot.formats.html import to_markdown
+from argot.markdown import plain
 
+TITLE = re.compile(r'<h1 class="title">(.*?)</h1>', re.DOTALL)
 STYLES = """
-p[style-name='Title'] => h1:fresh
+p[style-name='Title'] => h1.title:fresh
 p[style-name='Subtitle'] => p:fresh
 p[style-name='Code'] => pre:separator('\n')
 p[style-name='HTML Preformatted'] => pre:separator('\n')
@@ -24,4 +27,5 @@ def read_docx(data: bytes) -> Parsed:
         io.BytesIO(data), style_map=STYLES, convert_image=mammoth.images.img_element(lambda image: {"src": ""})
     )
     text, _ = to_markdown(f"<body>{result.value}</body>")
-    return Parsed("docx", text)
+    title = TITLE.search(result.value)
+    return Parsed("docx", text, plain(to_markdown(title[1])[0]) if title else "")

@@ -20,10 +20,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-GOOD = {f"good/{number}.md": f"# Notice {number}\n\nBerth {number} is closed on day {number}.\n" for number in range(60)}
+GOOD = {f"good/{number}.md": f"# Notice {number}\n\nBerth {number} is closed today.\n" for number in range(60)}
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89"
-MEGABYTE = 1 << 20
 
 
 def office(member: str, content: bytes = b"<x/>", **more: bytes) -> bytes:
@@ -192,11 +191,11 @@ BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
     ("closed.pdf", pdf("Secret cranes", password="tide"), "encrypted"),
     ("closed.docx", OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "encrypted"),
     ("closed-zip.docx", encrypted_zip(), "encrypted"),
-    ("closed.epub", office("META-INF/container.xml", META__INF__x=b"", **{"META-INF__encryption.xml": b"a.xhtml"}), "encrypted"),
+    ("closed.epub", office("META-INF/container.xml", **{"META-INF__encryption.xml": b"a.xhtml"}), "encrypted"),
     ("scan.pdf", pdf(pages=3), "a scan without text; run OCR over it"),
     # hostile
-    ("bomb.docx", office("word/document.xml", b"\0" * (200 * MEGABYTE)), "zip bomb: unpacks to more than 100 times its size"),
-    ("large.txt", b"berth " * (MEGABYTE // 2), "larger than ingest.max_file_megabytes (2)"),
+    ("bomb.docx", office("word/document.xml", bytes(200 << 20)), "zip bomb: unpacks to more than 100 times its size"),
+    ("large.txt", b"berth " * (1 << 19), "larger than ingest.max_file_megabytes (2)"),
     ("hungry.docx", hungry_docx(), "needs more memory than ingest.max_memory_megabytes (300)"),
     ("aliases.md", ALIASES.encode() + b"---\nBerths\n", "needs more memory than ingest.max_memory_megabytes (300)"),
     ("deep.html", b"<div>" * 5_000 + b"Cranes" + b"</div>" * 5_000, "nested too deeply"),
@@ -210,7 +209,7 @@ BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
 ]
 # Odd but readable: refused by no one.
 ODD: dict[str, bytes] = {
-    "latin.txt": "Die Gebühr für Übergrößen beträgt fünf Euro je Stück, zuzüglich der Mehrwertsteuer.".encode("latin-1"),
+    "latin.txt": "Die Gebühr für Übergrößen beträgt fünf Euro je Stück, zuzüglich der Steuer.".encode("latin-1"),
     "wide.txt": "Cranes stop at wind force eight.".encode("utf-16"),
     "wide-unmarked.txt": "Cranes stop at wind force eight.".encode("utf-16-le"),
     "some-broken-bytes.md": "Gebühr für Öl: fünf €, Ü-Wagen übrig.".encode() + b" \xff ",
@@ -344,7 +343,8 @@ def test_a_parser_that_crashes_takes_no_other_file_down(tmp_path: Path) -> None:
         f"for file, result in read_all(Path({str(tmp_path)!r}), files, Limits(1, 60, 512)): print(file.name, result)"
     )
     path = f"{tmp_path}:{ROOT}"
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
+    environment = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     lines = done.stdout.splitlines()
     assert lines[1] == "crash.md its parser crashed", done
     assert [line.split()[0] for line in lines] == ["a.md", "crash.md", "z.md"]
