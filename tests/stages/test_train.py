@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from argot import params
+from argot.errors import ModelError
+from argot.files import sha256
+from argot.tables import chunks, pairs, questions, training
+from argot.tables.parquet import write_table
+from stages import train
+from tests.tiny_model import make_tiny_model
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS: dict[str, Any] = {
+    "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "family": 2, "learning_rate": 0.001,
+    "warm_up": 0.1, "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
+    "merge": [0.5, 1.0], "dev_queries": 20, "dev_passages": 30, "min_dev_questions": 2,
+}  # fmt: skip
+WORDS = [first + last for first in "bdfgklmnpr" for last in ("allast", "oom", "eam", "igger", "ulwark", "uoy")]
+WEIGHTS = Path("models/tuned/model.safetensors")
+
+
+def configure(**changed: Any) -> None:
+    params._read.cache_clear()
+    Path("params.yaml").write_text(json.dumps({"train": {**SETTINGS, **changed}, "machine": {"device": "cpu"}}))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Forty passages of random words; a query is a word that its passage and two others share."""
+    monkeypatch.chdir(tmp_path)
+    configure()
+    random = np.random.default_rng(1)
+    texts = [" ".join(random.choice(WORDS, 8, replace=False)) for _ in range(40)]
+    make_tiny_model(Path("models/base"), texts)
+    blank = {"group": "g", "title": "", "start": 0, "end": 1, "language": "en", "metadata": "{}", "position": 0}
+    rows = [
+        {**blank, "chunk": f"c{n:02}", "document": f"d{n}", "heading": f"on {n}", "text": text}
+        for n, text in enumerate(texts)
+    ]
+    write_table(chunks.PATH, rows, chunks.SCHEMA)
+    lesson = [training_row(n, text.split()[0], texts) for n, text in enumerate(texts[:30])]
+    write_table(training.PATH, lesson, training.SCHEMA)
+    empty = {field.name: "" for field in pairs.SCHEMA} | {"heading_hidden": False, "start": 0, "end": 1}
+    dev = [{**empty, "pair": f"p{n}", "query": texts[n].split()[1], "chunk": f"c{n:02}"} for n in range(30, 40)]
+    write_table(pairs.PATHS["dev"], dev, pairs.SCHEMA)
+    write_table(questions.PATHS["dev"], [], questions.SCHEMA)
+    return tmp_path
+
+
+def training_row(number: int, query: str, texts: list[str]) -> dict[str, Any]:
+    holding = [n for n, text in enumerate(texts) if query in text.split() and n != number]
+    others = holding + [n for n in range(len(texts)) if n not in holding and n != number][:3]
+    return {
+        "pair": f"t{number}", "query": query, "source": "keywords", "positive": f"c{number:02}",
+        "heading_hidden": number % 2 == 0, "score": 1.0, "candidates": [f"c{n:02}" for n in others],
+        "scores": [0.6 if n in holding else 0.1 for n in others], "masked": [n in holding for n in others],
+    }  # fmt: skip
+
+
+def figures() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path("data/figures/train.json").read_text())
+    return found
+
+
+def begin() -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-m", "stages.train"], env=environment)
+
+
+def test_training_learns_and_is_the_same_twice(project: Path) -> None:
+    train.main()
+    first, weights, told = sha256(WEIGHTS), load_file(WEIGHTS), figures()
+    losses = [entry["loss"] for entry in told["curve"]]
+    assert len(losses) == 3 and losses[-1] < losses[0]
+    assert any((weights[name] != value).any() for name, value in load_file("models/base/model.safetensors").items())
+    shutil.rmtree("cache")
+    shutil.rmtree("models/tuned")
+    train.main()
+    assert sha256(WEIGHTS) == first
+    assert figures() == told
+
+
+def test_a_second_run_takes_up_what_is_finished(project: Path) -> None:
+    train.main()
+    first = sha256(WEIGHTS)
+    shutil.rmtree("models/tuned")
+    train.main()
+    assert sha256(WEIGHTS) == first
+
+
+def test_a_checkpoint_cut_short_is_not_taken_up(project: Path) -> None:
+    for step, whole in ((4, True), (8, False)):
+        folder = Path(f"cache/train/key/checkpoint-{step}")
+        folder.mkdir(parents=True)
+        (folder / train.STATE).write_text(json.dumps({"global_step": step}) if whole else '{"global_s')
+    assert train.last_checkpoint(Path("cache/train/key")) == "cache/train/key/checkpoint-4"
+    assert not Path("cache/train/key/checkpoint-8").exists()
+
+
+def test_the_model_folder_holds_no_card_with_the_time(project: Path) -> None:
+    train.main()
+    assert not list(Path("models/tuned").rglob("*.md"))
+    assert not list(Path("models/tuned").rglob("*.bin"))
+
+
+def test_a_loss_that_is_no_number_ends_in_one_line(project: Path) -> None:
+    configure(learning_rate=1.5e30)
+    with pytest.raises(ModelError, match=r"^[^\n]*train\.learning_rate[^\n]*$"):
+        train.main()
+    assert not Path("models/tuned").exists()
+
+
+def test_max_passages_cuts_the_passes(project: Path) -> None:
+    configure(max_passages=59)
+    train.main()
+    assert (figures()["passages"], len(figures()["curve"])) == (30, 1)
+
+
+def test_weights_are_merged_with_the_base(project: Path) -> None:
+    configure(merge=[0.5])
+    train.main()
+    half, base = load_file(WEIGHTS), load_file("models/base/model.safetensors")
+    configure(merge=[1.0])
+    train.main()
+    whole = load_file(WEIGHTS)
+    for name, value in half.items():
+        assert np.allclose(value, (whole[name] + base[name]) / 2, atol=1e-6), name
+
+
+def test_real_dev_questions_choose_where_there_are_enough(project: Path) -> None:
+    blank = {"kind": "", "documents": ["d1"], "cluster": "g", "source": "q.jsonl:1"}
+    rows = [{**blank, "question": f"q{n}", "query": "boom", "chunks": [f"c0{n}"]} for n in range(3)]
+    write_table(questions.PATHS["dev"], rows, questions.SCHEMA)
+    train.main()
+    assert (figures()["dev_real"], figures()["dev_queries"]) == (True, 3)
+
+
+@pytest.mark.slow
+def test_killed_it_goes_on_to_the_same_bytes(project: Path) -> None:
+    configure(epochs=40, learning_rate=0.0001)
+    assert begin().wait(300) == 0
+    first = sha256(WEIGHTS)
+    shutil.rmtree("cache")
+    shutil.rmtree("models/tuned")
+    running = begin()
+    deadline = time.monotonic() + 200
+    while not list(Path("cache").rglob(train.STATE)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not WEIGHTS.exists()
+    assert begin().wait(300) == 0
+    assert sha256(WEIGHTS) == first
