@@ -12,6 +12,7 @@ from argot.metrics import Relevance
 from argot.verdict import ReleaseSettings
 
 FEW_DOCUMENTS = 500
+LOST_BY_FUSION = 0.01
 FEW_PAIRS = 1000
 SMALL_GAIN = 0.05
 MUCH_CUT = 0.05
@@ -34,6 +35,8 @@ class Facts:
     question_words: float | None
     passage_words: float
     cut_share: float
+    fusion_lost: float  # nDCG@10 on real questions that a better fusion weight would have won
+    dev_is_real: bool
 
 
 def advise(facts: Facts, rules: ReleaseSettings) -> list[dict[str, str]]:
@@ -68,6 +71,12 @@ def _evidence(facts: Facts, rules: ReleaseSettings) -> Iterator[tuple[str, str]]
             "few_questions",
             f"{facts.questions} real test questions are too few to prove anything; {rules.min_questions} are needed. "
             "`argot label` takes ten judgments in two minutes; a search log or a help desk has the questions.",
+        )
+    if facts.fusion_lost > LOST_BY_FUSION and not facts.dev_is_real:
+        yield (
+            "choose_on_real",
+            f"Synthetic pairs chose how BM25 and the model are fused, and lost {100 * facts.fusion_lost:.1f} points of "
+            'nDCG@10 by it on real questions. Mark 20 or more of them, better 50, with "split": "dev".',
         )
 
 

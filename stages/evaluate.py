@@ -71,14 +71,15 @@ def main() -> str:
             carried[queries.set] = carry_over(curves, curves_of(queries, found, corpus.ties), fusions, dev.cluster)
     real, synthetic = judged
     decision = decide(real.evidence, synthetic.evidence, fusions, rules, **settings.draw)
-    advice = advise(facts(real, synthetic, decision, corpus, bm25.language), rules)
+    fusion = {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions"), **carried}
+    advice = advise(facts(real, synthetic, decision, corpus, fusion), rules)
     write_table(judgments.PATH, pa.concat_tables([as_table(each, corpus) for each in judged]), judgments.SCHEMA)
     write_json(VERDICT, decision.as_json())
     figures = {
         **{each.queries.set: by_part(each, means) for each in judged},
         "differences": {each.queries.set: by_part(each, differences, settings.draw) for each in judged},
         "slices": {each.queries.set: by_slice(each, settings.draw) for each in judged},
-        "fusion": {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions"), **carried},
+        "fusion": fusion,
         "verdict": decision.numbers,
         "text": {"verdict": decision.verdict, "reason": decision.reason, "advice": advice},
     }
@@ -186,12 +187,12 @@ def by_slice(judged: Judged, draw: Mapping[str, int]) -> dict[str, Any]:
     return {**told, "documents": slices.by_document(queries.groups, ndcg[SHIPS] - ndcg[STAYS])}
 
 
-def facts(real: Judged, synthetic: Judged, decision: Decision, corpus: Corpus, language: str) -> Facts:
+def facts(real: Judged, synthetic: Judged, decision: Decision, corpus: Corpus, fusion: Mapping[str, Any]) -> Facts:
     """What the advice is worked out from."""
     shown = real if len(real.queries) else synthetic
     means = {system: float(values.mean()) for system, values in shown.ndcg.items()} if len(shown.queries) else {}
     pair_overlap, question_overlap = (
-        overlap(each.queries.texts, each.queries.relevance, corpus.texts, language) for each in (synthetic, real)
+        overlap(each.queries.texts, each.queries.relevance, corpus.texts, corpus.language) for each in (synthetic, real)
     )
     lengths = [count_words(text) for text in real.queries.texts]
     embedded = read_figures(PASSAGES)
@@ -208,6 +209,8 @@ def facts(real: Judged, synthetic: Judged, decision: Decision, corpus: Corpus, l
         question_words=float(np.median(lengths)) if lengths else None,
         passage_words=float(np.median([count_words(text) for text in corpus.texts])),
         cut_share=embedded["cut"] / max(1, embedded["texts"]),
+        fusion_lost=fusion["questions"][decision.model]["lost"] if "questions" in fusion else 0.0,
+        dev_is_real=bool(fusion["dev_is_real"]),
     )
 
 

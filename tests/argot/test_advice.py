@@ -23,6 +23,8 @@ FINE = Facts(
     question_words=9,
     passage_words=90,
     cut_share=0.0,
+    fusion_lost=0.0,
+    dev_is_real=False,
 )
 
 
@@ -38,6 +40,7 @@ def test_a_good_run_needs_no_advice() -> None:
     ("changed", "code", "named"),
     [
         ({"questions": 40}, "few_questions", "argot label"),
+        ({"fusion_lost": 0.03}, "choose_on_real", "3.0 points"),
         ({"documents": 160}, "few_documents", "160 documents"),
         ({"training_pairs": 700}, "few_pairs", "700 training pairs"),
         ({"scores": {**SYSTEMS, "bm25": 0.73}}, "bm25_ahead", "0.730"),
@@ -72,3 +75,7 @@ def test_overlap_takes_the_passage_that_holds_most_of_the_query() -> None:
     assert overlap(["pumps leak"], Relevance.of([[0, 1]]), texts, "en") == 1.0
     assert overlap(["valve price", "oil"], Relevance.of([[1], [2]]), texts, "en") == pytest.approx(0.25)
     assert overlap([], Relevance.of([]), texts, "en") is None
+
+
+def test_real_dev_questions_need_no_other_choice() -> None:
+    assert codes(replace(FINE, fusion_lost=0.03, dev_is_real=True)) == []
