@@ -79,3 +79,9 @@ def test_import_rules_hold() -> None:
 def test_a_stage_that_needs_no_torch_does_not_import_it(name: str) -> None:
     code = f"import sys, stages.{name}; sys.exit(bool({{'torch', 'sentence_transformers', 'faiss'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_no_import_hides_from_the_import_graph() -> None:
+    sources = [path for package in ("argot", "stages") for path in sorted((ROOT / package).rglob("*.py"))]
+    hiding = [path.relative_to(ROOT) for path in sources if "import_module(" in path.read_text(encoding="utf-8")]
+    assert hiding == [Path("argot/__init__.py")]

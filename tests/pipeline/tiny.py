@@ -26,7 +26,7 @@ TOPICS = {
     "rudder": ("rudder", "steering gear", "emergency tiller", "the helmsman reports the angle"),
     "tanks": ("ballast tank", "sounding pipe", "gas meter", "a permit is signed before entry"),
 }
-TINY_PARAMS: dict[str, Any] = {"train.max_steps": 4}
+TINY_PARAMS: dict[str, Any] = {"train.epochs": 2, "train.passages": 8, "train.family": 2}
 
 
 def documents(folder: Path) -> None:
@@ -69,10 +69,14 @@ def project(folder: Path, params: dict[str, Any] | None = None) -> Path:
     return lay_out(workspace, folder / "source/raw", folder / "source/queries", changed, cache=folder / "cache")
 
 
+def environment() -> dict[str, str]:
+    """The environment of a command: this interpreter's programs first, one thread."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+
+
 def dvc(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the real dvc in a workspace."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        ["dvc", *arguments], cwd=workspace, env=environment, capture_output=True, text=True, check=False, timeout=800
+        ["dvc", *arguments], cwd=workspace, env=environment(), capture_output=True, text=True, check=False, timeout=800
     )
