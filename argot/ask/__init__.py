@@ -1,0 +1,1 @@
+"""Answers from passages alone: each claim cites a passage and quotes it, and both are checked."""

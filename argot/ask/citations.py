@@ -1,0 +1,79 @@
+"""The form of an answer, and its check: does each claim cite a passage, and does the passage hold the quoted words?
+
+One claim a line, each followed by its citations: `Seals weeping more are replaced. [2 "is replaced"]`
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+NOT_TOLD = "The documents don't tell."
+CITATION = re.compile(r"\[(\d+)\s*:?\s*[\"“”](.+?)[\"“”]\s*\]", re.DOTALL)
+# A number alone, [2], names a passage but no words of it: it supports nothing.
+BARE = re.compile(r"\[(\d+)\]")
+BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
+LEFT_OUT = re.compile(r"\s*(?:\.\.\.|…|\[…\])\s*")
+LOOKALIKES = str.maketrans("‘’“”–—‹›", "''\"\"--<>")
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A passage's number and the words that are said to stand in it; `problem` is empty where they do."""
+
+    number: int
+    quote: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of an answer with its citations."""
+
+    text: str
+    citations: tuple[Citation, ...]
+
+    @property
+    def supported(self) -> bool:
+        """Does a passage hold what is quoted for it, and is no citation wrong?"""
+        return bool(self.citations) and not any(citation.problem for citation in self.citations)
+
+
+def claims_of(answer: str, passages: Sequence[str]) -> list[Claim]:
+    """The claims of an answer, checked against the passages as they were sent; passage 1 is the first."""
+    lines = [BULLET.sub("", line).strip() for line in _whole(answer).splitlines()]
+    return [_claim(line, passages) for line in lines if line and line != NOT_TOLD]
+
+
+def _whole(answer: str) -> str:
+    """The answer with line breaks inside citations taken out, so that one line is one claim."""
+    return CITATION.sub(lambda match: " ".join(match.group().split()), answer)
+
+
+def _claim(line: str, passages: Sequence[str]) -> Claim:
+    quoted = [_checked(int(number), quote, passages) for number, quote in CITATION.findall(line)]
+    rest = CITATION.sub("", line)
+    bare = [Citation(int(number), "", "quotes nothing") for number in BARE.findall(rest)]
+    return Claim(re.sub(r"\s+([.!?,;])", r"\1", BARE.sub("", rest)).strip(), (*quoted, *bare))
+
+
+def _checked(number: int, quote: str, passages: Sequence[str]) -> Citation:
+    if not 1 <= number <= len(passages):
+        return Citation(number, quote, f"there is no passage {number}")
+    text, at = plain(passages[number - 1]), 0
+    for part in (plain(part) for part in LEFT_OUT.split(quote)):
+        at = text.find(part, at)
+        if at < 0:
+            return Citation(number, quote, f"passage {number} doesn't hold these words")
+        at += len(part)
+    if not plain(quote).strip(" .…"):
+        return Citation(number, quote, "quotes nothing")
+    return Citation(number, quote, "")
+
+
+def plain(text: str) -> str:
+    """Text as quotes are compared: lower case, one kind of quote, dash and space, no emphasis."""
+    text = unicodedata.normalize("NFKC", text).translate(LOOKALIKES)
+    return " ".join(re.sub(r"[*_`]", "", text).casefold().split())
