@@ -51,7 +51,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 def _block(lines: Sequence[str], first: int) -> tuple[str, int]:
     line = lines[first]
-    mark = line.lstrip()[:1]
+    mark = line.lstrip()[0]
     if mark == "#" and HEADING.fullmatch(line):
         return "heading", first + 1
     if mark in "`~" and (fence := FENCE.fullmatch(line)):
@@ -110,7 +110,8 @@ def _list_end(lines: Sequence[str], first: int) -> int:
 def _paragraph_end(lines: Sequence[str], first: int) -> int:
     number = first + 1
     while number < len(lines) and lines[number].strip():
-        if _interrupts(lines[number]) or ITEM.match(lines[number]):
+        # Most lines begin with a letter, and need no closer look.
+        if not lines[number][0].isalpha() and (_interrupts(lines[number]) or ITEM.match(lines[number])):
             break
         number += 1
     return number

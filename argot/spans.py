@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from array import array
 from bisect import bisect_left
 from itertools import accumulate
 from typing import NamedTuple
 
-from argot.words import WORD, count_words
+from argot.words import count_words, word_starts
 
 
 class Span(NamedTuple):
@@ -26,14 +25,18 @@ class Text:
     def __init__(self, text: str, language: str) -> None:
         self.text = text
         self.language = language
-        self.starts = array("q", (match.start() for match in WORD.finditer(text)))
+        self.starts = word_starts(text)
 
     def span(self, start: int, end: int, header: str = "") -> Span:
         """The span without the white space at its ends; its words include the header's."""
-        piece = self.text[start:end]
-        start, end = start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
-        count = bisect_left(self.starts, end) - bisect_left(self.starts, start)
-        return Span(start, max(start, end), count + (count_words(header) if header else 0), header)
+        text = self.text
+        while start < end and text[start].isspace():
+            start += 1
+        while end > start and text[end - 1].isspace():
+            end -= 1
+        first = bisect_left(self.starts, start)
+        words = bisect_left(self.starts, end, first) - first
+        return Span(start, end, words + count_words(header) if header else words, header)
 
     def upto(self, span: Span, end: int) -> Span:
         """The span prolonged to `end`."""

@@ -187,7 +187,7 @@ def pack(spans: Iterable[Span], text: Text, settings: ChunkSettings) -> Iterator
     for span in spans:
         if current is None:
             current, floor = span, span.start
-        elif (words := current.words + span.words - count_words(span.header)) <= limit:
+        elif (words := current.words + span.words - (count_words(span.header) if span.header else 0)) <= limit:
             current = Span(current.start, span.end, words, current.header)
         else:
             yield current
