@@ -18,6 +18,8 @@ from argot.llm.request import Answer, Request
 from argot.llm.settings import MachineLlm
 
 CLOCKS = 300  # seconds by which the provider's clock may differ from ours
+BUSY = {408, 409, 429, 500, 502, 503, 504, 529}
+WAITS = (1.0, 5.0, 20.0)  # seconds
 
 
 class Asked(NamedTuple):
@@ -100,11 +102,24 @@ class Records:
 
 
 def start(batch: Batch, requests: Sequence[Request], provider: Batches, records: Records) -> Batch:
-    """Record the batch, create it, and record its id."""
+    """Record the batch, create it, and record its id; where the provider is busy, wait and try again."""
     records.write(batch)
-    begun = replace(batch, id=provider.create(batch, requests))
+    begun = replace(batch, id=_create(batch, requests, provider))
     records.write(begun)
     return begun
+
+
+def _create(batch: Batch, requests: Sequence[Request], provider: Batches) -> str:
+    for seconds in WAITS:
+        try:
+            return provider.create(batch, requests)
+        except Exception as error:
+            if getattr(error, "status_code", 0) not in BUSY:
+                raise
+        time.sleep(seconds)
+        if id := provider.find(batch, batch.planned - CLOCKS, set()):  # an error may hide that it was made
+            return id
+    return provider.create(batch, requests)
 
 
 def adopt(provider: Batches, records: Records, name: str) -> list[Batch]:

@@ -30,7 +30,9 @@ class AnthropicBatches:
             {"custom_id": entry.id, "params": request.body}
             for entry, request in zip(batch.asked, requests, strict=True)
         ]
-        return self.client.messages.batches.create(requests=cast("list[BatchRequest]", entries)).id
+        # Never by the client's own retries: where an answer got lost, they would make and pay a second batch.
+        once = self.client.with_options(max_retries=0)
+        return once.messages.batches.create(requests=cast("list[BatchRequest]", entries)).id
 
     def find(self, batch: Batch, since: float, taken: set[str]) -> str | None:
         """A batch of as many requests, created since, that answers ours; results are only told at its end."""

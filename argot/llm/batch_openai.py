@@ -33,7 +33,8 @@ class OpenAiBatches:
         )
         content = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines).encode()
         file = self.client.files.create(file=(f"argot-{batch.name}.jsonl", content), purpose="batch")
-        created = self.client.batches.create(
+        # Never by the client's own retries: where an answer got lost, they would make and pay a second batch.
+        created = self.client.with_options(max_retries=0).batches.create(
             input_file_id=file.id, endpoint=ENDPOINT, completion_window="24h", metadata={"argot": batch.name}
         )
         return created.id

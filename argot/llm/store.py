@@ -112,6 +112,8 @@ class Store:
                 old = [path for path in old if path != self._write(kept[at : at + SEGMENT])]
             for path in old:
                 path.unlink()
+            self._replies.clear()
+            self._read()
         return gone
 
     def _read(self) -> None:

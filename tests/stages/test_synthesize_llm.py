@@ -1,0 +1,213 @@
+"""The whole stage with a model: real clients, a local server, and what was really sent."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argot.llm.store import REPLIES, Store
+from argot.tables import chunks, pairs
+from argot.tables.parquet import read_table, write_table
+from stages import synthesize
+from tests.argot.llm.server import KEY, serving
+from tests.stages.test_synthesize import TOPICS, change, figures, made, write_chunks, write_params, write_questions
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    import yaml
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    write_params(yaml.safe_load((REPOSITORY / "params.yaml").read_text()))
+    write_questions([])
+    write_chunks(TOPICS)
+    return tmp_path
+
+
+def use(url: str, provider: str = "openai", **llm: Any) -> None:
+    import yaml
+
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["machine"]["llm"].update(base_url=f"{url}/v1" if provider == "openai" else url, poll_seconds=0.05)
+    model = "gpt-6-luna" if provider == "openai" else "claude-haiku-5-5"
+    content["synthesize"]["llm"].update({"provider": provider, "model": model, **llm})
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    change()
+
+
+def set_spend(**spend: Any) -> None:
+    import yaml
+
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["spend"].update(spend)
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    change()
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_models_queries_become_pairs_with_their_lineage(project: Path, provider: str) -> None:
+    with serving() as server:
+        use(server.url, provider)
+        synthesize.main()
+    rows = [row for row in made() if row["source"].startswith("llm:")]
+    with Store() as store:
+        replies = {reply.key: reply for reply in store}
+    assert {row["source"] for row in rows} >= {"llm:question", "llm:keywords", "llm:short"}
+    for row in rows:
+        reply = replies[row["reply"]]
+        assert (row["provider"], row["model"], row["prompt"], row["chunk"]) == (
+            provider,
+            reply.model,
+            reply.prompt,
+            reply.about,
+        )
+        assert row["query"] in [entry["query"] for entry in json.loads(reply.content)["queries"]]
+    paid = figures()["llm"]
+    assert (paid["replies"], paid["status"]) == (36, {"good": 36})
+    assert paid["usd"] == pytest.approx(sum(reply.usd for reply in replies.values()), abs=1e-6)
+
+
+def test_live_and_batch_give_the_same_pairs(project: Path) -> None:
+    with serving() as server:
+        use(server.url)
+        synthesize.main()
+        live = {split: made(split) for split in pairs.PATHS}
+        for path in REPLIES.glob("*"):
+            path.unlink()
+        set_spend(batch=True)
+        synthesize.main()
+    assert {split: made(split) for split in pairs.PATHS} == live
+
+
+def test_a_changed_document_costs_its_own_chunks_only(project: Path) -> None:
+    with serving() as server:
+        use(server.url)
+        synthesize.main()
+        before = len(server.provider.calls)
+        rows = read_table(chunks.PATH, chunks.SCHEMA).to_pylist()
+        rows[0]["text"] += " Changed."
+        rows[0]["chunk"] = "pump0-new"
+        write_table(chunks.PATH, rows, chunks.SCHEMA)
+        synthesize.main()
+        assert len(server.provider.calls) == before + 1
+        assert synthesize.prune() == "1 replies dropped"
+        synthesize.main()
+        assert len(server.provider.calls) == before + 1
+
+
+def test_an_edited_prompt_asks_anew_and_settings_of_the_machine_do_not(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from argot.llm import prompting
+
+    with serving() as server:
+        use(server.url)
+        synthesize.main()
+        set_spend(max_usd=9.0)
+        synthesize.main()
+        assert len(server.provider.calls) == 36
+        edited = Path("prompts")
+        edited.mkdir()
+        for path in prompting.FILES.glob("*.md"):
+            (edited / path.name).write_text(path.read_text() + "\nBe polite.")
+        monkeypatch.setattr(prompting, "FILES", edited)
+        synthesize.main()
+        assert len(server.provider.calls) == 72
+
+
+def test_the_estimate_asks_and_spends_nothing(project: Path) -> None:
+    with serving() as server:
+        use(server.url)
+        line = synthesize.show_estimate()
+        assert server.provider.calls == []
+        synthesize.main()
+        after = synthesize.show_estimate()
+    assert line.startswith("36 passages, 0 replies are there") and "$0.0" in line and "nothing was spent" in line
+    assert after.startswith("36 passages, 36 replies are there; the others: 0 tokens in and 0 out")
+
+
+def test_what_must_not_leave_the_machine_is_not_sent(project: Path) -> None:
+    rows = read_table(chunks.PATH, chunks.SCHEMA).to_pylist()
+    secrets = [
+        "jan@example.org",
+        "+49 30 901820",
+        "DE89370400440532013000",
+        "4111 1111 1111 1111",
+        "sk-live-abcdefghijklmnop1234",
+    ]
+    rows[0]["text"] += " Ask " + ", ".join(secrets)
+    rows[1]["heading"] = "Mail to eve@example.org"
+    write_table(chunks.PATH, rows, chunks.SCHEMA)
+    asked = {
+        "question": "q",
+        "kind": "",
+        "documents": ["fan.md"],
+        "chunks": ["fan0"],
+        "cluster": "fan.md",
+        "source": "a",
+    }
+    write_questions([{**asked, "query": "is mallory@example.org still here"}])
+    with serving() as server:
+        use(server.url, judge=5)
+        synthesize.main()
+        sent = json.dumps(server.provider.calls)
+    assert "[email]" in sent and "[iban]" in sent
+    for secret in [*secrets, "eve@example.org", "mallory@example.org", KEY]:
+        assert secret not in sent
+    stored = b"".join(path.read_bytes() for path in REPLIES.glob("*"))
+    assert KEY.encode() not in stored
+
+
+def test_the_judge_drops_training_queries_only_and_is_paid_once(project: Path) -> None:
+    change(dev_share=0.3, test_share=0.2)
+    with serving() as server:
+        use(server.url)
+        synthesize.main()
+        free = {split: {row["pair"] for row in made(split)} for split in pairs.PATHS}
+        use(server.url, judge=6)
+        synthesize.main()
+        calls = len(server.provider.calls)
+        synthesize.main()
+        assert len(server.provider.calls) == calls
+    judged = {split: {row["pair"] for row in made(split)} for split in pairs.PATHS}
+    assert judged["train"] < free["train"]
+    assert (judged["dev"], judged["test"]) == (free["dev"], free["test"])
+    drops = sum(reasons.get("not grounded", 0) for reasons in figures()["dropped"].values())
+    assert drops == len(free["train"]) - len(judged["train"])
+
+
+def test_without_a_key_the_run_ends_in_one_line(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from argot.stage import run
+
+    use("http://127.0.0.1:9", "openai")
+    content = Path("params.yaml").read_text().replace("base_url: http://127.0.0.1:9/v1", "base_url: ''")
+    Path("params.yaml").write_text(content)
+    change()
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(SystemExit) as end:
+        run("synthesize", synthesize.main)
+    assert end.value.code == 2
+    assert (
+        capsys.readouterr().err
+        == "synthesize: error: no key for openai: set OPENAI_API_KEY in the environment (in no file)\n"
+    )
+
+
+def test_no_client_is_imported_where_no_model_is_asked(project: Path) -> None:
+    import subprocess
+
+    code = "import sys, stages.synthesize as s; s.main(); print({'openai', 'anthropic', 'torch'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(REPOSITORY)}
+    )
+    assert done.stdout.strip() == "set()"
