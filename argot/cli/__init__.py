@@ -6,10 +6,14 @@ Nothing heavy is imported until a command needs it, so that help, `info` and lex
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
+from argot.cli.publish import publish
 from argot.cli.results import results
+from argot.cli.ask import ask
+from argot.cli.release import export, info, mcp, verify
 from argot.cli.search import search
 from argot.errors import ArgotError
 
@@ -20,8 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-app.command()(search)
+for command in (search, ask, info, verify, export, mcp):
+    app.command()(command)
 app.command()(results)
+app.command()(publish)
 
 
 @app.callback()
@@ -31,6 +37,7 @@ def _group() -> None:
 
 def main() -> None:
     """Run the command; bad input ends with one line and exit code 2, a bug with a traceback and 1."""
+    warnings.formatwarning = lambda message, *_, **__: f"argot: {message}\n"  # type: ignore[assignment]
     try:
         app()
     except ArgotError as error:

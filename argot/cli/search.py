@@ -24,6 +24,8 @@ def search(
     mode: Annotated[str | None, typer.Option(help="fused, dense or lexical; as evaluated best if not given.")] = None,
     where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata: KEY=VALUE.")] = None,
     release: Release = RELEASE,
+    rerank: Annotated[Path | None, typer.Option(help="A cross-encoder's folder: it reads the best again.")] = None,
+    beside: Annotated[bool, typer.Option("--compare", help="In the repository: base, tuned and BM25 in turn.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for pipes.")] = False,
 ) -> None:
     """Print the passages that answer a question best.
@@ -34,10 +36,13 @@ def search(
 
     argot search "VGM cutoff" --where year=2026
     """
+    if beside:
+        show_compared(question, k)
+        return
     from argot.retriever import Retriever
 
     filter = parse_where(where or [])
-    found = Retriever.load(release).search(question, k, mode, filter or None)  # type: ignore[arg-type]
+    found = Retriever.load(release, reranker=rerank).search(question, k, mode, filter or None)  # type: ignore[arg-type]
     if as_json:
         for passage in found:
             typer.echo(json.dumps(asdict(passage), ensure_ascii=False))
@@ -68,3 +73,18 @@ def show(found: list[Passage]) -> None:
             head.append(f" › {passage.heading}", style="cyan")
         console.print(head.append(f"  {passage.score:.3f}", style="dim"))
         console.print(Text(passage.text.strip()), "\n", sep="\n", end="")
+
+
+def show_compared(question: str, k: int) -> None:
+    """The best passages of each system, side by side."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from argot.compare import compare
+
+    found = compare(question, k)
+    table = Table("", *found, show_lines=True)
+    for rank in range(k):
+        cells = [names[rank] if rank < len(names) else "" for names in found.values()]
+        table.add_row(str(rank + 1), *cells)
+    Console().print(table)
