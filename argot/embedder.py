@@ -12,12 +12,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from argot import vectors as stored
 from argot.errors import ModelError
 from argot.vectors import shorten
 
@@ -30,6 +32,7 @@ TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
 # Rows of a batch and the step of its length, in tokens. To change them changes the last bits of every vector.
 ROWS = 16
 STEP = 16
+DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy")
 # Fewer tokens than these take no two seconds, and show no progress.
 LONG = 20_000
 # Without one of these (or *.model) transformers makes an empty tokenizer, and every word is unknown.
@@ -85,6 +88,14 @@ class Embedder:
         """The SHA-256 over names and bytes of the model's files, in hex."""
         return fingerprint(self.folder)
 
+    @cached_property
+    def identity(self) -> str:
+        """32 hex digits of a hash of all that decides a vector's bits but its text: model, code, libraries, device."""
+        code = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in (__file__, stored.__file__)]
+        versions = [f"{name}=={version(name)}" for name in DECIDING]
+        kind = [self._model.device.type, str(self._model.dtype), str(self.dimension)]
+        return hashlib.sha256("\n".join([self.fingerprint, *code, *versions, *kind]).encode()).hexdigest()[:32]
+
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Normalised vectors of queries, (texts, dimension), each with the model's query prompt before it."""
         return self._encode(texts, "query")
@@ -97,17 +108,23 @@ class Embedder:
         """Tokens of each text with its prompt, (texts,), nothing cut off: more than `max_tokens` don't fit."""
         return np.array([len(ids) for ids in self._tokenize(texts, role, cut=False)], dtype=np.int64)
 
-    def _encode(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+    def encode_stream(self, texts: Sequence[str], role: Role) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+        """As the two above, batch by batch as each is done: rows of `texts` and their vectors, longest texts first."""
         import torch
 
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         tokens = self._tokenize(texts, role, cut=True)
-        with torch.inference_mode():
-            for rows, length in self._batches([len(ids) for ids in tokens]):
-                vectors[rows] = self._forward([tokens[row] for row in rows], length, role)
-        if not np.isfinite(vectors).all():
-            row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-            raise ModelError(f"{self.folder} gives no finite vector for {texts[row][:60]!r}; its weights are damaged")
+        for rows, length in self._batches([len(ids) for ids in tokens]):
+            with torch.inference_mode():
+                vectors = self._forward([tokens[row] for row in rows], length, role)
+            if not np.isfinite(vectors).all():
+                text = texts[rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])]]
+                raise ModelError(f"{self.folder} gives no finite vector for {text[:60]!r}; its weights are damaged")
+            yield rows, vectors
+
+    def _encode(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for rows, values in self.encode_stream(texts, role):
+            vectors[rows] = values
         return vectors
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:

@@ -2,28 +2,44 @@
 
     python -m stages.embed base|tuned passages|pairs|questions
 
-Each distinct text has one vector, found again by the text itself. Times stand in logs/, not in the figures.
+Each distinct text has one vector, found again by the text itself. A vector is a function of its text alone, so one
+that the same model made before is taken as it is: from cache/vectors/, which git and DVC ignore, or, where that is
+empty (a fresh runner), from the last commit's output in DVC's cache or remote. The output is the same to the byte.
+How many were reused stands in logs/embed.jsonl and on the screen, not in the figures: those depend on inputs alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from argot.embedder import Embedder, Role
+from argot.errors import InputError
 from argot.params import Settings, load
 from argot.passages import passage
-from argot.stage import run, write_figures
+from argot.stage import FIGURES, run, write_figures
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import read_table
-from argot.vectors import key, write_vectors
+from argot.vectors import key, read_vectors, write_vectors
 
 OUT = Path("data/embeddings")
+KEPT = Path("cache/vectors")
+LOG = Path("logs/embed.jsonl")
+# Texts whose vectors are written together while a stage runs: what a kill can lose.
+SEGMENT = 2048
 MODELS = ("base", "tuned")
 ROLES: dict[str, Role] = {"passages": "passage", "pairs": "query", "questions": "query"}
+Array = NDArray[np.float32]
+Kept = dict[str, Array]
 
 
 class MachineSettings(Settings):
@@ -35,17 +51,99 @@ class MachineSettings(Settings):
 
 
 def main(model: str, kind: str) -> str:
-    """Embed `kind` of texts by models/`model`."""
+    """Embed `kind` of texts by models/`model`: those that were never embedded by it before."""
     settings = load("machine", MachineSettings)
     texts = read_texts(kind)
     embedder = Embedder.load(Path("models") / model, settings.device)
-    role = ROLES[kind]
-    values = embedder.encode_passages(texts) if role == "passage" else embedder.encode_queries(texts)
-    cut = int((embedder.token_counts(texts, role) > embedder.max_tokens).sum())
-    write_vectors(OUT / model / kind, [key(text) for text in texts], values)
-    write_figures(f"embed-{model}-{kind}", {"texts": len(texts), "cut": cut, "dimension": embedder.dimension})
+    name = f"embed-{model}-{kind}"
+    kept = read_kept(KEPT / model / kind / embedder.identity) or previous(model, kind, embedder.identity)
+    values, reused = embed(embedder, kind, texts, kept)
+    cut = int((embedder.token_counts(texts, ROLES[kind]) > embedder.max_tokens).sum())
+    keys = [key(text) for text in texts]
+    write_vectors(OUT / model / kind, keys, values)
+    write_figures(
+        name, {"texts": len(texts), "cut": cut, "dimension": embedder.dimension, "identity": embedder.identity}
+    )
+    keep_only(KEPT / model / kind, embedder.identity, keys, values)
+    log(name, len(texts), reused)
     cut_line = f"; {cut} cut at {embedder.max_tokens} tokens" if cut else ""
-    return f"{len(texts)} texts → {embedder.dimension} dimensions{cut_line}"
+    return f"{len(texts)} texts → {embedder.dimension} dimensions; {reused} known before{cut_line}"
+
+
+def embed(embedder: Embedder, kind: str, texts: list[str], kept: Kept) -> tuple[Array, int]:
+    """The vectors of `texts`, (texts, dimension), and how many of them were kept from before.
+
+    What is new goes to disk segment by segment, so that a stage that is killed has lost little.
+    """
+    values = np.empty((len(texts), embedder.dimension), dtype=np.float32)
+    new = [row for row, text in enumerate(texts) if key(text) not in kept]
+    for row in set(range(len(texts))).difference(new):
+        values[row] = kept[key(texts[row])]
+    fresh: list[int] = []
+    for batch, vectors in embedder.encode_stream([texts[row] for row in new], ROLES[kind]):
+        rows = [new[row] for row in batch]
+        values[rows] = vectors
+        fresh += rows
+        if len(fresh) >= SEGMENT:
+            write_segment(KEPT / embedder.folder.name / kind / embedder.identity, texts, values, fresh)
+            fresh = []
+    return values, len(texts) - len(new)
+
+
+def write_segment(folder: Path, texts: list[str], values: Array, rows: list[int]) -> None:
+    """Keep the vectors of some rows in a folder of their own, named by what it holds."""
+    keys = [key(texts[row]) for row in rows]
+    write_vectors(folder / key("".join(keys)), keys, values[rows])
+
+
+def read_kept(folder: Path) -> Kept:
+    """All vectors that segments in `folder` hold, by key; a segment that can't be read is removed."""
+    kept: Kept = {}
+    for segment in sorted(folder.glob("*")):
+        try:
+            stored = read_vectors(segment)
+        except InputError:
+            shutil.rmtree(segment)
+        else:
+            kept.update(zip(stored.keys, stored.values, strict=True))
+    return kept
+
+
+def previous(model: str, kind: str, identity: str) -> Kept:
+    """The vectors of this stage's output as of the last commit, if the same model and code made them.
+
+    DVC has deleted them from the workspace, and a fresh runner has them only in the remote. Nothing is said where
+    there are none: no repository, no such output, no remote, no network.
+    """
+    with suppress(Exception), TemporaryDirectory() as folder:
+        from dvc.api import DVCFileSystem  # type: ignore[import-untyped]
+
+        # A commit's, never the workspace's: there, vectors and figures may be of two runs.
+        committed = DVCFileSystem(rev="HEAD")
+        committed.repo.get_rev()
+        figures = json.loads(committed.read_text(str(FIGURES / f"embed-{model}-{kind}.json")))
+        if figures["identity"] == identity:
+            committed.get(str(OUT / model / kind), f"{folder}/stored", recursive=True)
+            stored = read_vectors(Path(folder) / "stored")
+            return dict(zip(stored.keys, np.array(stored.values), strict=True))
+    return {}
+
+
+def keep_only(folder: Path, identity: str, keys: list[str], values: Array) -> None:
+    """Keep these vectors, in one segment, and no others: neither deleted texts' nor another model's."""
+    whole = key("".join(keys))
+    if not (folder / identity / whole).exists():
+        write_vectors(folder / identity / whole, keys, values)
+    for old in [*folder.glob("*"), *(folder / identity).glob("*")]:
+        if old.name not in (identity, whole):
+            shutil.rmtree(old)
+
+
+def log(name: str, texts: int, reused: int) -> None:
+    """Note in the ignored logs how much was known before: in figures it would make two equal runs differ."""
+    LOG.parent.mkdir(exist_ok=True)
+    with LOG.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"stage": name, "texts": texts, "reused": reused}) + "\n")
 
 
 def read_texts(kind: str) -> list[str]:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from argot import params
-from argot.embedder import Embedder
+from argot.embedder import Embedder, Role
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import write_table
 from argot.vectors import read_vectors
@@ -62,11 +68,8 @@ def test_queries_of_all_splits_are_embedded_once_as_queries(project: Path, kind:
 
 def test_texts_that_the_window_cuts_are_counted(project: Path) -> None:
     embed.main("base", "questions")
-    assert json.loads(Path("data/figures/embed-base-questions.json").read_text()) == {
-        "texts": 3,
-        "cut": 1,
-        "dimension": 32,
-    }
+    figures = json.loads(Path("data/figures/embed-base-questions.json").read_text())
+    assert (figures["texts"], figures["cut"], figures["dimension"]) == (3, 1, 32)
 
 
 def test_no_questions_give_an_empty_store(project: Path) -> None:
@@ -76,9 +79,128 @@ def test_no_questions_give_an_empty_store(project: Path) -> None:
     assert read_vectors(Path("data/embeddings/base/questions")).of([]).shape == (0, 32)
 
 
-def test_the_same_inputs_give_the_same_bytes(project: Path) -> None:
+def outputs(kind: str = "passages") -> dict[str, bytes]:
+    """Every file that the stage wrote for DVC, by its path."""
+    files = [*Path("data/embeddings/base", kind).iterdir(), Path(f"data/figures/embed-base-{kind}.json")]
+    return {str(path): path.read_bytes() for path in files}
+
+
+def reused() -> int:
+    return int(json.loads(Path("logs/embed.jsonl").read_text().splitlines()[-1])["reused"])
+
+
+def write_chunks(rows: list[tuple[str, str]]) -> None:
+    table = [row(chunks, chunk=str(n), heading=heading, text=text) for n, (heading, text) in enumerate(rows)]
+    write_table(chunks.PATH, table, chunks.SCHEMA)
+
+
+MORE = [("Returns", "an old pump"), *CHUNKS[1:], ("", "a new text")]
+
+
+def from_scratch() -> dict[str, bytes]:
+    shutil.rmtree("cache")
     embed.main("base", "passages")
-    folder = Path("data/embeddings/base/passages")
-    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert reused() == 0
+    return outputs()
+
+
+def test_the_same_inputs_give_the_same_bytes_whether_reused_or_not(project: Path) -> None:
     embed.main("base", "passages")
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    first = outputs()
+    embed.main("base", "passages")
+    assert reused() == 2
+    assert outputs() == first == from_scratch()
+
+
+def test_only_new_texts_are_embedded_and_the_result_is_as_from_scratch(project: Path) -> None:
+    embed.main("base", "passages")
+    write_chunks(MORE)
+    embed.main("base", "passages")
+    assert reused() == 2
+    assert outputs() == from_scratch()
+
+
+def test_a_deleted_text_is_gone_from_the_cache(project: Path) -> None:
+    embed.main("base", "passages")
+    write_chunks(CHUNKS[:1])
+    embed.main("base", "passages")
+    (segment,) = Path("cache/vectors/base/passages").glob("*/*")
+    assert read_vectors(segment).keys == read_vectors(Path("data/embeddings/base/passages")).keys
+    assert len(read_vectors(segment).keys) == 1
+
+
+def test_another_model_reuses_nothing(project: Path) -> None:
+    embed.main("base", "passages")
+    make_tiny_model(Path("models/base"), ["damaged"], seed=14)
+    embed.main("base", "passages")
+    assert reused() == 0
+    assert outputs() == from_scratch()
+    assert len(list(Path("cache/vectors/base/passages").iterdir())) == 1
+
+
+def test_a_stage_that_stops_halfway_goes_on_where_it_was(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_chunks([("", f"text of {n} words " * n) for n in range(1, 41)])
+    monkeypatch.setattr(embed, "SEGMENT", 8)
+    whole = Embedder.encode_stream
+
+    def stopping(self: Embedder, texts: list[str], role: Role) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+        yield next(whole(self, texts, role))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Embedder, "encode_stream", stopping)
+        embed.main("base", "passages")
+    embed.main("base", "passages")
+    assert 8 <= reused() < 40
+    assert outputs() == from_scratch()
+
+
+@pytest.mark.parametrize("name", ["keys.parquet", "vectors.npy"])
+def test_a_damaged_cache_is_made_anew(project: Path, name: str) -> None:
+    embed.main("base", "passages")
+    first = outputs()
+    (path,) = Path("cache/vectors/base/passages").glob(f"*/*/{name}")
+    path.write_bytes(path.read_bytes()[:40])
+    embed.main("base", "passages")
+    assert reused() == 0
+    assert outputs() == first
+    embed.main("base", "passages")
+    assert reused() == 2
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments], check=True, timeout=60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["the same", "a fresh clone"])
+def test_without_a_cache_the_last_output_is_taken_from_dvc(project: Path, tmp_path: Path, runner: str) -> None:
+    """By real dvc: a remote, a second clone that has nothing but git and the remote."""
+    from dvc.repo import Repo
+
+    stage = Path(embed.__file__)
+    git("init", "-q")
+    repo = Repo.init()
+    with repo.config.edit() as config:
+        config["core"] = {"remote": "store", "autostage": True}
+        config["remote"] = {"store": {"url": str(tmp_path / "store")}}
+    command = f"PYTHONPATH={stage.parents[1]} {sys.executable} -m stages.embed base passages"
+    outs = ["data/embeddings/base/passages", "data/figures/embed-base-passages.json"]
+    Path("dvc.yaml").write_text(
+        json.dumps({"stages": {"embed": {"cmd": command, "deps": ["data/chunks.parquet"], "outs": outs}}})
+    )
+    Path(".gitignore").write_text("cache\nlogs\ndata\n.locks\n")
+    repo.reproduce()
+    repo.push()
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    if runner == "a fresh clone":
+        git("clone", "-q", str(project), str(tmp_path / "clone"))
+        shutil.copytree("models", tmp_path / "clone" / "models", dirs_exist_ok=True)
+        os.chdir(tmp_path / "clone")
+    shutil.rmtree("cache", ignore_errors=True)
+    write_chunks(MORE)
+    Repo().reproduce()
+    assert reused() == 2
+    shutil.rmtree(".dvc")
+    assert outputs() == from_scratch()
