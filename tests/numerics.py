@@ -5,8 +5,9 @@ from pathlib import Path
 LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
 # Distributions, not modules: what the stages compute with, and what that stands on.
 DECIDING = {
-    "bm25s", "datasets", "datasketch", "faiss-cpu", "markitdown", "numpy", "pdfminer-six", "peft", "py3langid", "pyarrow",
-    "pystemmer", "safetensors", "semchunk", "sentence-transformers", "tokenizers", "torch", "transformers",
+    "beautifulsoup4", "bm25s", "charset-normalizer", "datasets", "faiss-cpu", "lxml", "mammoth", "markdownify", "numpy",
+    "openpyxl", "pdfminer-six", "pdfplumber", "py3langid", "pyarrow", "pystemmer", "python-pptx", "rensa", "safetensors",
+    "scipy", "sentence-transformers", "sentencex", "tokenizers", "torch", "transformers",
 }  # fmt: skip
 
 

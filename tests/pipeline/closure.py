@@ -16,8 +16,9 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[2]
 # The packages whose versions decide numbers: a stage that uses one depends on numerics.lock.
 NUMERICS = {
-    "bm25s", "datasets", "datasketch", "faiss", "markitdown", "numpy", "peft", "pyarrow", "sentence_transformers",
-    "Stemmer", "tokenizers", "torch", "transformers",
+    "bm25s", "bs4", "charset_normalizer", "datasets", "faiss", "mammoth", "markdownify", "numpy", "openpyxl", "pdfminer",
+    "pdfplumber", "peft", "pptx", "py3langid", "pyarrow", "rensa", "scipy", "sentence_transformers", "sentencex", "Stemmer",
+    "tokenizers", "torch", "transformers",
 }  # fmt: skip
 
 
