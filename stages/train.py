@@ -54,6 +54,7 @@ class TrainSettings(Settings):
     family: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     warm_up: float = Field(ge=0, lt=1)
+    layers: int = Field(ge=0)
     dropout: float = Field(ge=0, lt=1)
     temperature: float = Field(gt=0)
     teacher_temperature: float = Field(gt=0)
@@ -81,7 +82,7 @@ def main() -> str:
     lesson = read_lesson(corpus)
     dev = read_dev(corpus, settings.dev_queries, settings.dev_passages, settings.min_dev_questions)
     passes = planned(lesson, settings)
-    model = load_model(device, settings.dropout)
+    model = load_model(device, settings)
     base = {name: value.detach().clone() for name, value in model.state_dict().items()}
     before = dev_ndcg(model, dev)
     collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE))
@@ -118,8 +119,8 @@ def planned(lesson: Lesson, settings: TrainSettings) -> list[list[Step]]:
     return [list(plan(lesson.own, lesson.rivals, shape, generator)) for generator in generators]
 
 
-def load_model(device: str, dropout: float) -> SentenceTransformer:
-    """The base model in float32, with this dropout; ModelError where it can't be loaded."""
+def load_model(device: str, settings: TrainSettings) -> SentenceTransformer:
+    """The base model in float32, ready to be trained; ModelError where it can't be loaded."""
     check_folder(BASE)
     from sentence_transformers import SentenceTransformer
     from torch import nn
@@ -137,8 +138,22 @@ def load_model(device: str, dropout: float) -> SentenceTransformer:
         raise ModelError(f"{BASE} can't be loaded ({str(error).splitlines()[0]}); run `dvc checkout`") from error
     for module in model.modules():
         if isinstance(module, nn.Dropout):
-            module.p = dropout
+            module.p = settings.dropout
+    if settings.layers:
+        freeze(model, settings.layers)
     return model
+
+
+def freeze(model: SentenceTransformer, layers: int) -> None:
+    """Leave only the last `layers` of the transformer to be trained, and what stands behind it."""
+    from torch import nn
+
+    stacks = [module for module in model[0].modules() if isinstance(module, nn.ModuleList)]
+    if not stacks:
+        raise ModelError("train.layers: the base model has no stack of layers; set it to 0, to train all of it")
+    model[0].requires_grad_(False)
+    for layer in max(stacks, key=len)[-layers:]:
+        layer.requires_grad_(True)
 
 
 def dev_ndcg(model: SentenceTransformer, dev: Dev) -> float:

@@ -25,7 +25,7 @@ from tests.tiny_model import make_tiny_model
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = {
     "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "family": 2, "learning_rate": 0.001,
-    "warm_up": 0.1, "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
+    "warm_up": 0.1, "layers": 0, "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
     "merge": [0.5, 1.0], "dev_queries": 20, "dev_passages": 30, "min_dev_questions": 2,
 }  # fmt: skip
 WORDS = [first + last for first in "bdfgklmnpr" for last in ("allast", "oom", "eam", "igger", "ulwark", "uoy")]
@@ -138,6 +138,14 @@ def test_weights_are_merged_with_the_base(project: Path) -> None:
     whole = load_file(WEIGHTS)
     for name, value in half.items():
         assert np.allclose(value, (whole[name] + base[name]) / 2, atol=1e-6), name
+
+
+def test_layers_below_the_trained_ones_stay_as_they_are(project: Path) -> None:
+    configure(layers=1, merge=[1.0])
+    train.main()
+    tuned, base = load_file(WEIGHTS), load_file("models/base/model.safetensors")
+    changed = {name for name, value in tuned.items() if (value != base[name]).any()}
+    assert changed and all(".layer.1." in name for name in changed)
 
 
 def test_real_dev_questions_choose_where_there_are_enough(project: Path) -> None:
