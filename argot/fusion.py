@@ -18,6 +18,10 @@ from argot.ranking import MISSING, Hits
 DEPTH = 100  # candidates from each side; evaluate and Retriever must take the same, for scores are scaled over them
 RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack et al. 2009)
 WEIGHTS = tuple(step / 20 for step in range(21))
+DEFAULT = 0.35  # what costs little anywhere: within 2.2 points of the best weight on three corpora with MiniLM
+PRIOR = 20  # queries' worth of preference for it ...
+FALL = 0.4  # ... whose nDCG@10 falls by so much times the squared distance, as measured curves do
+BAGS = 200
 
 Method = Literal["convex", "rrf"]
 
@@ -66,30 +70,35 @@ def curve(
     )
 
 
-def choose(curves: Mapping[Method, NDArray[np.float64]], clusters: NDArray[np.int64]) -> Fusion:
+def choose(curves: Mapping[Method, NDArray[np.float64]], clusters: NDArray[np.int64], trust: float = 1.0) -> Fusion:
     """The fusion that dev queries speak for: convex, unless RRF is better there by two standard errors."""
-    convex, rrf = (Fusion(method, choose_weight(curves[method], clusters)) for method in ("convex", "rrf"))
+    convex, rrf = (Fusion(method, choose_weight(curves[method], clusters, trust)) for method in ("convex", "rrf"))
     gain = curves["rrf"][WEIGHTS.index(rrf.weight)] - curves["convex"][WEIGHTS.index(convex.weight)]
-    return rrf if len(gain) and gain.mean() > 2 * _error(gain[None], clusters)[0] else convex
+    return rrf if len(gain) and gain.mean() > 2 * _error(gain, clusters) else convex
 
 
-def choose_weight(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> float:
+def choose_weight(values: NDArray[np.float64], clusters: NDArray[np.int64], trust: float = 1.0) -> float:
     """The weight, out of WEIGHTS, that dev queries speak for: `values` (weights, queries) as `curve` gives them.
 
-    Of all weights whose mean can't be told from the best one's (within one standard error of their paired
-    difference, clustered), the one nearest to the middle: the fewer the queries, the closer to equal shares.
+    The mean of the best weights of resampled clusters (bagging, Breiman 1996), each held by PRIOR queries that prefer
+    DEFAULT: of seven rules tried on three corpora this one lost least from 10 to 200 dev queries, half of what the
+    plain optimum lost at 10. `trust` below 1 goes only that far from DEFAULT, for queries that are not people's own.
     """
+    grid = np.array(WEIGHTS)
     if values.shape[1] == 0:
-        return 0.5
-    behind = values[int(values.mean(axis=1).argmax())] - values
-    able = np.flatnonzero(behind.mean(axis=1) <= _error(behind, clusters))
-    return WEIGHTS[min(able, key=lambda at: abs(WEIGHTS[at] - 0.5))]
+        return DEFAULT
+    sums = np.stack([np.bincount(clusters, row) for row in values])
+    count = sums.shape[1]
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=BAGS)
+    best = (drawn @ sums.T - PRIOR * FALL * (grid - DEFAULT) ** 2).argmax(axis=1)
+    weight = DEFAULT + trust * (grid[best].mean() - DEFAULT)
+    return WEIGHTS[int(np.abs(grid - weight).argmin())]
 
 
-def _error(differences: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The standard error of each row's mean, (rows,), from sums over clusters."""
-    sums = np.stack([np.bincount(clusters, row - row.mean()) for row in differences])
-    return np.asarray(np.sqrt((sums**2).sum(axis=1)) / differences.shape[1])
+def _error(differences: NDArray[np.float64], clusters: NDArray[np.int64]) -> float:
+    """The standard error of the mean, from sums over clusters."""
+    sums = np.bincount(clusters, differences - differences.mean())
+    return float(np.sqrt((sums**2).sum()) / len(differences))
 
 
 @dataclass(frozen=True)

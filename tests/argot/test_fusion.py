@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from argot.fusion import WEIGHTS, Fusion, Method, choose, choose_weight, curve, fuse
+from argot.fusion import DEFAULT, WEIGHTS, Fusion, Method, choose, choose_weight, curve, fuse
 from argot.metrics import Relevance, ndcg
 from argot.ranking import MISSING, Hits
 
@@ -109,8 +109,8 @@ def test_a_side_that_only_harms_gets_nothing() -> None:
 
 
 def test_few_queries_move_the_weight_less() -> None:
-    few = np.mean([abs(chosen(4, 0.7, 0.3, seed) - 0.5) for seed in range(20)])
-    many = np.mean([abs(chosen(400, 0.7, 0.3, seed) - 0.5) for seed in range(20)])
+    few = np.mean([abs(chosen(4, 0.7, 0.3, seed) - DEFAULT) for seed in range(20)])
+    many = np.mean([abs(chosen(400, 0.7, 0.3, seed) - DEFAULT) for seed in range(20)])
     assert few < many
 
 
@@ -129,9 +129,9 @@ def test_convex_is_chosen_unless_rrf_is_surely_better() -> None:
     assert choose({"convex": values, "rrf": values + 0.2}, clusters).method == "rrf"
 
 
-def test_without_dev_queries_both_sides_have_equal_shares() -> None:
+def test_without_dev_queries_the_default_is_chosen() -> None:
     nothing = np.zeros((len(WEIGHTS), 0))
-    assert choose({"convex": nothing, "rrf": nothing}, np.zeros(0, np.int64)) == Fusion("convex", 0.5)
+    assert choose({"convex": nothing, "rrf": nothing}, np.zeros(0, np.int64)) == Fusion("convex", DEFAULT)
 
 
 @pytest.mark.parametrize("method", ["convex", "rrf"])
@@ -144,3 +144,10 @@ def test_the_curve_is_what_fusing_would_score(method: Method) -> None:
     for weight, values in zip(WEIGHTS, curve(dense, lexical, relevance, method, ties), strict=True):
         fused = fuse(dense, lexical, Fusion(method, weight), 10, ties)
         assert values == pytest.approx(ndcg(relevance.found(fused.positions), relevance.counts)), weight
+
+
+def test_half_trust_goes_half_the_way() -> None:
+    dense, lexical, relevance = sides(400, 0.9, 0.0, seed=3)
+    values = curve(dense, lexical, relevance, "convex", np.arange(41))
+    full, half = (choose_weight(values, np.arange(400), trust) for trust in (1.0, 0.5))
+    assert half - DEFAULT == pytest.approx((full - DEFAULT) / 2, abs=0.03)

@@ -93,3 +93,12 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     differences = np.random.default_rng(3).normal(0, 0.3, (80, 4))
     first, again = (paired(differences, np.arange(80) // 4, 1000, 7) for _ in range(2))
     assert np.array_equal(first.low, again.low) and np.array_equal(first.joint_high, again.joint_high)
+
+
+def test_a_comparison_without_evidence_leaves_the_others_their_joint_interval() -> None:
+    differences = np.random.default_rng(4).normal(0.2, 0.1, (80, 2))
+    differences[:, 1] = 0.0
+    differences[7, 1] = 0.5
+    found = paired(differences, np.arange(80) // 4, 1000, 0)
+    assert found.joint_low[0] > 0
+    assert (found.joint_low[1], found.joint_high[1]) == (-1.0, 1.0)
