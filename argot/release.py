@@ -70,6 +70,7 @@ class Manifest(Settings):
     metric: Literal["inner_product"]  # of vectors of length 1: the cosine
     kind: Kind
     passages: int
+    longest_question: int  # words of the longest that it was tested on
     figures: dict[str, int | float]
     source: Source
     files: dict[str, File]

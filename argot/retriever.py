@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,24 @@ from argot.errors import InputError, ReleaseError
 from argot.fusion import DEPTH, Fusion, fuse
 from argot.index import VectorIndex, read_head
 from argot.lexical import Bm25
+from argot.passages import passage
 from argot.ranking import MISSING, Hits, tie_order, top_k
 from argot.release import CHUNKS, EMBEDDER, INDEX, LEXICAL, Manifest, Mode, check, mismatch
+from argot.remote import fetch, is_remote
+from argot.rerank import DEPTH as RERANKED
+from argot.rerank import Reranker
 from argot.tables import chunks
 from argot.tables.parquet import read_table
 
 Filter = Mapping[str, Any]
 MODES = ("fused", "dense", "lexical")
+FAR_LONGER = 2  # times the longest question that the release was tested on
+VERIFIED = 32  # passages that `verify` encodes again
+SAME = 0.98  # cosine of a passage's two vectors; hardware and int8 move it less, another model more
+
+
+class LongQuestion(UserWarning):
+    """A question far longer than those the release was proven on."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +60,25 @@ class Passage:
 class Retriever:
     """A loaded release. Get one by `Retriever.load`; the embedder is loaded by the first search that needs it."""
 
-    def __init__(self, folder: Path, manifest: Manifest, device: str = "auto") -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, device: str = "auto", reranker: Reranker | None = None
+    ) -> None:
         self.folder = folder
+        self.reranker = reranker
         self.manifest = manifest
         self.device = device
         self.fusion = Fusion(manifest.verdict.fusion.method, manifest.verdict.fusion.weight)
 
     @classmethod
-    def load(cls, folder: str | Path, device: str = "auto") -> Retriever:
-        """Open the release in `folder`; ReleaseError names the part that doesn't match the manifest, if one doesn't."""
-        folder = Path(folder)
+    def load(
+        cls, place: str | Path, rev: str | None = None, device: str = "auto", reranker: str | Path | None = None
+    ) -> Retriever:
+        """Open a release: a folder, or models/release of a DVC repository (its address or folder) at revision `rev`.
+
+        ReleaseError names the part that doesn't match the manifest, if one doesn't. `reranker` is the folder of a
+        cross-encoder that reads the best passages again.
+        """
+        folder = fetch(str(place), rev) if rev or is_remote(place) else Path(place)
         manifest = check(folder)
         _, dimension, count = read_head(folder / INDEX)
         for found, expected, what in (
@@ -66,7 +87,7 @@ class Retriever:
         ):
             if found != expected:
                 raise mismatch(folder, INDEX, found, expected, what)
-        return cls(folder, manifest, device)
+        return cls(folder, manifest, device, Reranker(reranker, device) if reranker else None)
 
     def search(self, query: str, k: int = 10, mode: Mode | None = None, filter: Filter | None = None) -> list[Passage]:
         """The k best passages for `query`, best first.
@@ -85,6 +106,9 @@ class Retriever:
             raise InputError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
+        for query in queries:
+            self._warn_if_long(query)
+        wanted, k = k, max(k, RERANKED) if self.reranker else k
         depth = max(k, DEPTH) if mode == "fused" else k
         rows = self._rows(filter) if filter else None
         dense = self._dense(queries, depth, rows) if mode != "lexical" else None
@@ -93,15 +117,34 @@ class Retriever:
             hits = fuse(dense, lexical, self.fusion, k, self._ties)
         else:
             hits = dense or lexical or _nothing(len(queries))
-        return [self._passages(row, hits, dense, lexical) for row in range(len(queries))]
+        found = [self._passages(row, hits, dense, lexical) for row in range(len(queries))]
+        if self.reranker:
+            return [self._reranked(query, ones)[:wanted] for query, ones in zip(queries, found, strict=True)]
+        return found
+
+    def verify(self) -> int:
+        """Open every part and encode some passages again; return how many. `load` has hashed the files already.
+
+        Raises ReleaseError where the vectors in the index aren't those of the embedder.
+        """
+        _ = self.lexical
+        rows = np.unique(np.linspace(0, self.manifest.passages - 1, VERIFIED).astype(int))
+        some = self.chunks.take(rows)
+        texts = list(map(passage, some["heading"].to_pylist(), some["text"].to_pylist()))
+        likeness = np.einsum("nd,nd->n", self.embedder.encode_passages(texts), self.vectors[rows])
+        if likeness.min() < SAME:
+            raise ReleaseError(f"{self.folder / INDEX} holds vectors of another model than {self.folder / EMBEDDER}")
+        return len(rows)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The passages' vectors as the index keeps them, (passages, dimension)."""
+        return self.index.vectors
 
     @cached_property
     def embedder(self) -> Embedder:
         """The model that queries are encoded by."""
-        embedder = Embedder.load(self.folder / EMBEDDER, self.device)
-        if embedder.dimension != self.manifest.dimension:
-            raise mismatch(self.folder, EMBEDDER, embedder.dimension, self.manifest.dimension, "dimensions")
-        return embedder
+        return Embedder.load(self.folder / EMBEDDER, self.device, self.manifest.dimension)
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -150,6 +193,21 @@ class Retriever:
             found = self.lexical.scores(query)[rows]
             scores[row, rows] = np.where(found > 0, found, -np.inf)
         return top_k(scores, k, self._ties)
+
+    def _warn_if_long(self, query: str) -> None:
+        words, proven = len(query.split()), self.manifest.longest_question
+        if words > FAR_LONGER * proven:
+            warnings.warn(
+                f"a question of {words} words; this release was proven on questions of up to {proven}: ask shorter",
+                LongQuestion,
+                stacklevel=4,
+            )
+
+    def _reranked(self, query: str, found: Sequence[Passage]) -> list[Passage]:
+        assert self.reranker is not None
+        scores = self.reranker.scores(query, [passage(one.heading, one.text) for one in found])
+        best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+        return [replace(one, score=score, rank=rank) for rank, (score, one) in enumerate(best, start=1)]
 
     def _passages(self, row: int, hits: Hits, dense: Hits | None, lexical: Hits | None) -> list[Passage]:
         positions = hits.positions[row][hits.positions[row] != MISSING]

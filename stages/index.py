@@ -13,18 +13,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+import numpy as np
+from pydantic import Field, ValidationError
 
 from argot import params
 from argot.embedder import check_folder, fingerprint
-from argot.errors import InputError
+from argot.errors import InputError, ParamsError
 from argot.files import replacing_folder
-from argot.index import VectorIndex
+from argot.index import VectorIndex, Vectors, kind_for, tune
 from argot.lexical import Bm25, LexicalSettings
 from argot.passages import passage
 from argot.release import CARD, CHUNKS, EMBEDDER, INDEX, LEXICAL, Manifest, Source, Verdict, inventory, write_manifest
 from argot.stage import run, write_figures
-from argot.tables import chunks
+from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import read_table
 from argot.vectors import read_vectors
 
@@ -33,6 +34,7 @@ MODELS = Path("models")
 RELEASE = MODELS / "release"
 VECTORS = Path("data/embeddings")
 LIBRARIES = Path("numerics.lock")
+SAMPLE = 500  # queries by which the recall of an approximate index is measured
 # What made the contents of a release, by which its manifest names its origin: all but what only measures.
 MEASURES = {"evaluate", "verify", "report"}
 CODE = sorted(file for file in Path(__file__).parent.glob("*.py") if file.stem not in MEASURES)
@@ -42,31 +44,51 @@ SECTIONS = ("chunk", "fetch", "index", "ingest", "lexical", "mine", "questions",
 class IndexSettings(params.Settings):
     """The section `index`."""
 
-    kind: Literal["auto", "flat"]
+    kind: Literal["auto", "flat", "hnsw", "ivf_pq"]
+    recall: float = Field(gt=0, le=1)
+    dim: int = Field(ge=0)
 
 
 def main() -> str:
     """Write models/release/."""
-    params.load("index", IndexSettings)
+    settings = params.load("index", IndexSettings)
     lexical = params.load("lexical", LexicalSettings)
     verdict = read_verdict(VERDICT)
     table = read_table(chunks.PATH, chunks.SCHEMA)
     texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
-    vectors = read_vectors(VECTORS / verdict.model / "passages").of(texts)
+    stored = read_vectors(VECTORS / verdict.model / "passages")
+    queries = read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE]
+    vectors, queries = cut(stored.of(texts), settings.dim), cut(queries, settings.dim)
     check_folder(MODELS / verdict.model)
     with replacing_folder(RELEASE) as folder:
         shutil.copytree(MODELS / verdict.model, folder / EMBEDDER)
-        index = VectorIndex.build(vectors)
+        index = VectorIndex.build(vectors, kind_for(len(vectors)) if settings.kind == "auto" else settings.kind)
+        recall = tune(index, queries, settings.recall)
         index.save(folder / INDEX)
         ids, languages = table["chunk"].to_pylist(), table["language"].to_pylist()
         Bm25.build(ids, texts, lexical, commonest(languages)).save(folder / LEXICAL)
         shutil.copyfile(chunks.PATH, folder / CHUNKS)
-        figures = {"passages": len(texts), "documents": len(table["document"].unique()), "dimension": index.dimension}
+        figures: dict[str, int | float] = {
+            "passages": len(texts),
+            "documents": len(table["document"].unique()),
+            "dimension": index.dimension,
+        }
+        figures |= {"recall@10": recall, "effort": index.effort}
         manifest = describe(folder, verdict, index, figures)
         (folder / CARD).write_text(card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures)
     return f"{len(texts):,} passages, {verdict.model} model ({verdict.verdict}), {verdict.mode} search → {RELEASE}"
+
+
+def cut(vectors: Vectors, dim: int) -> Vectors:
+    """The first `dim` components of each vector (Matryoshka), of length 1 again; 0 keeps all."""
+    if dim > vectors.shape[1]:
+        raise ParamsError(f"params.yaml: index.dim: {dim} is more than the model's {vectors.shape[1]}; 0 keeps all")
+    if dim == 0:
+        return np.asarray(vectors, dtype=np.float32)
+    short = np.array(vectors[:, :dim], dtype=np.float32)
+    return np.asarray(short / np.linalg.norm(short, axis=1, keepdims=True), dtype=np.float32)
 
 
 def read_verdict(path: Path) -> Verdict:
@@ -98,10 +120,17 @@ def describe(folder: Path, verdict: Verdict, index: VectorIndex, figures: Mappin
         metric="inner_product",
         kind=index.kind,
         passages=len(index),
+        longest_question=longest_question(),
         figures=dict(figures),
         source=Source(code=hash_of(CODE), params=params.fingerprint(SECTIONS), libraries=versions(LIBRARIES)),
         files={},
     )
+
+
+def longest_question() -> int:
+    """Words of the longest test question, real or synthetic: what is far longer was never tested."""
+    tables = (read_table(module.PATHS["test"], module.SCHEMA, ["query"]) for module in (questions, pairs))
+    return max((len(query.split()) for table in tables for query in table["query"].to_pylist()), default=0)
 
 
 def prompts(embedder: Path) -> dict[str, str]:

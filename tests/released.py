@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from argot.embedder import Embedder
 from argot.files import write_json
 from argot.passages import passage
-from argot.tables import chunks
+from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import write_table
 from argot.vectors import key, write_vectors
 from stages import index
@@ -51,6 +51,21 @@ VERDICT = {
     "mode": "fused",
     "fusion": {"method": "convex", "weight": 0.5},
 }
+QUERY = "what is taken back within thirty days"
+PAIR = {
+    "pair": "1",
+    "query": QUERY,
+    "chunk": "returns.md#0",
+    "source": "sentence",
+    "heading_hidden": False,
+    "document": "returns.md",
+    "start": 0,
+    "end": 10,
+    "provider": "",
+    "model": "",
+    "prompt": "",
+    "reply": "",
+}
 
 
 def rows() -> list[dict[str, Any]]:
@@ -78,13 +93,19 @@ def make_inputs(root: Path) -> None:
     """Write into `root` all that the stage `index` reads."""
     texts = [passage(row["heading"], row["text"]) for row in rows()]
     write_table(root / chunks.PATH, rows(), chunks.SCHEMA)
+    write_table(root / questions.PATHS["test"], [], questions.SCHEMA)
+    write_table(root / pairs.PATHS["test"], [PAIR], pairs.SCHEMA)
     write_json(root / index.VERDICT, VERDICT)
     for name in ("params.yaml", "numerics.lock"):
         shutil.copyfile(REPOSITORY / name, root / name)
     base = make_tiny_model(root / "models" / "base", texts, prompts={"query": "ask: "})
     for folder in (base, _tuned(base)):
-        vectors = Embedder.load(folder, "cpu").encode_passages(texts)
-        write_vectors(root / index.VECTORS / folder.name / "passages", [key(text) for text in texts], vectors)
+        embedder = Embedder.load(folder, "cpu")
+        for name, some, vectors in (
+            ("passages", texts, embedder.encode_passages(texts)),
+            ("pairs", [QUERY], embedder.encode_queries([QUERY])),
+        ):
+            write_vectors(root / index.VECTORS / folder.name / name, [key(text) for text in some], vectors)
 
 
 def _tuned(base: Path) -> Path:

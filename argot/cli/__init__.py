@@ -10,10 +10,10 @@ import warnings
 
 import typer
 
-from argot.cli.publish import publish
-from argot.cli.results import results
 from argot.cli.ask import ask
+from argot.cli.publish import publish
 from argot.cli.release import export, info, mcp, verify
+from argot.cli.results import results
 from argot.cli.search import search
 from argot.errors import ArgotError
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from argot.fusion import DEPTH, fuse
 from argot.passages import passage
 from argot.ranking import search_exact, tie_order
 from argot.release import MANIFEST, inventory
+from argot.retriever import LongQuestion
 from tests.released import rows
 
 QUESTIONS = ["what does error E-17 mean", "when are wages paid", "my pump rattles", "how do I get a refund"]
@@ -22,7 +25,7 @@ QUESTIONS = ["what does error E-17 mean", "when are wages paid", "my pump rattle
 
 @pytest.fixture(scope="module")
 def retriever(made: Path) -> Retriever:
-    return Retriever.load(made / "models" / "release", "cpu")
+    return Retriever.load(made / "models" / "release", device="cpu")
 
 
 def test_a_passage_tells_where_it_stands(retriever: Retriever) -> None:
@@ -122,7 +125,7 @@ def test_parts_that_dont_belong_together_are_refused_even_where_hashes_agree(spo
     (spoilt / "lexical" / "words.json").write_text(json.dumps(words))
     reseal(spoilt)
     with pytest.raises(ReleaseError, match="lexical is of other passages"):
-        Retriever.load(spoilt, "cpu").search("pump", mode="lexical")
+        Retriever.load(spoilt, device="cpu").search("pump", mode="lexical")
 
 
 def test_an_index_of_another_dimension_is_refused(spoilt: Path) -> None:
@@ -142,7 +145,7 @@ def test_an_index_that_is_none_is_refused(spoilt: Path, content: bytes) -> None:
     (spoilt / "index.faiss").write_bytes(content)
     reseal(spoilt)
     with pytest.raises(ArgotError, match=r"index\.faiss"):
-        Retriever.load(spoilt, "cpu").search("pump", mode="dense")
+        Retriever.load(spoilt, device="cpu").search("pump", mode="dense")
 
 
 def test_lexical_search_loads_neither_torch_nor_faiss(release: Path) -> None:
@@ -152,3 +155,20 @@ def test_lexical_search_loads_neither_torch_nor_faiss(release: Path) -> None:
         "print(sorted({'torch', 'faiss', 'sentence_transformers', 'transformers'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_a_question_far_longer_than_any_tested_one_is_warned_of(retriever: Retriever) -> None:
+    assert retriever.manifest.longest_question == 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        retriever.search("word " * 14, mode="lexical")
+    with pytest.warns(LongQuestion, match="a question of 15 words; .* up to 7"):
+        retriever.search("word " * 15, mode="lexical")
+
+
+def test_verify_refuses_vectors_of_another_model(made: Path, spoilt: Path) -> None:
+    assert Retriever.load(spoilt, device="cpu").verify() == 8
+    shutil.copyfile(made / "models" / "base" / "model.safetensors", spoilt / "embedder" / "model.safetensors")
+    reseal(spoilt)
+    with pytest.raises(ReleaseError, match="vectors of another model"):
+        Retriever.load(spoilt, device="cpu").verify()

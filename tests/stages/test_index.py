@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from argot import params
+from argot import Retriever, params
 from argot.embedder import fingerprint
 from argot.errors import InputError, ModelError, ParamsError, ReleaseError
 from argot.index import VectorIndex
@@ -113,5 +113,39 @@ def test_an_unknown_kind_of_index_is_told(inputs: Path) -> None:
     Path("params.yaml").write_text((REPOSITORY / "params.yaml").read_text().replace("kind: auto", "kind: tree"))
     params._read.cache_clear()
     with pytest.raises(ParamsError, match=r"index\.kind"):
+        index.main()
+    params._read.cache_clear()
+
+
+def change(before: str, after: str) -> None:
+    text = Path("params.yaml").read_text()
+    assert before in text
+    Path("params.yaml").write_text(text.replace(before, after))
+    params._read.cache_clear()
+
+
+def test_vectors_are_cut_on_request_and_search_cuts_queries_alike(inputs: Path) -> None:
+    change("  dim: 0 ", "  dim: 16 ")
+    index.main()
+    params._read.cache_clear()
+    retriever = Retriever.load(index.RELEASE, device="cpu")
+    assert retriever.manifest.dimension == 16
+    assert np.allclose(np.linalg.norm(retriever.vectors, axis=1), 1)
+    assert retriever.verify() == 8
+    assert retriever.search(rows()[3]["text"], 1, "dense")[0].id == "pumps/noise.md#1"
+
+
+def test_a_graph_is_built_on_request(inputs: Path) -> None:
+    change("  kind: auto ", "  kind: hnsw ")
+    index.main()
+    params._read.cache_clear()
+    manifest = read_manifest(index.RELEASE)
+    assert (manifest.kind, manifest.figures["recall@10"]) == ("hnsw", 1.0)
+    assert len(Retriever.load(index.RELEASE, device="cpu").search("pump", 5, "dense")) == 5
+
+
+def test_more_dimensions_than_there_are_is_told(inputs: Path) -> None:
+    change("  dim: 0 ", "  dim: 64 ")
+    with pytest.raises(ParamsError, match=r"index\.dim: 64 is more than the model's 32"):
         index.main()
     params._read.cache_clear()

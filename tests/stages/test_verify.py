@@ -32,7 +32,7 @@ def write(rows: list[dict[str, Any]]) -> None:
 @pytest.fixture
 def truth(inputs: Path) -> list[float]:
     """What the release really reaches, question by question."""
-    retriever = Retriever.load(verify.RELEASE, "cpu")
+    retriever = Retriever.load(verify.RELEASE, device="cpu")
     return [verify.mean_ndcg([retriever.search(query)], [relevant]) for query, relevant in ASKED]
 
 
