@@ -1,35 +1,74 @@
-"""Gather the figures of all stages into metrics, plots and a page."""
+"""Gather the figures of all stages into metrics, plots, the verdict for a pull request, and a page.
+
+    python -m stages.report
+
+Writes reports/metrics.json, reports/plots/, reports/verdict.json (all in git) and reports/index.html, one file that
+needs no network. The same figures give the same bytes.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import yaml
+from markupsafe import Markup
+from pydantic import ConfigDict
 from rich.console import Console
 
+from argot import cases, drawings
 from argot.errors import InputError
-from argot.files import replacing, replacing_folder, write_json
+from argot.files import replacing, replacing_folder, sha256, write_json
+from argot.params import Settings, fingerprint, load
 from argot.results import SYSTEMS, show_verdict
 from argot.stage import FIGURES, run
+from argot.tables import chunks, judgments
 
 FILES = Path(__file__).parent / "templates"
 METRICS = Path("reports/metrics.json")
 PLOTS = Path("reports/plots")
+VERDICT = Path("reports/verdict.json")
 PAGE = Path("reports/index.html")
+LIBRARIES = Path("numerics.lock")
 CELLS = [f"embed-{model}-{texts}" for model in ("base", "tuned") for texts in ("passages", "pairs", "questions")]
 STAGES = ["ingest", "chunk", "questions", "synthesize", "fetch", *CELLS, "mine", "train", "evaluate", "index", "verify"]
+SECTIONS = [
+    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "mine", "train", "evaluate", "release", "index",
+    "verify",
+]  # fmt: skip
+NAMED, SHOWN = 10, 5  # changed queries in the verdict's file, and on the page
+
+
+class AnySettings(Settings):
+    """A section as it stands: its own stage has checked it."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 def main() -> str:
-    """Write reports/metrics.json, reports/plots/ and reports/index.html; print the verdict and the advice."""
+    """Write what people and `dvc metrics diff` read; print the verdict and the advice."""
     figures = {stage: read_figures(FIGURES / f"{stage}.json") for stage in STAGES}
+    table = cases.read_judgments()
+    wins, losses = cases.changed_most(table, NAMED)
+    facts = {
+        "figures": figures,
+        "measured": cases.measured(table),
+        "parts": {name: drawings.draw_parts(figures["evaluate"], table, name) for name in ("questions", "pairs")},
+        "wins": wins[:SHOWN],
+        "losses": losses[:SHOWN],
+        "params": {section: load(section, AnySettings).model_dump() for section in SECTIONS},
+        "hashes": hashes(figures),
+        "versions": dict(line.split("==", 1) for line in LIBRARIES.read_text(encoding="utf-8").split()),
+    }
     with replacing(PAGE) as beside:
-        beside.write_text(page(figures), encoding="utf-8")
+        beside.write_text(page(facts), encoding="utf-8")
     with replacing_folder(PLOTS) as beside:
         for name, points in plots(figures).items():
             write_json(beside / f"{name}.json", points)
+    write_json(VERDICT, told(figures["evaluate"], wins, losses))
     # Last, for `dvc metrics diff` would show what a failed stage left.
     write_json(METRICS, {stage: numbers(values) for stage, values in figures.items()})
     show_verdict(Console(), figures["evaluate"])
@@ -58,19 +97,65 @@ def plots(figures: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]
     evaluation = figures["evaluate"]
     return {
         "systems": [
-            {"set": name, "system": SYSTEMS.get(system, system), "ndcg@10": metrics["ndcg@10"]}
-            for name in ("questions", "pairs")
-            for system, metrics in evaluation[name].get("test", {}).items()
+            {"system": f"{label}{suffix}", "ndcg@10": evaluation[name]["test"][system]["ndcg@10"]}
+            for name, suffix in (("questions", ""), ("pairs", ", on pairs"))
+            for system, label in SYSTEMS.items()
+            if system in evaluation[name].get("test", {})
         ],
         "training": figures["train"].get("curve", []),
     }
 
 
-def page(figures: dict[str, dict[str, Any]]) -> str:
-    """The report as one HTML file; every text in it is escaped."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(FILES), autoescape=True, trim_blocks=True)
-    environment.undefined = jinja2.StrictUndefined
-    return environment.get_template("report.html").render(figures=figures, systems=SYSTEMS)
+def told(evaluation: dict[str, Any], wins: Sequence[cases.Case], losses: Sequence[cases.Case]) -> dict[str, Any]:
+    """The verdict with the queries that changed most, for a pull request's comment."""
+    text = evaluation["text"]
+    return {"verdict": text["verdict"], "reason": text["reason"], "wins": brief(wins), "losses": brief(losses)}
+
+
+def brief(changed: Sequence[cases.Case]) -> list[dict[str, Any]]:
+    """Each query with its nDCG@10 before and after tuning."""
+    return [{"query": case.query, "before": round(case.before, 6), "after": round(case.after, 6)} for case in changed]
+
+
+def hashes(figures: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """What names the run's origin: params, weights, models and the two tables that the page is made of."""
+    weights = {f"base weights, {name}": digest for name, digest in figures["fetch"].get("weights", {}).items()}
+    models = {model: figures[f"embed-{model}-passages"].get("identity") for model in ("base", "tuned")}
+    identities = {f"{model} model and what encodes by it": digest for model, digest in models.items() if digest}
+    tables = {str(path): sha256(path) for path in (chunks.PATH, judgments.PATH)}
+    return {"params.yaml, all sections above": fingerprint(SECTIONS), **weights, **identities, **tables}
+
+
+def page(facts: dict[str, Any]) -> str:
+    """The report as one HTML file; every text in it is escaped, the charts' by the library that draws them."""
+    figures = facts["figures"]
+    evaluation = figures["evaluate"]
+    drawn = {
+        "training": drawings.draw_training(figures["train"]),
+        "slices": drawings.draw_slices(evaluation["slices"].get(facts["measured"], {})),
+        "fusion": drawings.draw_fusion(evaluation["fusion"]),
+    }
+    # Figures may be absent where there are no questions or no LLM: what is undefined is left out.
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FILES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.ChainableUndefined,
+    )
+    environment.filters.update(svg=Markup, yaml=as_yaml, bytes=as_bytes)
+    return environment.get_template("report.html").render(**facts, **drawn, systems=SYSTEMS)
+
+
+def as_yaml(section: dict[str, Any]) -> str:
+    """A section of params as it would stand in params.yaml, its comments apart."""
+    return str(yaml.safe_dump(section, sort_keys=False, allow_unicode=True)).rstrip()
+
+
+def as_bytes(count: float) -> str:
+    """Bytes for people: 2.4 MB."""
+    power = min(4, max(0, len(str(int(count))) - 1) // 3)
+    return f"{count / 1000**power:,.{min(1, power)}f} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
 if __name__ == "__main__":
