@@ -69,3 +69,8 @@ def test_ndcg_is_worked_out_by_hand() -> None:
 
     one, two = [Found("a"), Found("b")], [Found("b")]
     assert verify.mean_ndcg([one, two, []], [["a"], ["a", "b"], ["a"]]) == pytest.approx((1 + 1 / 1.6309297536 + 0) / 3)  # type: ignore[list-item]
+
+
+def test_a_project_without_any_test_query_is_not_refused(inputs: Path) -> None:
+    write([])
+    assert "no test query" in verify.main()
