@@ -9,13 +9,14 @@ needs no network. The same figures give the same bytes.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import yaml
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pydantic import ConfigDict
 from rich.console import Console
 
@@ -143,8 +144,13 @@ def page(facts: dict[str, Any]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,
     )
-    environment.filters.update(svg=Markup, yaml=as_yaml, bytes=as_bytes)
+    environment.filters.update(svg=Markup, code=as_code, yaml=as_yaml, bytes=as_bytes)
     return environment.get_template("report.html").render(**facts, **drawn, systems=SYSTEMS)
+
+
+def as_code(text: str) -> Markup:
+    """A text, escaped, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
 
 
 def as_yaml(section: dict[str, Any]) -> str:

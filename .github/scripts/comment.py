@@ -61,7 +61,7 @@ def draw(base: str, pictures: Path) -> list[str]:
     names = []
     for name, drawings in sorted(plots.items()):
         for drawing in drawings:
-            spec = filled(json.loads(drawing["content"]), drawing)
+            spec = filled(drawing["content"], drawing)
             names.append(name.replace("/", "-"))
             (pictures / f"{names[-1]}.png").write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
     return names
