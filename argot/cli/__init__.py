@@ -15,6 +15,7 @@ from argot.cli.publish import publish
 from argot.cli.release import export, info, mcp, verify
 from argot.cli.results import results
 from argot.cli.search import search
+from argot.cli.serve import serve
 from argot.errors import ArgotError
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (search, ask, info, verify, export, mcp):
+for command in (search, ask, info, verify, export, mcp, serve):
     app.command()(command)
 app.command()(results)
 app.command()(publish)

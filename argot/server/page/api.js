@@ -1,0 +1,61 @@
+// The server's routes. A key is asked for when it is needed, and kept for this tab alone.
+
+import { $ } from "./dom.js";
+
+const KEY = "argot-key";
+
+export class Refused extends Error {}
+
+async function send(path, body, signal) {
+  const headers = {};
+  const key = sessionStorage.getItem(KEY);
+  if (key) headers["X-API-Key"] = key;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const request = { method: body === undefined ? "GET" : "POST", headers, signal };
+  if (body !== undefined) request.body = JSON.stringify(body);
+  const reply = await fetch(path, request);
+  if (reply.status === 401) {
+    await askKey();
+    return send(path, body, signal);
+  }
+  if (!reply.ok) {
+    const told = await reply.json().catch(() => null);
+    throw new Refused(told?.error?.message ?? `the server said ${reply.status}`);
+  }
+  return reply;
+}
+
+export const get = async (path) => (await send(path)).json();
+export const post = async (path, body, signal) => (await send(path, body, signal)).json();
+
+// Server-sent events of a POST: [name, data] as they come.
+export async function* events(path, body, signal) {
+  const reader = (await send(path, body, signal)).body.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (held + value).split("\n\n");
+    held = blocks.pop();
+    for (const block of blocks) {
+      const lines = block.split("\n");
+      const part = (name) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      yield [part("event"), JSON.parse(part("data"))];
+    }
+  }
+}
+
+let asking = null;
+
+function askKey() {
+  asking ??= new Promise((resolve) => {
+    const dialog = $("key");
+    dialog.addEventListener("close", () => {
+      sessionStorage.setItem(KEY, $("secret").value);
+      asking = null;
+      resolve();
+    }, { once: true });
+    dialog.showModal();
+  });
+  return asking;
+}

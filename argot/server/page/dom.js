@@ -1,0 +1,57 @@
+// Elements, made from text nodes alone: what a document says is never read as markup.
+
+export const $ = (id) => document.getElementById(id);
+
+export function make(tag, options = {}, ...children) {
+  const { on = {}, data = {}, ...attributes } = options;
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    element.setAttribute(name, value === true ? "" : value);
+  }
+  Object.assign(element.dataset, data);
+  for (const [name, listener] of Object.entries(on)) element.addEventListener(name, listener);
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+
+export function shape(tag, attributes, ...children) {
+  const element = document.createElementNS(NAMESPACE, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+const WORD = /[\p{L}\p{N}]+(?:[-+./_:][\p{L}\p{N}]+)*/gu;
+
+// The text with the matched words in <mark>.
+export function highlighted(text, matched) {
+  const words = new Set(matched);
+  const pieces = [];
+  let at = 0;
+  for (const { 0: word, index } of text.matchAll(WORD)) {
+    if (!words.has(word.toLowerCase())) continue;
+    pieces.push(text.slice(at, index), make("mark", {}, word));
+    at = index + word.length;
+  }
+  return [...pieces, text.slice(at)];
+}
+
+// "policies/returns.md › Returns › Damaged goods"
+export function place(document_, heading) {
+  const path = document_.split("/");
+  const name = path.pop();
+  const folder = path.length ? make("span", { class: "folder" }, `${path.join("/")}/`) : null;
+  const crumbs = heading ? heading.split(" > ").map((part) => make("span", { class: "crumb" }, part)) : [];
+  return make("p", { class: "place" }, make("span", { class: "document" }, folder, name), ...crumbs);
+}
+
+export function say(text, kind = "") {
+  const status = $("status");
+  status.textContent = text;
+  status.className = `status ${kind}`;
+}
+
+export const typing = (target) => target.matches("input, textarea, select, [contenteditable]");
