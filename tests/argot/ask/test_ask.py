@@ -21,7 +21,7 @@ BOTH: list[Provider] = ["anthropic", "openai"]
 
 @pytest.fixture(scope="module")
 def retriever(made: Path) -> Retriever:
-    return Retriever.load(made / "models" / "release", "cpu")
+    return Retriever.load(made / "models" / "release", device="cpu")
 
 
 @pytest.fixture(params=BOTH)
