@@ -46,9 +46,7 @@ def top_k(scores: NDArray[np.float32], k: int, ties: NDArray[np.int64]) -> Hits:
     return Hits(np.where(np.isneginf(best), MISSING, positions).astype(np.int32), best)
 
 
-def search_exact(
-    queries: NDArray[np.float32], passages: NDArray[np.float32], k: int, ties: NDArray[np.int64]
-) -> Hits:
+def search_exact(queries: NDArray[np.float32], passages: NDArray[np.float32], k: int, ties: NDArray[np.int64]) -> Hits:
     """The k passages nearest to each query by inner product; `queries` (n, d), `passages` (m, d), both normalised."""
     step = max(1, BLOCK // max(1, len(passages)))
     blocks = [top_k(queries[at : at + step] @ passages.T, k, ties) for at in range(0, len(queries), step)]
