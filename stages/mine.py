@@ -22,6 +22,8 @@ from tqdm import tqdm
 
 from argot.errors import InputError
 from argot.lexical import Bm25, LexicalSettings
+from argot.llm.relabel import UNGRADED, grade_candidates
+from argot.llm.settings import LlmSettings
 from argot.params import Settings, load
 from argot.passages import passage
 from argot.stage import run, write_figures
@@ -34,6 +36,8 @@ VECTORS = Path("data/embeddings/base")
 BLOCK = 1 << 26
 # A passage with a score this far down the dense ranking counts as far as the teacher can see.
 HORIZON = 100
+# A passage that a judge gives this grade is too near to the answer to be pushed away.
+PARTIAL = 5
 
 
 class MineSettings(Settings):
@@ -44,6 +48,8 @@ class MineSettings(Settings):
     round_trip: int = Field(ge=1)
     skip_rate: float = Field(ge=0, lt=1)
     duplicate: float = Field(gt=0, le=1)
+    judge: int = Field(ge=0, le=10)
+    judge_candidates: int = Field(ge=1)
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,9 @@ def main() -> str:
         raise InputError(f"mine: no pair finds its passage among {settings.round_trip}; raise mine.round_trip")
     margin = calibrated(mined, kept, settings.skip_rate)
     masked = mined.related | (mined.scores >= margin * mined.score[:, None])
+    judged = relabel(queries, positives, mined, masked, kept, settings)
     write_table(training.PATH, rows(table, mined, masked, kept, ids), training.SCHEMA)
-    write_figures("mine", figures(table, mined, masked, kept, margin))
+    write_figures("mine", {**figures(table, mined, masked, kept, margin), "judge": judged})
     return f"{table.num_rows:,} pairs → {len(kept):,} training rows; margin {margin:.3f}"
 
 
@@ -177,6 +184,44 @@ def calibrated(mined: Mined, kept: NDArray[np.int64], skip_rate: float) -> float
     ratios = mined.scores[kept, hardest] / np.maximum(mined.score[kept, None], 1e-6)
     open_ratios = ratios[~mined.related[kept, hardest]]
     return float(np.quantile(open_ratios, 1 - skip_rate)) if open_ratios.size else 1.0
+
+
+def relabel(
+    queries: list[str],
+    positives: NDArray[np.int64],
+    mined: Mined,
+    masked: NDArray[np.bool_],
+    kept: NDArray[np.int64],
+    settings: MineSettings,
+) -> dict[str, Any]:
+    """Let a model look at the hardest negatives: those that answer become as good as the positive, others stay.
+
+    Relabelling gains 0.7 to 1.4 nDCG points on BEIR (RLHN, arXiv 2505.16967). What is only PARTIAL is neither.
+    """
+    if not settings.judge:
+        return {}
+    table = read_table(chunks.PATH, chunks.SCHEMA, ["heading", "text", "chunk"]).to_pylist()
+    hardest = [
+        [int(place) for place, hidden in zip(mined.candidates[row], masked[row], strict=True) if not hidden]
+        for row in kept
+    ]
+    asked = [
+        (queries[row], table[positives[row]]["chunk"], places[: settings.judge_candidates])
+        for row, places in zip(kept, hardest, strict=True)
+    ]
+    passages = [(row["heading"], row["text"]) for row in table]
+    found, paid = grade_candidates(asked, passages, load("synthesize.llm", LlmSettings))
+    promoted = partial = 0
+    for row, (_, _, places), grades in zip(kept, asked, found, strict=True):
+        for place, grade in zip(places, grades, strict=True):
+            column = int(np.flatnonzero(mined.candidates[row] == place)[0])
+            if grade >= settings.judge:
+                mined.scores[row, column] = max(mined.scores[row, column], mined.score[row])
+                promoted += 1
+            partial += PARTIAL <= grade < settings.judge
+            masked[row, column] = grade >= PARTIAL
+    graded = sum(grade != UNGRADED for grades in found for grade in grades)
+    return {"graded": graded, "became_positives": promoted, "partial": partial, **paid}
 
 
 def rows(table: pa.Table, mined: Mined, masked: NDArray[np.bool_], kept: NDArray[np.int64], ids: list[str]) -> pa.Table:

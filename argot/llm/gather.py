@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from argot.errors import ProviderError
 from argot.llm.batch import Asked, Batch, Batches, Records, adopt, start, wait
@@ -38,6 +40,23 @@ def unanswered(requests: Sequence[Request], store: Store) -> list[Request]:
     """The requests that must still be asked, one a key."""
     waiting = {request.key: request for request in requests}
     return [request for key, request in waiting.items() if not _settled(store.tries(key))]
+
+
+@dataclass(frozen=True)
+class Paid:
+    """The replies that the pairs were made with."""
+
+    replies: Sequence[Reply]
+
+    def figures(self) -> dict[str, Any]:
+        """Their number, tokens and dollars, malformed ones included: they are paid like the others."""
+        return {
+            "replies": len(self.replies),
+            "tokens_in": sum(reply.tokens_in for reply in self.replies),
+            "tokens_out": sum(reply.tokens_out for reply in self.replies),
+            "usd": round(sum(reply.usd for reply in self.replies), 6),
+            "status": dict(Counter(reply.status for reply in self.replies)),
+        }
 
 
 class Estimate(NamedTuple):

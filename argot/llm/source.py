@@ -4,36 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from argot.llm.gather import gather
+from argot.llm.gather import Paid, gather
 from argot.llm.judge import judge, judge_request
 from argot.llm.queries import chosen_examples, kinds_for, query_request, read_queries
 from argot.llm.request import Request
 from argot.llm.settings import LlmSettings, MachineLlm, SpendSettings
-from argot.llm.store import Reply
 from argot.params import load
 from argot.silver.draft import Chunk, Corpus, Draft, draft
 
 Dropped = Counter[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Paid:
-    """The replies that the pairs were made with."""
-
-    replies: Sequence[Reply]
-
-    def figures(self) -> dict[str, Any]:
-        """Their number, tokens and dollars, malformed ones included: they are paid like the others."""
-        return {
-            "replies": len(self.replies),
-            "tokens_in": sum(reply.tokens_in for reply in self.replies),
-            "tokens_out": sum(reply.tokens_out for reply in self.replies),
-            "usd": round(sum(reply.usd for reply in self.replies), 6),
-            "status": dict(Counter(reply.status for reply in self.replies)),
-        }
 
 
 def requests_for(chunks: Sequence[Chunk], asked_by_people: Sequence[str], settings: LlmSettings) -> list[Request]:

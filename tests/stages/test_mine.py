@@ -17,7 +17,15 @@ from argot.vectors import key, write_vectors
 from stages import mine
 
 WORDS = ["anchor", "bilge", "cargo", "drill", "engine", "fuel", "galley", "hull"]
-SETTINGS = {"bm25_weight": 0.5, "candidates": 6, "round_trip": 5, "skip_rate": 0.2, "duplicate": 0.95}
+SETTINGS = {
+    "bm25_weight": 0.5,
+    "candidates": 6,
+    "round_trip": 5,
+    "skip_rate": 0.2,
+    "duplicate": 0.95,
+    "judge": 0,
+    "judge_candidates": 2,
+}
 LEXICAL = LexicalSettings(language="en", k1=1.2, b=0.75)
 
 

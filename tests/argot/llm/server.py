@@ -32,7 +32,7 @@ class Provider:
         self.lock = threading.RLock()
         self.calls: list[dict[str, Any]] = []
         self.paid: Counter[str] = Counter()
-        self.busy = self.most_busy = 0
+        self.busy = self.most_busy = self.hits = 0
         self.batches: dict[str, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, list[Any]] = {name: list(steps) for name, steps in plan.get("script", {}).items()}
@@ -75,17 +75,17 @@ def fingerprint(body: dict[str, Any]) -> str:
 def answer(body: dict[str, Any]) -> dict[str, Any]:
     """What the model says: queries or grades of the form asked for, decided by the request alone."""
     user = next(message["content"] for message in body["messages"] if message["role"] == "user")
+    seed = int(fingerprint(body), 16)
     if user.startswith("Query:") or "\nQueries:\n" in user:
         count = (
             user.count("<passage>")
             if user.startswith("Query:")
             else len(re.findall(r"(?m)^\d+\. ", user.split("\nQueries:\n")[1]))
         )
-        return {
-            "grades": [{"number": n, "grade": int(fingerprint(body), 16) // 11**n % 11} for n in range(1, count + 1)]
-        }
+        told = [int(found) for found in re.findall(r"grade(\d+)", user)] or [None] * count
+        grades = [seed // 11**n % 11 if grade is None else grade for n, grade in enumerate(told, start=1)]
+        return {"grades": [{"number": n, "grade": grade} for n, grade in enumerate(grades, start=1)]}
     words = re.findall(r"[a-z]{4,}", user.split("</passage>")[0].lower())
-    seed = int(fingerprint(body), 16)
     queries = []
     for number, kind in enumerate(
         kind for count, kind in re.findall(r"(\d+) (\w+)(?=[,.])", user.split("Write")[-1]) for _ in range(int(count))
@@ -106,6 +106,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer calls, take files and batches."""
+        self.provider.hits += 1
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
         path = urlsplit(self.path).path
         if not self._knows_key():
@@ -130,6 +131,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Tell of batches and their results."""
+        self.provider.hits += 1
         parts = urlsplit(self.path)
         steps = [step for step in parts.path.split("/") if step]
         with self.provider.lock:
