@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def closure(module: str) -> list[str]:
     own |= {parent for name in own for parent in _parents(name)}
     files = {_file(name) for name in own}
     files |= {str(path.relative_to(ROOT)) for name in own for path in _data_files(name)}
+    # Code that a stage reads as data, for its hash, stands in its constant CODE.
+    files |= {str(path.relative_to(ROOT)) for path in getattr(importlib.import_module(module), "CODE", [])}
     if modules & NUMERICS:
         files.add("numerics.lock")
     return sorted(files)
