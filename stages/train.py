@@ -101,6 +101,7 @@ def main() -> str:
         "dev_real": dev.real,
         "dev_base": before,
         "curve": history,
+        "chosen_pass": 1 + int(np.argmax([entry["ndcg@10"] for entry in history])) if history else 0,
         "merge": weight,
         "merged": {str(weight): value for weight, value in merged.items()},
         "dev_tuned": merged[weight],
