@@ -83,11 +83,11 @@ def main() -> str:
     dev = read_dev(corpus, settings.dev_queries, settings.dev_passages, settings.min_dev_questions)
     passes = planned(lesson, settings)
     model = load_model(device, settings)
-    base = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    base = copied(model)
     before = dev_ndcg(model, dev)
     collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE))
     history = train(model, collator, dev, settings)
-    tuned = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    tuned = copied(model)
     merged = {weight: dev_ndcg(blend(model, base, tuned, weight), dev) for weight in settings.merge}
     weight = max(sorted(merged), key=merged.__getitem__)
     blend(model, base, tuned, weight)
@@ -167,6 +167,11 @@ def dev_ndcg(model: SentenceTransformer, dev: Dev) -> float:
     return float(ndcg(dev.relevance.found(hits.positions), dev.relevance.counts).mean())
 
 
+def copied(model: SentenceTransformer) -> dict[str, Tensor]:
+    """A copy of the model's weights."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
 def blend(
     model: SentenceTransformer, base: dict[str, Tensor], tuned: dict[str, Tensor], weight: float
 ) -> SentenceTransformer:
@@ -193,6 +198,7 @@ def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: Tr
 
     folder = CACHE / run_key(settings)
     memory = Memory(TOKENS[model.device.type])
+    start = copied(model)
     while True:
         trainer = make_trainer(model, collator, dev, settings, folder, memory)
         try:
@@ -204,7 +210,10 @@ def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: Tr
                     "train: out of memory with one passage at a time; take a smaller fetch.model"
                 ) from None
             memory = Memory(memory.tokens // 2, recompute=True)
+            model.load_state_dict(start)
             torch.cuda.empty_cache()
+    for other in set(CACHE.iterdir()) - {folder}:
+        shutil.rmtree(other)
     return curve(trainer.state.log_history)
 
 

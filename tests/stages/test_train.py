@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from argot import params
+from argot.contrastive import RankingLoss
 from argot.errors import ModelError
 from argot.files import sha256
 from argot.tables import chunks, pairs, questions, training
@@ -154,6 +156,24 @@ def test_real_dev_questions_choose_where_there_are_enough(project: Path) -> None
     write_table(questions.PATHS["dev"], rows, questions.SCHEMA)
     train.main()
     assert (figures()["dev_real"], figures()["dev_queries"]) == (True, 3)
+
+
+def test_running_out_of_memory_is_answered_with_smaller_batches(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train.main()
+    whole = load_file(WEIGHTS)
+    shutil.rmtree("cache")
+    vectors, seen = RankingLoss._vectors, []
+
+    def scarce(loss: RankingLoss, features: dict[str, Any]) -> torch.Tensor:
+        seen.append(features["input_ids"].numel())
+        if len(seen) > 20 and seen[-1] > 64:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return vectors(loss, features)
+
+    monkeypatch.setattr(RankingLoss, "_vectors", scarce)
+    train.main()
+    assert max(seen) > 64 >= seen[-1]
+    assert all(np.allclose(value, whole[name], atol=1e-3) for name, value in load_file(WEIGHTS).items())
 
 
 @pytest.mark.slow
