@@ -47,6 +47,6 @@ def show(console: Console) -> None:
 def show_verdict(console: Console, evaluation: dict[str, Any]) -> None:
     """Print the verdict's sentence and the advice worked out from the user's own data."""
     text = evaluation["text"]
-    console.print(f"verdict: {text['verdict']}: {text['reason']}", markup=False, highlight=False)
+    console.print(f"verdict: {text['verdict']}: {text['reason']}", markup=False, highlight=False, soft_wrap=True)
     for advice in text["advice"]:
-        console.print(f"- {advice['text']}", markup=False, highlight=False)
+        console.print(f"- {advice['text']}", markup=False, highlight=False, soft_wrap=True)
