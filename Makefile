@@ -42,8 +42,10 @@ lock: ## pin what is installed now
 deps: $(VENV)/installed ## write the stages' imports into dvc.yaml
 	python -m tests.pipeline.closure
 
-bench: $(VENV)/installed ## race the peers
-	python -m pytest benchmarks -m '' --benchmark-json=reports/benchmarks.json
+bench: $(VENV)/installed ## race the peers (SMALL=1: a twentieth, once)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[bench]'
+	python -m pytest benchmarks -m '' -s $(if $(SMALL),--small,--benchmark-json=reports/benchmarks.json)
+	$(if $(SMALL),,python -m benchmarks.table)
 
 clear-sample: ## drop the sample documents and questions, to put your own in their place
 	git rm -rq --cached data/raw && rm -rf data/raw && mkdir data/raw

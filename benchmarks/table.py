@@ -1,0 +1,66 @@
+"""The races as a table: reports/benchmarks.json into docs/PERFORMANCE.md, between its two marks.
+
+    python -m benchmarks.table
+
+A goal that was missed is told with its reason.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "reports/benchmarks.json"
+PAGE = ROOT / "docs/PERFORMANCE.md"
+START, END = "<!-- races: written by `make bench` -->", "<!-- end of the races -->"
+HEAD = [
+    "| race | on | against | theirs, s | ours, s | ratio | goal |",
+    "| --- | --- | --- | ---: | ---: | ---: | --- |",
+]
+
+
+def table(results: dict[str, Any]) -> str:
+    """All rows as Markdown, the machine above them and the reasons for missed goals below."""
+    machine = results["machine_info"]
+    lines = [f"{machine['processor']}, {machine['cores']} cores, 2 threads; Python {machine['python']}.", "", *HEAD]
+    reasons = []
+    for entry in results["benchmarks"]:
+        info = entry["extra_info"]
+        for row in info.get("rows", []):
+            lines.append(_line(info, row))
+            if row.get("reason"):
+                reasons.append(f"- {info['race']} against {row['peer']}: {row['reason']}.")
+    versions = ", ".join(f"{name} {number}" for name, number in machine["libraries"].items())
+    missed = ["", "Missed:", "", *reasons] if reasons else []
+    return "\n".join([*lines, *missed, "", f"Versions: {versions}."])
+
+
+def _line(info: dict[str, Any], row: dict[str, Any]) -> str:
+    start = f"| {info['race']} | {info['given']} "
+    if "at_most" in row:
+        met = "met" if row["our_seconds"][1] <= row["at_most"] else "missed"
+        return f"{start}| | | {_seconds(row['our_seconds'])} | | ≤ {row['at_most']:g} s, {met} |"
+    met = "met" if row["ratio"] >= row["goal"] else "missed"
+    theirs, ours = _seconds(row["peer_seconds"]), _seconds(row["our_seconds"])
+    return f"{start}| {row['peer']} | {theirs} | {ours} | {row['ratio']:.2f} | ≥ {row['goal']:g}, {met} |"
+
+
+def _seconds(quartiles: list[float]) -> str:
+    low, middle, high = quartiles
+    return f"{middle:.3g}" if low == high else f"{middle:.3g} ({low:.3g} to {high:.3g})"
+
+
+def main() -> None:
+    """Replace what stands between the marks."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(START)
+    _, after = rest.split(END)
+    found = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    PAGE.write_text(f"{before}{START}\n\n{found}\n\n{END}{after}", encoding="utf-8")
+    print(found)
+
+
+if __name__ == "__main__":
+    main()
