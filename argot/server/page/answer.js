@@ -49,7 +49,7 @@ function told(claim, passages) {
     }, String(citation.number));
   });
   const why = claim.supported ? null : make("span", { class: "unproven" }, "not proven by the passages");
-  return make("p", { class: claim.supported ? "claim" : "claim doubtful" }, claim.text, " ", ...cited, why);
+  return make("p", { class: claim.supported ? "claim" : "claim doubtful" }, make("span", { class: "words" }, claim.text), " ", ...cited, why);
 }
 
 // Scroll to the cited passage, and mark the quoted words in it.

@@ -4,7 +4,8 @@ import { post } from "./api.js";
 import { $, make, say, shape } from "./dom.js";
 
 const NAMES = { base: "Base", tuned: "Tuned", bm25: "BM25", "base+bm25": "Base + BM25", "tuned+bm25": "Tuned + BM25" };
-const ORDER = ["bm25", "base", "tuned", "tuned+bm25"];
+// What is fused stands between what it is fused from.
+const ORDER = ["base", "tuned", "tuned+bm25", "bm25"];
 
 export async function compare(query) {
   const columns = $("columns");
@@ -37,7 +38,7 @@ function column(system, before, found) {
       make("span", { class: "rank" }, String(rank)),
       make("span", { class: "body" },
         make("b", {}, passage.document.split("/").pop()),
-        make("span", { class: "snippet" }, passage.heading ? `${passage.heading.split(" > ").pop()} · ` : "", passage.text.slice(0, 120))),
+        make("span", { class: "snippet" }, passage.heading ? `${passage.heading.split(" > ").pop()} · ` : "", passage.text.replace(/\|[\s|:-]*/g, " ").trim().slice(0, 140))),
       before ? move(passage.ranks[before], rank) : null,
     );
   });

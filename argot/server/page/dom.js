@@ -39,6 +39,38 @@ export function highlighted(text, matched) {
   return [...pieces, text.slice(at)];
 }
 
+const RULE = /^\|?[\s:|-]+\|?$/;
+const BOLD = /\*\*(.+?)\*\*/g;
+
+// A passage for reading: tables as tables, bold words bold, all else as it stands.
+export function readable(text, matched = []) {
+  const blocks = [];
+  for (const line of text.trim().split("\n")) {
+    const row = line.trim().startsWith("|") && line.trim().length > 1;
+    if (row !== blocks.at(-1)?.row) blocks.push({ row, lines: [] });
+    blocks.at(-1).lines.push(line);
+  }
+  return blocks.map(({ row, lines }) => (row ? table(lines, matched) : make("p", {}, ...bold(lines.join("\n").trim(), matched))));
+}
+
+function table(lines, matched) {
+  const cells = (line) => line.trim().replace(/^\||\|$/g, "").split("|").map((cell) => cell.trim());
+  const rows = lines.filter((line) => !RULE.test(line)).map(cells);
+  const ruled = rows.length < lines.length;
+  const made = rows.map((row, at) => make("tr", {}, ...row.map((cell) => make(ruled && !at ? "th" : "td", {}, ...bold(cell, matched)))));
+  return make("table", {}, make("tbody", {}, ...made));
+}
+
+function bold(text, matched) {
+  const pieces = [];
+  let at = 0;
+  for (const { 0: whole, 1: inner, index } of text.matchAll(BOLD)) {
+    pieces.push(...highlighted(text.slice(at, index), matched), make("strong", {}, ...highlighted(inner, matched)));
+    at = index + whole.length;
+  }
+  return [...pieces, ...highlighted(text.slice(at), matched)];
+}
+
 // "policies/returns.md › Returns › Damaged goods"
 export function place(document_, heading) {
   const path = document_.split("/");
@@ -48,8 +80,13 @@ export function place(document_, heading) {
   return make("p", { class: "place" }, make("span", { class: "document" }, folder, name), ...crumbs);
 }
 
+let fading = 0;
+
+// Tell something; that a thing was kept is told in passing.
 export function say(text, kind = "") {
   const status = $("status");
+  clearTimeout(fading);
+  if (kind === "kept") fading = setTimeout(() => say(""), 2500);
   status.textContent = text;
   status.className = `status ${kind}`;
 }

@@ -1,7 +1,7 @@
 // Judging by keyboard: a digit marks a passage, Enter keeps, 0 says that none answers, s skips.
 
 import { get, post } from "./api.js";
-import { $, make, place, say } from "./dom.js";
+import { $, make, place, readable, say } from "./dom.js";
 
 let waiting = [];
 let judged = 0;
@@ -32,6 +32,9 @@ async function next(asked) {
     make("div", { class: "verdicts" },
       button("Keep", "Enter", keep, "main"), button("None answers", "0", none), button("Skip", "s", skip)),
   );
+  for (const text of document.querySelectorAll(".candidate .text")) {
+    text.parentElement.parentElement.classList.toggle("long", text.scrollHeight > text.clientHeight + 4);
+  }
   scrollTo(0, 0);
 }
 
@@ -51,7 +54,7 @@ function candidate(passage, at) {
     "li",
     { class: "passage candidate", data: { chunk: passage.chunk }, on: { click: () => picked(passage.chunk), mouseup: () => selected(passage.chunk) } },
     make("kbd", { class: "number" }, String(number)),
-    make("div", { class: "body" }, place(passage.document, passage.heading), make("p", { class: "text" }, passage.text.trim()), make("p", { class: "quote" })),
+    make("div", { class: "body" }, place(passage.document, passage.heading), make("div", { class: "text" }, ...readable(passage.text)), make("p", { class: "quote" })),
   );
 }
 

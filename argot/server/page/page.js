@@ -7,6 +7,11 @@ import { key as labelKey, label } from "./label.js";
 import { key as searchKey, search } from "./search.js";
 
 const VIEWS = ["search", "compare", "label"];
+const VERDICTS = {
+  tuned: "tuned model, proven on real questions",
+  base: "base model: tuning was not proven to help",
+  unproven: "not yet proven: too few real questions",
+};
 let about = { answers: false, workbench: false, mode: "fused" };
 
 const view = () => {
@@ -75,7 +80,7 @@ async function start() {
   }
   const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
   $("about").textContent = `${count(about.passages, "passage")} from ${count(about.documents, "document")}`;
-  $("release").textContent = `Release ${about.release} · ${about.model} model, ${about.verdict === "unproven" ? "not yet proven" : "proven on real questions"}`;
+  $("release").textContent = `Release ${about.release} · ${VERDICTS[about.verdict] ?? ""}`;
   $("views").hidden = !about.workbench;
   document.querySelector(`input[name=mode][value=${about.mode}]`).checked = true;
   show();

@@ -1,7 +1,7 @@
 // Passages for a question, with why they were found; thumbs; the keyboard.
 
 import { post } from "./api.js";
-import { $, highlighted, make, place, say } from "./dom.js";
+import { $, make, place, readable, say, shape } from "./dom.js";
 import { answer, forget } from "./answer.js";
 
 const SHOWN = 10;
@@ -35,13 +35,16 @@ function show(found) {
   const few = found.passages.length ? "" : "Nothing found. Try other words.";
   say(found.notice ? `${found.notice[0].toUpperCase()}${found.notice.slice(1)}.` : few, found.notice ? "notice" : "");
   $("passages").replaceChildren(...found.passages.map(card));
+  for (const text of document.querySelectorAll("#passages .text")) {
+    text.parentElement.parentElement.classList.toggle("long", text.scrollHeight > text.clientHeight + 4);
+  }
 }
 
 export function card(passage) {
-  const text = make("p", { class: "text" }, ...highlighted(passage.text.trim(), passage.matched ?? []));
+  const text = make("div", { class: "text" }, ...readable(passage.text, passage.matched ?? []));
   return make(
     "li",
-    { class: "passage", tabindex: "-1", data: { id: passage.id }, on: { dblclick: (event) => open(event.currentTarget) } },
+    { class: "passage", tabindex: "-1", data: { id: passage.id }, on: { click: (event) => reading(event) } },
     make("span", { class: "rank" }, String(passage.rank)),
     make("div", { class: "body" }, place(passage.document, passage.heading), text, why(passage)),
   );
@@ -49,7 +52,7 @@ export function card(passage) {
 
 function why(passage) {
   const system = (name, rank, title) =>
-    make("span", { class: rank ? "system" : "system none", title }, name, make("b", {}, rank ? `${rank}` : "–"));
+    make("span", { class: rank ? "system" : "system none", title }, `${name} `, make("b", {}, rank ? `${rank}` : "–"));
   return make(
     "p",
     { class: "why" },
@@ -67,12 +70,7 @@ function thumb(verdict, title, passage) {
     type: "button", class: `thumb ${verdict}`, title, "aria-label": title, "aria-pressed": "false",
     on: { click: () => judge(button, verdict, passage.id) },
   });
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  path.setAttribute("d", HAND);
-  svg.append(path);
-  button.append(svg);
+  button.append(shape("svg", { viewBox: "0 0 24 24" }, shape("path", { d: HAND })));
   return button;
 }
 
@@ -106,4 +104,9 @@ export function key(event) {
 
 function open(element) {
   element.classList.toggle("open");
+}
+
+// A click opens a long passage; a click that selects words, or presses a button, does not.
+function reading(event) {
+  if (!event.target.closest("button") && !String(getSelection())) open(event.currentTarget);
 }
