@@ -78,8 +78,10 @@ def waiting(given: Sequence[str]) -> list[str]:
     """What is to be judged: the given questions, then what users asked, each once."""
     done = judged()
     records, _ = read_feedback()
-    questions = {same_words(query): " ".join(query.split()) for query in [*asked(records), *given][::-1]}
-    return [query for words, query in list(questions.items())[::-1] if words and words not in done]
+    questions: dict[str, str] = {}
+    for query in [*given, *asked(records)]:
+        questions.setdefault(same_words(query), " ".join(query.split()))
+    return [query for words, query in questions.items() if words and words not in done]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

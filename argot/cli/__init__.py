@@ -11,6 +11,9 @@ import warnings
 import typer
 
 from argot.cli.ask import ask
+from argot.cli.drift import drift
+from argot.cli.feedback import feedback
+from argot.cli.label import label
 from argot.cli.publish import publish
 from argot.cli.release import export, info, mcp, verify
 from argot.cli.results import results
@@ -25,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (search, ask, info, verify, export, mcp, serve):
+for command in (search, ask, info, verify, export, mcp, serve, label, feedback, drift):
     app.command()(command)
 app.command()(results)
 app.command()(publish)
