@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
             self.reply({"error": "Invalid credentials"}, 401)
         elif self.path == "/api/repos/create":
             asked = json.loads(body)
-            self.server.private[asked["name"]] = asked.get("private")
+            self.server.private[asked["name"]] = asked.get("visibility") == "private" or asked.get("private", False)
             self.reply({"url": f"{self.server.address}/team/{asked['name']}", "id": f"team/{asked['name']}"})
         elif "/preupload/" in self.path:
             modes = {".safetensors": "lfs"}
@@ -91,7 +91,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.files[value["path"]] = self.server.large[value["oid"]]
 
     def do_GET(self) -> None:
-        self.reply({})
+        known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+        self.reply({}) if known else self.reply({"error": "Invalid credentials"}, 401)
 
 
 @pytest.fixture
