@@ -32,8 +32,9 @@ from argot.tables.parquet import read_table, write_table
 from argot.vectors import read_vectors
 
 VECTORS = Path("data/embeddings/base")
-# Queries are scored against all passages in blocks of this many scores: some 256 MiB each, and five are alive at once.
-BLOCK = 1 << 26
+# Queries are scored against all passages in blocks of this many scores, 16 MiB, which a processor's cache holds;
+# but at least so many queries at once, or each would read all vectors again.
+BLOCK, AT_ONCE = 1 << 22, 64
 # A passage with a score this far down the dense ranking counts as far as the teacher can see.
 HORIZON = 100
 # A passage that a judge gives this grade is too near to the answer to be pushed away.
@@ -118,27 +119,33 @@ def mine(
 ) -> Mined:
     """Score all passages for each query, block by block: memory grows with the block, not with the corpus."""
     terms, weights = term_counts(queries, corpus.bm25), term_weights(corpus.bm25)
-    step = max(1, BLOCK // len(corpus.vectors))
+    step = max(AT_ONCE, BLOCK // len(corpus.vectors))
     blocks = []
     for start in tqdm(range(0, len(queries), step), "mine", disable=None):
         block = slice(start, start + step)
         dense = vectors[block] @ corpus.vectors.T
-        lexical = (terms[block] @ weights).toarray()
-        scores = fused(dense, lexical, settings.bm25_weight)
+        scores = fused(dense, terms[block] @ weights, settings.bm25_weight)
         blocks.append(best(scores, positives[block], corpus, settings))
     return Mined(*(np.concatenate(parts) for parts in zip(*(vars(block).values() for block in blocks), strict=True)))
 
 
-def fused(dense: NDArray[np.float32], lexical: NDArray[np.float32], weight: float) -> NDArray[np.float32]:
+def fused(dense: NDArray[np.float32], lexical: sparse.csr_matrix, weight: float) -> NDArray[np.float32]:
     """The teacher's scores in [0, 1]: BM25 over its best, dense from its 100th to its best, in a convex combination.
 
     Convex combinations beat rank fusion and hardly depend on the normaliser (Bruch et al., arXiv 2210.11934).
+    `dense` is overwritten: what takes time here is memory.
     """
     at = max(0, dense.shape[1] - HORIZON)
     low = np.partition(dense, at, axis=1)[:, at, None]
-    dense = np.clip((dense - low) / np.maximum(dense.max(axis=1, keepdims=True) - low, 1e-6), 0, 1)
-    lexical = lexical / np.maximum(lexical.max(axis=1, keepdims=True), 1e-6)
-    return np.asarray(weight * lexical + (1 - weight) * dense, dtype=np.float32)
+    span = np.maximum(dense.max(axis=1, keepdims=True) - low, 1e-6)
+    dense -= low
+    dense *= np.float32(1 - weight) / span
+    np.maximum(dense, 0, out=dense)
+    if weight:
+        highest = np.maximum(lexical.max(axis=1).toarray().ravel(), 1e-6)
+        row = np.repeat(np.arange(len(dense)), np.diff(lexical.indptr))
+        dense[row, lexical.indices] += np.float32(weight) * lexical.data / highest[row]
+    return dense
 
 
 def best(scores: NDArray[np.float32], positives: NDArray[np.int64], corpus: Passages, settings: MineSettings) -> Mined:
@@ -148,7 +155,8 @@ def best(scores: NDArray[np.float32], positives: NDArray[np.int64], corpus: Pass
     rank = (scores > own[:, None]).sum(axis=1)
     scores[rows, positives] = -1
     count = min(settings.candidates, scores.shape[1] - 1)
-    found = np.argpartition(-scores, count - 1, axis=1)[:, :count] if count else np.empty((len(scores), 0), np.int64)
+    at = scores.shape[1] - count
+    found = np.argpartition(scores, at, axis=1)[:, at:] if count else np.empty((len(scores), 0), np.int64)
     # By score, then by place: argpartition leaves no order.
     found = np.sort(found, axis=1)
     values = np.take_along_axis(scores, found, axis=1)
