@@ -223,6 +223,7 @@ def make_trainer(
     """sentence-transformers' trainer over the planned steps: one row a step, in their order."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardCallback
 
     from argot.contrastive import InOrder, RankingLoss
 
@@ -250,7 +251,7 @@ def make_trainer(
         disable_tqdm=not sys.stderr.isatty(),
         report_to=[],
     )
-    return SentenceTransformerTrainer(
+    trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_dict({"step": list(range(len(collator.steps)))}),
@@ -258,6 +259,8 @@ def make_trainer(
         evaluator=evaluator(dev),
         data_collator=collator,  # type: ignore[arg-type]  # any callable will do
     )
+    trainer.remove_callback(SentenceTransformerModelCardCallback)  # the card of a checkpoint is read by nobody
+    return trainer
 
 
 def evaluator(dev: Dev) -> BaseEvaluator:
