@@ -142,9 +142,9 @@ def fused(dense: NDArray[np.float32], lexical: sparse.csr_matrix, weight: float)
     dense *= np.float32(1 - weight) / span
     np.maximum(dense, 0, out=dense)
     if weight:
-        highest = np.maximum(lexical.max(axis=1).toarray().ravel(), 1e-6)
+        most = np.maximum(lexical.max(axis=1).toarray().ravel(), 1e-6)
         row = np.repeat(np.arange(len(dense)), np.diff(lexical.indptr))
-        dense[row, lexical.indices] += np.float32(weight) * lexical.data / highest[row]
+        dense[row, lexical.indices] += np.float32(weight) * lexical.data / most[row]
     return dense
 
 
@@ -155,14 +155,20 @@ def best(scores: NDArray[np.float32], positives: NDArray[np.int64], corpus: Pass
     rank = (scores > own[:, None]).sum(axis=1)
     scores[rows, positives] = -1
     count = min(settings.candidates, scores.shape[1] - 1)
-    at = scores.shape[1] - count
-    found = np.argpartition(scores, at, axis=1)[:, at:] if count else np.empty((len(scores), 0), np.int64)
-    # By score, then by place: argpartition leaves no order.
-    found = np.sort(found, axis=1)
-    values = np.take_along_axis(scores, found, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    found, values = np.take_along_axis(found, order, axis=1), np.take_along_axis(values, order, axis=1)
+    found, values = highest(scores, count)
     return Mined(own, rank, found, values, related(found, positives, corpus, settings.duplicate))
+
+
+def highest(scores: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The places and values, (queries, count), of the `count` highest scores of each row, by score, then by place."""
+    if count == 0:
+        return np.empty((len(scores), 0), np.int64), np.empty((len(scores), 0), np.float32)
+    at = scores.shape[1] - count
+    # A threshold first: numpy partitions values many times as fast as places.
+    row, place = np.nonzero(scores >= np.partition(scores, at, axis=1)[:, at, None])
+    order = np.lexsort((place, -scores[row, place], row))
+    kept = order[np.arange(len(row)) - np.searchsorted(row, row) < count]
+    return place[kept].reshape(-1, count), scores[row[kept], place[kept]].reshape(-1, count)
 
 
 def related(
