@@ -14,7 +14,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")  # before numpy and torch read it
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 import platform
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +24,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.base_model import fetch
+
 ROUNDS = 5
 OURS = "argot"
 LIBRARIES = (
@@ -150,11 +150,4 @@ def scale(request: pytest.FixtureRequest) -> Callable[[int], int]:
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default base model, all-MiniLM-L6-v2, as the stage fetches it."""
-    from stages import fetch
-
-    folder = tmp_path_factory.mktemp("base")
-    shutil.copy(ROOT / "params.yaml", folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        fetch.main()
-    return folder / "models/base"
+    return fetch(tmp_path_factory.mktemp("base"))

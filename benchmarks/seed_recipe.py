@@ -175,8 +175,7 @@ def run(base: Path, workspace: Path, epochs: int) -> dict[str, float]:
 
 
 def main() -> None:
-    from benchmarks.conftest import ROOT
-    from benchmarks.workspace import lay_out, repro
+    from benchmarks.workspace import ROOT, lay_out, repro
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True)

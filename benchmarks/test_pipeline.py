@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import seed_recipe
-from benchmarks.conftest import ROOT, Track
-from benchmarks.workspace import lay_out, repro
+from benchmarks.conftest import Track
+from benchmarks.workspace import ROOT, lay_out, repro
 
 EPOCHS = 3
 

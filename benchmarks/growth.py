@@ -1,0 +1,176 @@
+"""How time and memory grow with the corpus. Slow, run by hand.
+
+    python -m benchmarks.growth [--passages 1000 10000 100000] [--vectors 10000 100000 1000000]
+
+Text: made-up documents through the pipeline's stages, training left out; random vectors stand in for `embed`'s,
+for encoding is linear by construction. Vectors: mining of 10,000 queries with BM25, and the index, alone. runs in a process of its own, whose peak memory is taken. Writes reports/growth.json and reports/growth.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from argot.files import write_json
+from benchmarks.prose import Author, vectors
+from benchmarks.workspace import ROOT, lay_out
+
+PASSAGES_A_DOCUMENT = 16
+DIMENSION = 384
+QUERIES = 10_000
+STAGES = ("ingest", "chunk", "questions", "synthesize", "stand-in", "mine")
+ALONE = ("vectors: mine", "vectors: index")
+GIB = 1 << 30
+
+
+def make_corpus(folder: Path, passages: int) -> Path:
+    """Documents that make about so many passages, in a workspace where nothing has run."""
+    author, raw = Author(), folder / "source/raw"
+    for number in range(max(2, passages // PASSAGES_A_DOCUMENT)):
+        path = raw / f"{number % 100:02d}" / f"{number:06d}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(author.document(), encoding="utf-8")
+    (folder / "source/queries").mkdir(parents=True)
+    return lay_out(folder / "workspace", raw, folder / "source/queries", {})
+
+
+def stand_in() -> str:
+    """Random vectors where `embed` would have written the model's: passages and training queries."""
+    from argot.passages import passage
+    from argot.tables import chunks, pairs
+    from argot.tables.parquet import read_table
+    from argot.vectors import key, write_vectors
+
+    table = read_table(chunks.PATH, chunks.SCHEMA, ["heading", "text"])
+    texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
+    asked = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["query"])["query"].to_pylist()
+    for name, some in (("passages", texts), ("pairs", asked)):
+        distinct = list(dict.fromkeys(some))
+        write_vectors(Path("data/embeddings/base") / name, list(map(key, distinct)), vectors(len(distinct), DIMENSION))
+    return f"{len(texts):,} passages, {len(asked):,} queries"
+
+
+def mine_vectors(count: int) -> str:
+    """Mining of 10,000 queries over `count` passages whose vectors are random and whose texts are short."""
+    from argot.lexical import Bm25, LexicalSettings
+    from argot.params import load
+    from stages import mine
+
+    author, place = Author(), np.arange(count)
+    ids = [f"{number:08d}" for number in range(count)]
+    texts = [" ".join(author.some(20)) for _ in range(count)]
+    bm25 = Bm25.build(ids, texts, load("lexical", LexicalSettings, ROOT / "params.yaml"), "en")
+    corpus = mine.Passages(vectors(count, DIMENSION), bm25, place, place, place)
+    queries = [" ".join(author.some(5)) for _ in range(QUERIES)]
+    settings = load("mine", mine.MineSettings, ROOT / "params.yaml")
+    mined = mine.mine(queries, vectors(QUERIES, DIMENSION, seed=7), place[:QUERIES] % count, corpus, settings)
+    return f"{mined.candidates.shape}"
+
+
+def index_vectors(count: int) -> str:
+    """The index of the kind that the release would take, built and written."""
+    from argot.index import VectorIndex, kind_for
+
+    built = VectorIndex.build(vectors(count, DIMENSION), kind_for(count))
+    built.save(Path("index.faiss"))
+    return built.kind
+
+
+def step(name: str, count: int) -> None:
+    """Do one step here and print its seconds and this process' peak memory."""
+    import importlib
+
+    alone: dict[str, Callable[[], str]] = {
+        "stand-in": stand_in,
+        "vectors: mine": lambda: mine_vectors(count),
+        "vectors: index": lambda: index_vectors(count),
+    }
+    work = alone[name] if name in alone else importlib.import_module(f"stages.{name}").main
+    started = time.perf_counter()
+    line = work()
+    seconds = time.perf_counter() - started
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * 1024
+    print(json.dumps({"step": name, "count": count, "seconds": seconds, "bytes": peak, "line": line}))
+
+
+def apart(name: str, count: int, folder: Path) -> dict[str, Any]:
+    """`step` in a process of its own, in `folder`."""
+    command = [sys.executable, "-m", "benchmarks.growth", "--one", name, str(count)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(f"{name} at {count:,}: {result.stderr.strip().splitlines()[-1]}")
+    measured: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
+    print(f"{name:16} {count:>9,} {measured['seconds']:9.2f} s {measured['bytes'] / GIB:6.2f} GiB  {measured['line']}")
+    return measured
+
+
+def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """The slope of log time over log count between each step's two largest corpora: 1 is linear."""
+    slopes = {}
+    for name in dict.fromkeys(row["step"] for row in rows):
+        known = sorted((row["count"], row["seconds"]) for row in rows if row["step"] == name)[-2:]
+        if len(known) == 2:
+            (less, soon), (more, late) = known
+            slopes[name] = float(np.log(late / soon) / np.log(more / less))
+    return slopes
+
+
+def plot(rows: list[dict[str, Any]]) -> str:
+    """Seconds over passages, both logarithmic, one line a step, as SVG."""
+    import vl_convert
+
+    axis = {"type": "quantitative", "scale": {"type": "log"}}
+    points = [{"step": row["step"], "count": row["count"], "seconds": row["seconds"]} for row in rows]
+    chart = {
+        "data": {"values": points},
+        "mark": {"type": "line", "point": True},
+        "width": 480,
+        "height": 320,
+        "encoding": {
+            "x": {"field": "count", "title": "passages", **axis},
+            "y": {"field": "seconds", "title": "seconds", **axis},
+            "color": {"field": "step", "type": "nominal"},
+        },
+    }
+    return str(vl_convert.vegalite_to_svg(chart))
+
+
+def main() -> None:
+    """Measure all steps at all sizes, print, fit and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--passages", type=int, nargs="*", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--vectors", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        step(given.one[0], int(given.one[1]))
+        return
+    rows = []
+    for count in given.passages:
+        with TemporaryDirectory() as folder:
+            workspace = make_corpus(Path(folder), count)
+            rows += [apart(name, count, workspace) for name in STAGES]
+    for count in given.vectors:
+        with TemporaryDirectory() as folder, chdir(folder):
+            rows += [apart(name, count, Path(folder)) for name in ALONE]
+    slopes = exponents(rows)
+    print("\n".join(f"{name:16} grows with the power {slope:.2f}" for name, slope in slopes.items()))
+    write_json(ROOT / "reports/growth.json", {"rows": rows, "exponents": slopes})
+    (ROOT / "reports/growth.svg").write_text(plot(rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
