@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argot.errors import InputError
+from argot.release import Mode
 from argot.retriever import Retriever
 from argot.tables import pairs, questions
 from argot.tables.parquet import read_table
@@ -83,7 +84,7 @@ def describe(retriever: Retriever, queries: Sequence[str]) -> dict[str, NDArray[
 
     The score is the model's, where the release has one: a fused score is scaled within its question, and tells nothing.
     """
-    mode = "lexical" if retriever.manifest.verdict.mode == "lexical" else "dense"
+    mode: Mode = "lexical" if retriever.manifest.verdict.mode == "lexical" else "dense"
     found = retriever.search_many(queries, 1, mode)
     return {
         "length": np.array([count_words(query) for query in queries], dtype=np.float64),

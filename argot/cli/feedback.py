@@ -55,7 +55,7 @@ def ask(group: list[Proposal], language: str, counts: dict[str, int]) -> bool:
     for proposal in group:
         show(proposal)
         answer = typer.prompt("Does it answer? [y]es, [n]o, [s]kip, [q]uit", default="s", show_default=False)
-        choice = answer.strip().lower()[:1]
+        choice = str(answer).strip().lower()[:1]
         if choice == "q":
             break
         if choice == "y":

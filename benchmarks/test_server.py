@@ -1,0 +1,184 @@
+"""Searches a second, their latency and the server's memory, against the tutorials' loop behind FastAPI."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+
+from argot.files import write_json
+from argot.tables import chunks, pairs, questions
+from argot.tables.parquet import write_table
+from argot.vectors import key, write_vectors
+from benchmarks.conftest import Goal, Track
+from benchmarks.prose import Author
+from stages import index
+from tests.released import PAIR, REPOSITORY, VERDICT
+
+PASSAGES = 10_000
+REQUESTS = 300  # a lap
+REASON = (
+    "one client leaves the server nothing to batch, and a batch of fixed shape, which is what makes a vector the same "
+    "to the last bit, costs more than a lone text"
+)
+GOALS = {1: 1.0, 8: 2.0, 64: 3.0}
+
+Asked = Callable[[str], tuple[str, str, Any]]  # method, path and body of a search
+
+
+class Server:
+    """A server in a process of its own, and what it is asked by many clients at once."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], port: int, request: Callable[[str], tuple[str, str, Any]]
+    ) -> None:
+        self.process, self.port, self.request = process, port, request
+        self.latencies: list[float] = []
+
+    def lap(self, queries: list[str], clients: int) -> None:
+        """All queries, by so many clients with a connection each."""
+        self.latencies = []
+        with ThreadPoolExecutor(clients) as pool:
+            for latencies in pool.map(self._ask, [queries[at::clients] for at in range(clients)]):
+                self.latencies += latencies
+
+    def ask(self, connection: http.client.HTTPConnection, query: str) -> Any:
+        """One search; anything but 200 is an error."""
+        method, path, body = self.request(query)
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        reply = connection.getresponse()
+        content = reply.read()
+        assert reply.status == 200, content
+        return json.loads(content)
+
+    def memory(self) -> int:
+        """The most it has taken, in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+    def percentiles(self) -> dict[str, float]:
+        """Of the last lap's latencies, in milliseconds."""
+        return {f"p{q}": round(float(np.percentile(self.latencies, q)) * 1000, 1) for q in (50, 95, 99)}
+
+    def _ask(self, queries: list[str]) -> list[float]:
+        connection, latencies = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120), []
+        for query in queries:
+            started = time.perf_counter()
+            self.ask(connection, query)
+            latencies.append(time.perf_counter() - started)
+        connection.close()
+        return latencies
+
+
+@pytest.fixture(scope="module")
+def servers(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """Both, over the same passages, vectors and model."""
+    folder = tmp_path_factory.mktemp("served")
+    make(folder, base)
+    release = folder / "models/release"
+    ours = ["-c", "from argot.cli import main; main()", "serve", "--release", str(release), "--no-keep-questions"]
+    ours += ["--feedback", str(folder / "feedback"), "--patience", "60", "--port"]
+    with (
+        running(ours, lambda query: ("POST", "/search", json.dumps({"query": query, "mode": "dense"}))) as argot,
+        running(
+            ["-m", "benchmarks.tutorial_server", str(folder / "tutorial")],
+            lambda query: ("GET", f"/search?{urlencode({'query': query})}", None),
+        ) as tutorial,
+    ):
+        yield {"argot": argot, "tutorial": tutorial}
+
+
+@pytest.mark.parametrize("clients", [1, 8, 64])
+def test_serving(
+    race: Track, servers: dict[str, Server], scale: Callable[[int], int], clients: int, benchmark: Any
+) -> None:
+    author = Author(seed=clients)
+    queries = [author.text(int(words)) for words in author.random.integers(3, 15, size=max(clients, scale(REQUESTS)))]
+    ours, theirs = servers["argot"], servers["tutorial"]
+    connections = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=120) for server in (ours, theirs)]
+    found = [ours.ask(connections[0], queries[0])["passages"], theirs.ask(connections[1], queries[0])]
+    assert [one["text"] for one in found[0]] == [one["text"] for one in found[1]]
+    race(
+        f"serving {clients} clients",
+        f"{len(queries)} searches of {PASSAGES:,} passages by the model alone",
+        lambda: ours.lap(queries, clients),
+        {"plain FastAPI": Goal(lambda: theirs.lap(queries, clients), GOALS[clients], REASON)},
+    )
+    told = {who: {**server.percentiles(), "MiB": server.memory()} for who, server in servers.items()}
+    benchmark.extra_info.update(latency=told)
+    print(f"\n{clients} clients: {told}")
+
+
+def make(folder: Path, base: Path) -> None:
+    """A release by the stage itself, and the tutorial's files: what a search costs doesn't depend on whose vectors."""
+    author = Author()
+    texts = list(dict.fromkeys(author.passages(PASSAGES)))
+    vectors = author.random.standard_normal((len(texts), 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    write_table(folder / chunks.PATH, [_row(at, text) for at, text in enumerate(texts)], chunks.SCHEMA)
+    write_table(folder / questions.PATHS["test"], [], questions.SCHEMA)
+    write_table(folder / pairs.PATHS["test"], [PAIR], pairs.SCHEMA)
+    write_json(folder / index.VERDICT, VERDICT)
+    for name in ("params.yaml", "numerics.lock"):
+        shutil.copyfile(REPOSITORY / name, folder / name)
+    shutil.copytree(base, folder / "models/tuned")
+    write_vectors(folder / index.VECTORS / "tuned/passages", [key(text) for text in texts], vectors)
+    write_vectors(folder / index.VECTORS / "tuned/pairs", [key(PAIR["query"])], vectors[:1])
+    with chdir(folder):
+        index.main()
+    tutorial = folder / "tutorial"
+    shutil.copytree(base, tutorial / "model")
+    np.save(tutorial / "vectors.npy", vectors)
+    (tutorial / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
+
+
+@contextmanager
+def running(arguments: list[str], request: Asked) -> Iterator[Server]:
+    """A server on a free port of this machine, when it is ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, *arguments, str(port)], cwd=REPOSITORY, env=dict(os.environ))
+    try:
+        until = time.monotonic() + 180
+        while not ready(port):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        yield Server(process, port, request)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _row(at: int, text: str) -> dict[str, Any]:
+    name = f"{at:06}.md"
+    return {
+        "chunk": name, "document": name, "group": name, "position": 0, "title": name, "heading": "", "text": text,
+        "start": 0, "end": len(text), "language": "en", "metadata": "{}",
+    }  # fmt: skip
