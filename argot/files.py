@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(beside)
         if path.is_dir():
             shutil.rmtree(path)
-        os.replace(beside, path)
+        beside.replace(path)
         _flush(path.parent)
     finally:
         _remove(beside)

@@ -6,7 +6,6 @@ A stage declares its settings as a frozen `Settings` class; `load` reads its sec
 from __future__ import annotations
 
 import difflib
-import functools
 import hashlib
 import json
 import re
@@ -43,7 +42,9 @@ def load(section: str, settings: type[S], path: Path = PARAMS) -> S:
     value: Any = _read(path)
     for part in section.split("."):
         if not isinstance(value, dict) or part not in value:
-            raise ParamsError(f"{path}: section '{section}' is missing; put it back from the repository's own {path.name}")
+            raise ParamsError(
+                f"{path}: section '{section}' is missing; put it back from the repository's own {path.name}"
+            )
         value = value[part]
     try:
         return settings.model_validate(value or {})
@@ -56,12 +57,13 @@ def fingerprint(sections: Sequence[str], path: Path = PARAMS) -> str:
     content = _read(path)
     missing = [section for section in sections if section not in content]
     if missing:
-        raise ParamsError(f"{path}: section '{missing[0]}' is missing; put it back from the repository's own {path.name}")
+        raise ParamsError(
+            f"{path}: section '{missing[0]}' is missing; put it back from the repository's own {path.name}"
+        )
     text = json.dumps({section: content[section] for section in sections}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@functools.lru_cache
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -61,7 +61,7 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any], repository: str, 
 def publish(
     release: Path, evaluation: dict[str, Any], repository: str, base: str, private: bool, dry: bool
 ) -> Publication:
-    """Upload the embedder and its card to `repository`, OWNER/NAME, in one commit; with `dry` nothing leaves the machine.
+    """Upload the embedder and its card to `repository`, OWNER/NAME, in one commit; with `dry` nothing is sent.
 
     The token comes from HF_TOKEN or the Hub's own login. Raises ProviderError if the Hub refuses or can't be reached.
     """

@@ -14,7 +14,9 @@ DECIDING = {
 def numerics(lock: str) -> list[str]:
     """The deciding lines of a lock file, sorted."""
     lines = [line.strip() for line in lock.splitlines() if "==" in line]
-    return sorted(line for line in lines if line.partition("==")[0].lower().replace("_", "-").replace(".", "-") in DECIDING)
+    return sorted(
+        line for line in lines if line.partition("==")[0].lower().replace("_", "-").replace(".", "-") in DECIDING
+    )
 
 
 if __name__ == "__main__":

@@ -65,6 +65,8 @@ def test_every_quote_stands_in_its_document(texts: dict[str, str], questions: li
     assert missing == []
 
 
-def test_questions_give_no_more_of_their_answers_wording_away_than_peoples_do(questions: list[dict[str, object]]) -> None:
+def test_questions_give_no_more_of_their_answers_wording_away_than_peoples_do(
+    questions: list[dict[str, object]],
+) -> None:
     shares = [share for question in questions if (share := overlap(question)) is not None]
     assert sum(shares) / len(shares) <= PEOPLES_OVERLAP

@@ -2,7 +2,7 @@
 
     python .github/scripts/comment.py BASE PICTURES ADDRESS [QUERY]
 
-BASE is the revision to compare with, PICTURES the folder for the plots; a plot will be seen at ADDRESS/NAME.png + QUERY.
+BASE is the revision to compare with, PICTURES the folder for the plots, seen later at ADDRESS/NAME.png + QUERY.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def draw(base: str, pictures: Path) -> list[str]:
 def filled(spec: dict[str, Any], drawing: dict[str, Any]) -> dict[str, Any]:
     """A template's specification with its points and revisions put in."""
     anchors = drawing.get("anchor_definitions", {})
-    return json.loads(json.dumps(spec), object_hook=lambda part: {k: anchors.get(v, v) if isinstance(v, str) else v for k, v in part.items()})
+    return json.loads(
+        json.dumps(spec),
+        object_hook=lambda part: {k: anchors.get(v, v) if isinstance(v, str) else v for k, v in part.items()},
+    )
 
 
 def dvc(*arguments: str) -> str:

@@ -11,7 +11,9 @@ SCHEMA = pa.schema(
         pa.field("pair", pa.string(), nullable=False),  # id: 16 hex digits
         pa.field("query", pa.string(), nullable=False),
         pa.field("chunk", pa.string(), nullable=False),  # the positive passage
-        pa.field("source", pa.string(), nullable=False),  # heading, sentence, keywords, faq, bm25, real, llm:question ...
+        pa.field(
+            "source", pa.string(), nullable=False
+        ),  # heading, sentence, keywords, faq, bm25, real, llm:question ...
         pa.field("heading_hidden", pa.bool_(), nullable=False),  # train on the passage without its heading
         pa.field("document", pa.string(), nullable=False),
         pa.field("start", pa.int64(), nullable=False),  # what the query was made from, in the document's Markdown

@@ -1,6 +1,6 @@
 """The files of this project that a stage imports, directly or not: what its `deps` in dvc.yaml must name.
 
-    python -m tests.pipeline.closure     writes them into dvc.yaml
+python -m tests.pipeline.closure     writes them into dvc.yaml
 """
 
 from __future__ import annotations

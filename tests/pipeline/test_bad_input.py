@@ -32,9 +32,7 @@ def workspace(fresh: Path, tmp_path: Path) -> Path:
 def run(workspace: Path, *stages: str) -> subprocess.CompletedProcess[str]:
     for stage in stages:
         command = [sys.executable, "-m", f"stages.{stage}"]
-        result = subprocess.run(
-            command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False
-        )
+        result = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False)
     return result
 
 

@@ -65,7 +65,7 @@ def stale(workspace: Path) -> set[str]:
     with Repo(str(workspace)) as repo:
         status: dict[str, list[Any]] = repo.status()
     return {
-        stage.removeprefix("dvc.yaml:")
+        stage.rpartition("dvc.yaml:")[2]
         for stage, changes in status.items()
         if any(isinstance(change, dict) and "changed deps" in change for change in changes)
     }
@@ -94,7 +94,14 @@ def with_changed(params: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any
 
 
 def test_everything_that_was_promised_is_there(built: Path) -> None:
-    for name in ("embedder/model.safetensors", "index.faiss", "lexical", "chunks.parquet", "manifest.json", "README.md"):
+    for name in (
+        "embedder/model.safetensors",
+        "index.faiss",
+        "lexical",
+        "chunks.parquet",
+        "manifest.json",
+        "README.md",
+    ):
         assert (built / "models/release" / name).exists(), name
     metrics = json.loads((built / "reports/metrics.json").read_text(encoding="utf-8"))
     assert set(metrics["evaluate"]["questions"]["test"]) >= {"bm25", "base", "base+bm25", "tuned", "tuned+bm25"}
@@ -130,7 +137,7 @@ def test_each_file_makes_just_its_stages_stale(workspace: Path, name: str) -> No
 def test_a_comment_in_a_stage_runs_that_stage_and_names_the_release_anew(workspace: Path) -> None:
     with (workspace / "stages/chunk.py").open("a", encoding="utf-8") as file:
         file.write("# a comment\n")
-    assert ran(dvc(workspace, "repro").stdout) == ["chunk", "index", "verify", "report"]
+    assert ran(dvc(workspace, "repro").stdout) == ["chunk", "index", "verify"]
 
 
 def test_a_test_question_runs_only_what_measures(workspace: Path) -> None:

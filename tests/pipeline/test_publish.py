@@ -107,7 +107,13 @@ def publish(workspace: Path, hub: Hub, *options: str, token: str = TOKEN) -> sub
     changed = {"HF_ENDPOINT": hub.address, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
     command = [Path(sys.executable).with_name("argot"), "publish", "team/handbook", *options]
     return subprocess.run(
-        command, cwd=workspace, env={**environment(), **changed}, input="n\n", capture_output=True, text=True, check=False
+        command,
+        cwd=workspace,
+        env={**environment(), **changed},
+        input="n\n",
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -117,9 +123,13 @@ def test_the_embedder_goes_up_private_with_a_card_and_comes_back_the_same(built:
     assert hub.private == {"handbook": True}
     embedder = built / "models/release/embedder"
     assert hub.files["model.safetensors"] == (embedder / "model.safetensors").read_bytes()
-    assert set(hub.files) == {p.relative_to(embedder).as_posix() for p in embedder.rglob("*") if p.is_file()} | {"README.md"}
+    assert set(hub.files) == {p.relative_to(embedder).as_posix() for p in embedder.rglob("*") if p.is_file()} | {
+        "README.md"
+    }
     card = hub.files["README.md"].decode()
-    assert "## Verdict: unproven" in card and "| tuned + BM25 |" in card and 'SentenceTransformer("team/handbook")' in card
+    assert (
+        "## Verdict: unproven" in card and "| tuned + BM25 |" in card and 'SentenceTransformer("team/handbook")' in card
+    )
 
 
 def test_a_dry_run_shows_the_card_and_sends_nothing(built: Path, hub: Hub) -> None:

@@ -48,9 +48,12 @@ def questions(folder: Path) -> None:
     """Write a test question a topic, and a few for dev and train."""
     folder.mkdir(parents=True)
     with (folder / "questions.jsonl").open("w", encoding="utf-8") as file:
-        for number, (name, (first, second, third, _)) in enumerate(TOPICS.items()):
+        for number, (name, (_, second, third, _)) in enumerate(TOPICS.items()):
             quote = f"A worn {second} is changed at the next port of call."
-            asked = {"query": f"when do we replace the {second}?", "relevant": [{"document": f"{name}.md", "quote": quote}]}
+            asked = {
+                "query": f"when do we replace the {second}?",
+                "relevant": [{"document": f"{name}.md", "quote": quote}],
+            }
             file.write(json.dumps(asked) + "\n")
             if number % 4 == 0:
                 split = "dev" if number % 8 else "train"

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from argot import params
 from argot.embedder import Embedder, Role
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import write_table
@@ -37,7 +36,6 @@ def row(table: object, **known: object) -> dict[str, object]:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    params._read.cache_clear()
     Path("params.yaml").write_text("machine:\n  device: cpu\n  other:\n    workers: 2\n")
     make_tiny_model(
         Path("models/base"), [text for pair in CHUNKS for text in pair], {"query": "query: ", "document": ""}

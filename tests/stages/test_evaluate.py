@@ -13,7 +13,6 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
 
-from argot import params
 from argot.files import write_json
 from argot.passages import passage
 from argot.systems import SYSTEMS, VECTORS
@@ -118,7 +117,6 @@ def rerun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any]
     assert "samples: 10000" in text
     (folder / "params.yaml").write_text(text.replace("samples: 10000", "samples: 1000"), encoding="utf-8")
     monkeypatch.chdir(folder)
-    params._read.cache_clear()
     evaluate.main()
     verdict = json.loads((folder / evaluate.VERDICT).read_text())
     return verdict, json.loads((folder / "data/figures/evaluate.json").read_text())

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from argot import params
 from argot.errors import ModelError, ParamsError
 from stages import fetch
 from tests.tiny_model import make_tiny_model
@@ -31,7 +30,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_tiny_model(tmp_path / "tiny", ["some words to know"])
     (tmp_path / "params.yaml").write_text(PARAMS)
     monkeypatch.chdir(tmp_path)
-    params._read.cache_clear()
     return tmp_path
 
 

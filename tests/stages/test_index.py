@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from argot import Retriever, params
+from argot import Retriever
 from argot.embedder import fingerprint
 from argot.errors import InputError, ModelError, ParamsError, ReleaseError
 from argot.index import VectorIndex
@@ -57,12 +57,10 @@ def test_other_params_give_another_origin_but_comments_dont(inputs: Path) -> Non
     text = Path("params.yaml").read_text()
     for changed, same in ((text + "# a comment\n", True), (text.replace("k1: 1.2", "k1: 1.3"), False)):
         Path("params.yaml").write_text(changed)
-        params._read.cache_clear()
         index.main()
         after = read_manifest(index.RELEASE).source
         assert (after.params == before.params) is same
         assert after.code == before.code
-    params._read.cache_clear()
 
 
 def test_the_card_tells_the_verdict_and_no_path_or_time(inputs: Path) -> None:
@@ -111,23 +109,19 @@ def test_a_missing_verdict_is_told(inputs: Path) -> None:
 
 def test_an_unknown_kind_of_index_is_told(inputs: Path) -> None:
     Path("params.yaml").write_text((REPOSITORY / "params.yaml").read_text().replace("kind: auto", "kind: tree"))
-    params._read.cache_clear()
     with pytest.raises(ParamsError, match=r"index\.kind"):
         index.main()
-    params._read.cache_clear()
 
 
 def change(before: str, after: str) -> None:
     text = Path("params.yaml").read_text()
     assert before in text
     Path("params.yaml").write_text(text.replace(before, after))
-    params._read.cache_clear()
 
 
 def test_vectors_are_cut_on_request_and_search_cuts_queries_alike(inputs: Path) -> None:
     change("  dim: 0 ", "  dim: 16 ")
     index.main()
-    params._read.cache_clear()
     retriever = Retriever.load(index.RELEASE, device="cpu")
     assert retriever.manifest.dimension == 16
     assert np.allclose(np.linalg.norm(retriever.vectors, axis=1), 1)
@@ -138,7 +132,6 @@ def test_vectors_are_cut_on_request_and_search_cuts_queries_alike(inputs: Path) 
 def test_a_graph_is_built_on_request(inputs: Path) -> None:
     change("  kind: auto ", "  kind: hnsw ")
     index.main()
-    params._read.cache_clear()
     manifest = read_manifest(index.RELEASE)
     assert (manifest.kind, manifest.figures["recall@10"]) == ("hnsw", 1.0)
     assert len(Retriever.load(index.RELEASE, device="cpu").search("pump", 5, "dense")) == 5
@@ -148,4 +141,3 @@ def test_more_dimensions_than_there_are_is_told(inputs: Path) -> None:
     change("  dim: 0 ", "  dim: 64 ")
     with pytest.raises(ParamsError, match=r"index\.dim: 64 is more than the model's 32"):
         index.main()
-    params._read.cache_clear()

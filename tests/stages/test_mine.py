@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from argot import params
 from argot.errors import InputError
 from argot.lexical import Bm25, LexicalSettings
 from argot.passages import passage
@@ -61,7 +60,6 @@ def by_loops(query: str, vector: NDArray[np.float32], corpus: mine.Passages, wei
 
 def project(folder: Path, queries: list[str], rows: list[dict[str, object]]) -> None:
     """Write params, chunks, pairs (query n stands for chunk n) and random vectors."""
-    params._read.cache_clear()
     (folder / "params.yaml").write_text(json.dumps({"mine": SETTINGS, "lexical": LEXICAL.model_dump()}))
     blank = {"group": "g", "title": "", "heading": "", "start": 0, "end": 1, "language": "en", "metadata": "{}"}
     write_table(chunks.PATH, [{**blank, **row} for row in rows], chunks.SCHEMA)

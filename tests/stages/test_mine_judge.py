@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from argot import params
 from argot.errors import ParamsError
 from argot.tables import training
 from argot.tables.parquet import read_table
@@ -39,7 +38,6 @@ def prepare(folder: Path, url: str, **changed: Any) -> None:
     content["machine"]["llm"]["base_url"] = f"{url}/v1"
     content["synthesize"]["llm"].update(provider="openai", model="gpt-6-luna")
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
-    params._read.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +82,5 @@ def test_a_judge_needs_a_model(tmp_path: Path) -> None:
     prepare(tmp_path, "http://127.0.0.1:9", judge=7)
     path = tmp_path / "params.yaml"
     path.write_text(path.read_text().replace("provider: openai", "provider: none"))
-    params._read.cache_clear()
     with pytest.raises(ParamsError, match=r"mine\.judge: needs a model; set synthesize\.llm\.provider"):
         mine.main()

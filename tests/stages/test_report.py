@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from argot import params
 from argot.errors import InputError
 from argot.files import write_json
 from argot.tables import chunks, judgments
@@ -84,12 +83,10 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of a workspace that only lacks its report; the working directory."""
     yield enter(shutil.copytree(asked, tmp_path / "root"), monkeypatch)
-    params._read.cache_clear()
 
 
 def enter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
-    params._read.cache_clear()
     return folder
 
 

@@ -45,9 +45,7 @@ def write_params(content: dict[str, Any], **changed: Any) -> None:
 
 
 def change(**changed: Any) -> None:
-    from argot import params
 
-    params._read.cache_clear()
     write_params(yaml.safe_load(Path("params.yaml").read_text()), **changed)
 
 

@@ -15,7 +15,6 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from argot import params
 from argot.contrastive import RankingLoss
 from argot.errors import ModelError
 from argot.files import sha256
@@ -35,7 +34,6 @@ WEIGHTS = Path("models/tuned/model.safetensors")
 
 
 def configure(**changed: Any) -> None:
-    params._read.cache_clear()
     Path("params.yaml").write_text(json.dumps({"train": {**SETTINGS, **changed}, "machine": {"device": "cpu"}}))
 
 

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -95,3 +99,33 @@ def test_a_damaged_segment_is_told() -> None:
     (REPLIES / "bad.jsonl").write_text("{}\n")
     with pytest.raises(InputError, match=r"bad\.jsonl is damaged"), Store():
         pass
+
+
+def test_a_full_disk_spoils_no_reply() -> None:
+    code = """
+import resource
+from argot.llm.store import Store
+from tests.argot.llm.test_store import reply
+with Store() as store:
+    store.add(reply("a"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, -1))
+    try:
+        store.add(reply("b"))
+    except OSError as error:
+        print(type(error).__name__)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+    store.add(reply("c"))
+with Store() as store:
+    print([found.key for found in store])
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split("\n")[:2] == ["OSError", "['a', 'c']"]
+
+
+def test_many_threads_may_add_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SEGMENT", 7)
+    with Store() as store, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: store.add(reply(f"{number:03}")), range(100)))
+    with Store() as store:
+        assert [found.key for found in store] == [f"{number:03}" for number in range(100)]
