@@ -2,8 +2,9 @@
 
     python -m benchmarks.growth [--passages 1000 10000 100000] [--vectors 10000 100000 1000000]
 
-Text: made-up documents through the pipeline's stages, training left out; random vectors stand in for `embed`'s,
-for encoding is linear by construction. Vectors: mining of 10,000 queries with BM25, and the index, alone. runs in a process of its own, whose peak memory is taken. Writes reports/growth.json and reports/growth.svg.
+Text: made-up documents through the pipeline's stages, training left out; random vectors stand in for `embed`'s, for
+encoding is linear by construction. Vectors: mining of 10,000 queries with BM25, and the index, alone. Each step runs in
+a process of its own, whose peak memory is taken. Writes reports/growth.json and reports/growth.svg.
 """
 
 from __future__ import annotations

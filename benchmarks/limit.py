@@ -3,7 +3,8 @@
     python -m benchmarks.limit [--texts 200]
 
 The floor of a stage is the longer of two times: its arithmetic at the measured matrix rate, and the bytes it must
-read at the measured bandwidth. For the three costliest stages: encoding, training, exact search. Writes reports/limit.json.
+read at the measured bandwidth. For the three costliest stages: encoding, training, exact search.
+Writes reports/limit.json.
 """
 
 from __future__ import annotations
@@ -115,9 +116,8 @@ def main() -> None:
     torch.set_num_threads(2)
     rate, speed = matrix_rate(), bandwidth()
     print(f"matrix rate {rate / 1e9:.0f} GFLOP/s, bandwidth {speed / 1e9:.1f} GB/s\n")
-    print(
-        "| stage | seconds | floor by arithmetic | floor by bytes | ratio to the floor |\n| --- | ---: | ---: | ---: | ---: |"
-    )
+    print("| stage | seconds | floor by arithmetic | floor by bytes | ratio to the floor |")
+    print("| --- | ---: | ---: | ---: | ---: |")
     with TemporaryDirectory() as folder:
         base = fetch(Path(folder))
         work = {
