@@ -83,7 +83,7 @@ async def _work(line: Line, call: Call, record: Record, bar: Any) -> None:
             try:
                 answer = await _answer(request, call, line.machine)
                 cost = line.budget.cost(request.model, answer)
-                record(request, answer)
+                await asyncio.to_thread(record, request, answer)  # waiting for the disk must not hold the others
                 line.in_a_row = 0
             except Exception as error:
                 if isinstance(error, (OSError, MemoryError)) and not isinstance(error, TimeoutError):

@@ -6,10 +6,12 @@ data/replies.open/           the journal of the run that goes on, and the record
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -61,6 +63,7 @@ class Store:
         self._journal = journal / "journal.jsonl"
         self._replies: defaultdict[str, dict[int, Reply]] = defaultdict(dict)
         self._unsealed = 0
+        self._writing = threading.Lock()
 
     def __enter__(self) -> Store:
         self.open.mkdir(parents=True, exist_ok=True)
@@ -87,20 +90,30 @@ class Store:
         return (reply for key in sorted(self._replies) for reply in self.tries(key))
 
     def add(self, reply: Reply) -> None:
-        """Keep a reply: when this returns, it is on the disk."""
-        with self._journal.open("ab") as journal:
-            before = journal.tell()
-            try:
-                journal.write(_line(reply))
-                journal.flush()
-                os.fsync(journal.fileno())
-            except OSError:  # a full disk: half a line must not spoil the next
-                os.truncate(self._journal, before)
-                raise
-        self._replies[reply.key][reply.attempt] = reply
-        self._unsealed += 1
-        if self._unsealed >= SEGMENT:
-            self._seal()
+        """Keep a reply: when this returns, it is on the disk. Many threads may add, and wait for the disk together."""
+        with self._writing:
+            descriptor = self._append(_line(reply))
+            self._replies[reply.key][reply.attempt] = reply
+            self._unsealed += 1
+            if self._unsealed >= SEGMENT:
+                self._seal()
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _append(self, line: bytes) -> int:
+        # Sealing may remove the journal under the open descriptor, which hurts nobody.
+        descriptor = os.open(self._journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        before = os.fstat(descriptor).st_size
+        try:
+            if os.write(descriptor, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._journal))
+        except OSError:
+            os.ftruncate(descriptor, before)  # half a line must not spoil the next
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def keep(self, wanted: Callable[[Reply], bool]) -> int:
         """Drop all replies but the wanted ones, such as a deleted document's; return how many went."""

@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,9 +25,8 @@ KEY = "sk-test-0123456789abcdef"
 class Provider:
     """What the server knows: its plan of misbehaviour, what it was asked, and what it was paid for."""
 
-    def __init__(self, folder: Path | None = None, **plan: Any) -> None:
+    def __init__(self, **plan: Any) -> None:
         self.plan = plan
-        self.folder = folder
         self.lock = threading.RLock()
         self.calls: list[dict[str, Any]] = []
         self.paid: Counter[str] = Counter()
@@ -46,9 +44,6 @@ class Provider:
         """A reply was made: from here on it is paid, whether it arrives or not."""
         with self.lock:
             self.paid[fingerprint(body)] += 1
-            if self.folder:
-                with (self.folder / "paid.txt").open("a") as log:
-                    log.write(fingerprint(body) + "\n")
 
     def fault(self, body: dict[str, Any]) -> Any:
         """What goes wrong with this call: by a script, or by shares that the content's hash decides."""
@@ -387,9 +382,9 @@ class Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(folder: Path | None = None, **plan: Any) -> Any:
+def serving(**plan: Any) -> Any:
     """A provider on a free port, as `.provider` and `.url`, until the block ends."""
-    provider = Provider(folder, **plan)
+    provider = Provider(**plan)
     server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"provider": provider}))
     server.provider = provider  # type: ignore[attr-defined]
     server.url = f"http://127.0.0.1:{server.server_address[1]}"  # type: ignore[attr-defined]
@@ -403,6 +398,6 @@ def serving(folder: Path | None = None, **plan: Any) -> Any:
 
 
 if __name__ == "__main__":
-    with serving(Path(sys.argv[1]), **json.loads(sys.argv[2] if len(sys.argv) > 2 else "{}")) as running:
+    with serving(**json.loads(sys.argv[1] if len(sys.argv) > 1 else "{}")) as running:
         print(running.url, flush=True)
         threading.Event().wait()
