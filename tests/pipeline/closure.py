@@ -25,7 +25,10 @@ NUMERICS = {
 
 @functools.lru_cache
 def import_graph() -> grimp.ImportGraph:
-    return grimp.build_graph("argot", "stages", include_external_packages=True, exclude_type_checking_imports=True)
+    # No cache: one that misses a change would declare what was true yesterday.
+    return grimp.build_graph(
+        "argot", "stages", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+    )
 
 
 def closure(module: str) -> list[str]:
