@@ -380,6 +380,9 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
     daemon_threads = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is nothing to tell."""
+
 
 @contextlib.contextmanager
 def serving(**plan: Any) -> Any:
