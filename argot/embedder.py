@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Role = Literal["query", "passage"]
+Precision = Literal["float32", "bfloat16"]
 ROLES: tuple[Role, ...] = ("query", "passage")
 TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
-# Rows of a batch and the step of its length, in tokens. To change them changes the last bits of every vector.
-ROWS = 16
+# Rows of a batch, on a GPU its tokens, and the step of its length. Changing them changes the last bits of every vector.
+# Few rows waste little on a lone query or a rare length, and on a processor they are as fast as many.
+ROWS = 4
+GPU_TOKENS = 16_384
 STEP = 16
 DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy")
 # Fewer tokens than these take no two seconds, and show no progress.
@@ -43,8 +46,15 @@ PROBE = "Which shape has a probe?"
 class Embedder:
     """A loaded model. Get one by `Embedder.load`."""
 
-    def __init__(self, folder: Path, model: SentenceTransformer, dimension: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: SentenceTransformer,
+        dimension: int | None = None,
+        precision: Precision = "float32",
+    ) -> None:
         self.folder = folder
+        self.precision = precision
         self.prompts = read_prompts(folder)
         self.max_tokens = int(model.max_seq_length or model.tokenizer.model_max_length)
         whole = int(model.get_embedding_dimension() or 0)
@@ -55,10 +65,13 @@ class Embedder:
         self._prompt_tokens = {role: self._check_tokens(role) for role in ROLES}
 
     @classmethod
-    def load(cls, folder: Path, device: str = "auto", dimension: int | None = None) -> Embedder:
+    def load(
+        cls, folder: Path, device: str = "auto", dimension: int | None = None, precision: Precision = "float32"
+    ) -> Embedder:
         """Load the sentence-transformers model in `folder`; `device` is auto, cpu, cuda or mps.
 
-        With `dimension`, vectors are cut to their first components (Matryoshka) and normalised again.
+        With `dimension`, vectors are cut to their first components (Matryoshka) and normalised again. With bfloat16,
+        matrices are multiplied in half the bits, twice as fast where the machine knows how; the weights stay float32.
         Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
         """
         check_folder(folder)
@@ -76,7 +89,7 @@ class Embedder:
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True, "dtype": "float32"},
             )
-            return cls(folder, model.eval(), dimension)
+            return cls(folder, model.eval(), dimension, precision)
         except ModelError:
             raise
         except Exception as error:  # any library below may fail on a damaged folder, each in its own way
@@ -93,7 +106,7 @@ class Embedder:
         """32 hex digits of a hash of all that decides a vector's bits but its text: model, code, libraries, device."""
         code = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in (__file__, stored.__file__)]
         versions = [f"{name}=={version(name)}" for name in DECIDING]
-        kind = [self._model.device.type, str(self._model.dtype), str(self.dimension)]
+        kind = [self._model.device.type, self.precision, str(self.dimension)]
         return hashlib.sha256("\n".join([self.fingerprint, *code, *versions, *kind]).encode()).hexdigest()[:32]
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -113,8 +126,9 @@ class Embedder:
         import torch
 
         tokens = self._tokenize(texts, role, cut=True)
+        kind, half = self._model.device.type, self.precision == "bfloat16"
         for rows, length in self._batches([len(ids) for ids in tokens]):
-            with torch.inference_mode():
+            with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=half):
                 vectors = self._forward([tokens[row] for row in rows], length, role)
             if not np.isfinite(vectors).all():
                 text = texts[rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])]]
@@ -134,18 +148,23 @@ class Embedder:
             buckets.setdefault(min(-(-length // STEP) * STEP, self.max_tokens), []).append(row)
         with _progress(total=sum(lengths)) as advance:
             for bucket in sorted(buckets, reverse=True):
-                for start in range(0, len(buckets[bucket]), ROWS):
-                    rows = buckets[bucket][start : start + ROWS]
+                step = self._rows(bucket)
+                for start in range(0, len(buckets[bucket]), step):
+                    rows = buckets[bucket][start : start + step]
                     yield rows, bucket
                     advance(sum(lengths[row] for row in rows))
+
+    def _rows(self, length: int) -> int:
+        """Rows of a batch whose texts have this length: fixed, whatever there is to encode."""
+        return max(ROWS, GPU_TOKENS // length) if self._model.device.type == "cuda" else ROWS
 
     def _forward(self, tokens: Sequence[Sequence[int]], length: int, role: Role) -> NDArray[np.float32]:
         import torch
 
-        tokenizer = self._model.tokenizer
-        ids = np.full((ROWS, length), tokenizer.pad_token_id or 0, dtype=np.int64)
-        mask = np.zeros((ROWS, length), dtype=np.int64)
-        for row in range(ROWS):
+        tokenizer, count = self._model.tokenizer, self._rows(length)
+        ids = np.full((count, length), tokenizer.pad_token_id or 0, dtype=np.int64)
+        mask = np.zeros((count, length), dtype=np.int64)
+        for row in range(count):
             own = tokens[row % len(tokens)]
             at = slice(0, len(own)) if tokenizer.padding_side == "right" else slice(length - len(own), length)
             ids[row, at], mask[row, at] = own, 1

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from argot.embedder import Embedder, Role
+from argot.embedder import Embedder, Precision, Role
 from argot.errors import InputError
 from argot.params import Settings, load
 from argot.passages import passage
@@ -43,18 +43,19 @@ Kept = dict[str, Array]
 
 
 class MachineSettings(Settings):
-    """The device; `machine` holds sections of other stages too, so unknown keys are theirs."""
+    """Device and precision; `machine` holds sections of other stages too, so unknown keys are theirs."""
 
     model_config = ConfigDict(extra="ignore")
 
     device: Literal["auto", "cpu", "cuda", "mps"]
+    precision: Precision = "float32"
 
 
 def main(model: str, kind: str) -> str:
     """Embed `kind` of texts by models/`model`: those that were never embedded by it before."""
     settings = load("machine", MachineSettings)
     texts = read_texts(kind)
-    embedder = Embedder.load(Path("models") / model, settings.device)
+    embedder = Embedder.load(Path("models") / model, settings.device, precision=settings.precision)
     name = f"embed-{model}-{kind}"
     kept = read_kept(KEPT / model / kind / embedder.identity) or previous(model, kind, embedder.identity)
     values, reused = embed(embedder, kind, texts, kept)

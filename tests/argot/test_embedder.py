@@ -54,6 +54,14 @@ def test_a_vector_is_a_function_of_its_text_alone(embedder: Embedder) -> None:
         torch.set_num_threads(threads)
 
 
+def test_half_the_bits_give_nearly_the_same_vectors(folder: Path, embedder: Embedder) -> None:
+    half = Embedder.load(folder, "cpu", precision="bfloat16")
+    vectors = half.encode_passages(TEXTS)
+    assert (vectors * embedder.encode_passages(TEXTS)).sum(axis=1).min() >= 0.999
+    assert np.array_equal(np.concatenate([half.encode_passages([text]) for text in TEXTS]), vectors)
+    assert half.identity != embedder.identity
+
+
 def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
     assert embedder.encode_queries([]).shape == (0, embedder.dimension)
 

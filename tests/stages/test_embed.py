@@ -138,7 +138,7 @@ def test_another_model_reuses_nothing(project: Path) -> None:
 
 def test_a_stage_that_stops_halfway_goes_on_where_it_was(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_chunks([("", f"text of {n} words " * n) for n in range(1, 41)])
-    monkeypatch.setattr(embed, "SEGMENT", 8)
+    monkeypatch.setattr(embed, "SEGMENT", 4)
     whole = Embedder.encode_stream
 
     def stopping(self: Embedder, texts: list[str], role: Role) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
@@ -149,7 +149,7 @@ def test_a_stage_that_stops_halfway_goes_on_where_it_was(project: Path, monkeypa
         patch.setattr(Embedder, "encode_stream", stopping)
         embed.main("base", "passages")
     embed.main("base", "passages")
-    assert 8 <= reused() < 40
+    assert 4 <= reused() < 40
     assert outputs() == from_scratch()
 
 
