@@ -24,7 +24,8 @@ HEAD = [
 def table(results: dict[str, Any]) -> str:
     """All rows as Markdown, the machine above them and the reasons for missed goals below."""
     machine = results["machine_info"]
-    lines = [f"{machine['processor']}, {machine['cores']} cores, 2 threads; Python {machine['python']}.", "", *HEAD]
+    given = f"{machine['processor']}, {machine['cores']} cores, threads: {machine['threads']}; {machine['clock']}"
+    lines = [f"{given}; Python {machine['python']}.", "", *HEAD]
     reasons = []
     for entry in results["benchmarks"]:
         info = entry["extra_info"]

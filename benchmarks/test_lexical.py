@@ -24,7 +24,7 @@ def test_bm25_over_many_passages(race: Track, scale: Callable[[int], int]) -> No
     Lucene's in it, its ranking is ours.
     """
     author = Author()
-    texts, asked = author.passages(scale(100_000), words=60), scale(1_000)
+    texts, asked = author.passages(scale(100_000), words=30), scale(1_000)
     queries = [" ".join(author.some(TERMS)) for _ in range(asked)]
     ids = [f"{place:06d}" for place in range(len(texts))]
     ours = Bm25.build(ids, texts, LexicalSettings(language="auto", k1=1.2, b=0.75), "en")
