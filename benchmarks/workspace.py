@@ -40,6 +40,7 @@ def lay_out(
         _run(["git", "init", "-q"], workspace)
         _run(["dvc", "init", "-q"], workspace)
         _run(["dvc", "cache", "dir", "--local", str(cache)], workspace)
+    _copy(ROOT / ".dvc/plots", workspace / ".dvc/plots")
     return workspace
 
 
