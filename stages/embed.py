@@ -42,20 +42,25 @@ Array = NDArray[np.float32]
 Kept = dict[str, Array]
 
 
+class EmbedSettings(Settings):
+    """What decides a vector beside its text and its model: the section `embed`."""
+
+    precision: Precision
+
+
 class MachineSettings(Settings):
-    """Device and precision; `machine` holds sections of other stages too, so unknown keys are theirs."""
+    """The device; `machine` holds sections of other stages too, so unknown keys are theirs."""
 
     model_config = ConfigDict(extra="ignore")
 
     device: Literal["auto", "cpu", "cuda", "mps"]
-    precision: Precision = "float32"
 
 
 def main(model: str, kind: str) -> str:
     """Embed `kind` of texts by models/`model`: those that were never embedded by it before."""
-    settings = load("machine", MachineSettings)
+    device, precision = load("machine", MachineSettings).device, load("embed", EmbedSettings).precision
     texts = read_texts(kind)
-    embedder = Embedder.load(Path("models") / model, settings.device, precision=settings.precision)
+    embedder = Embedder.load(Path("models") / model, device, precision=precision)
     name = f"embed-{model}-{kind}"
     kept = read_kept(KEPT / model / kind / embedder.identity) or previous(model, kind, embedder.identity)
     values, reused = embed(embedder, kind, texts, kept)
@@ -117,7 +122,7 @@ def previous(model: str, kind: str, identity: str) -> Kept:
     there are none: no repository, no such output, no remote, no network.
     """
     with suppress(Exception), TemporaryDirectory() as folder:
-        from dvc.api import DVCFileSystem  # type: ignore[import-untyped]
+        from dvc.api import DVCFileSystem
 
         # A commit's, never the workspace's: there, vectors and figures may be of two runs.
         committed = DVCFileSystem(rev="HEAD")

@@ -38,7 +38,19 @@ SAMPLE = 500  # queries by which the recall of an approximate index is measured
 # What made the contents of a release, by which its manifest names its origin: all but what only measures.
 MEASURES = {"evaluate", "verify", "report"}
 CODE = sorted(file for file in Path(__file__).parent.glob("*.py") if file.stem not in MEASURES)
-SECTIONS = ("chunk", "fetch", "index", "ingest", "lexical", "mine", "questions", "release", "synthesize", "train")
+SECTIONS = (
+    "chunk",
+    "embed",
+    "fetch",
+    "index",
+    "ingest",
+    "lexical",
+    "mine",
+    "questions",
+    "release",
+    "synthesize",
+    "train",
+)
 
 
 class IndexSettings(params.Settings):

@@ -37,8 +37,8 @@ LIBRARIES = Path("numerics.lock")
 CELLS = [f"embed-{model}-{texts}" for model in ("base", "tuned") for texts in ("passages", "pairs", "questions")]
 STAGES = ["ingest", "chunk", "questions", "synthesize", "fetch", *CELLS, "mine", "train", "evaluate", "index", "verify"]
 SECTIONS = [
-    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "mine", "train", "evaluate", "release", "index",
-    "verify",
+    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "embed", "mine", "train", "evaluate", "release",
+    "index", "verify",
 ]  # fmt: skip
 NAMED, SHOWN = 10, 5  # changed queries in the verdict's file, and on the page
 

@@ -41,7 +41,7 @@ def _group() -> None:
 
 def main() -> None:
     """Run the command; bad input ends with one line and exit code 2, a bug with a traceback and 1."""
-    warnings.formatwarning = lambda message, *_, **__: f"argot: {message}\n"  # type: ignore[assignment]
+    warnings.formatwarning = lambda message, *_, **__: f"argot: {message}\n"
     try:
         app()
     except ArgotError as error:

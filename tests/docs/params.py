@@ -29,6 +29,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "questions": questions.QuestionsSettings,
     "synthesize": synthesize.SynthesizeSettings,
     "fetch": fetch.FetchSettings,
+    "embed": embed.EmbedSettings,
     "mine": mine.MineSettings,
     "train": train.TrainSettings,
     "evaluate": evaluate.EvaluateSettings,

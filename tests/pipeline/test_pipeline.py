@@ -33,6 +33,7 @@ SECTIONS = {
     "synthesize": {"synthesize", "index", "report"},
     "synthesize.llm": {"synthesize", "mine", "index", "report"},
     "fetch": {"fetch", "index", "report"},
+    "embed": {*EMBEDS, "index", "report"},
     "mine": {"mine", "index", "report"},
     "train": {"train", "index", "report"},
     "evaluate": {"evaluate", "report"},

@@ -36,7 +36,7 @@ def row(table: object, **known: object) -> dict[str, object]:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("machine:\n  device: cpu\n  other:\n    workers: 2\n")
+    Path("params.yaml").write_text("embed:\n  precision: float32\nmachine:\n  device: cpu\n  other:\n    workers: 2\n")
     make_tiny_model(
         Path("models/base"), [text for pair in CHUNKS for text in pair], {"query": "query: ", "document": ""}
     )
