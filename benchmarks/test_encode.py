@@ -23,7 +23,7 @@ def test_encoding_passages(race: Track, scale: Callable[[int], int], base: Path,
     """Passages of 20 to 100 made-up words (of several tokens each); the base model's window cuts the longest."""
     from sentence_transformers import SentenceTransformer
 
-    texts = Author().passages(scale(400), words=60)
+    texts = Author().passages(scale(2_000), words=60)
     peer, ours = SentenceTransformer(str(base), device="cpu"), Embedder.load(base, "cpu", precision=precision)
 
     def theirs() -> np.ndarray:

@@ -124,6 +124,6 @@ def test_hard_negatives_query_by_query(race: Track, scale: Callable[[int], int])
 
 
 REASON = (
-    "both spend most of their time in the same product of all queries with all passages, which bounds the ratio; "
-    "ours also ranks by BM25, masks near-copies and keeps 64 scored candidates where the peer keeps three"
+    "FAISS never writes the scores down; ours passes over all of them several times, to weigh BM25 in, to rank the "
+    "positive, to mask near-copies and to keep 64 scored candidates where the peer keeps three"
 )
