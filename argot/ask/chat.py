@@ -80,6 +80,13 @@ class Errors:
         return f"{self.provider} failed ({type(error).__name__}: {message})"
 
 
+def of_a_conversation(base_url: str, seconds: float) -> MachineLlm:
+    """The machine settings of one conversation: one call at a time, `seconds` for each, and no batch."""
+    return MachineLlm(
+        base_url=base_url, concurrency=1, timeout_seconds=seconds, retries=2, poll_seconds=1.0, batch_requests=1
+    )
+
+
 def open_chat(provider: Provider, model: str, machine: MachineLlm, system: str) -> Chat:
     """A conversation with `model`; ProviderError where there is no key."""
     errors = Errors(provider, machine)

@@ -59,8 +59,7 @@ def ask(
 def _chat(provider: str, model: str, base_url: str, timeout: float) -> tuple[Chat | None, str]:
     """A conversation, or the reason why there is none."""
     from argot.ask.ask import SYSTEM
-    from argot.ask.chat import open_chat
-    from argot.llm.settings import MachineLlm
+    from argot.ask.chat import of_a_conversation, open_chat
 
     given = next((name for name, key in KEYS.items() if os.environ.get(key)), "none")
     provider = provider or ("openai" if base_url else given)
@@ -68,11 +67,8 @@ def _chat(provider: str, model: str, base_url: str, timeout: float) -> tuple[Cha
         raise InputError(f"--provider must be anthropic, openai or none, got '{provider}'")
     if provider == "none":
         return None, f"no model was asked: set {' or '.join(KEYS.values())} in the environment"
-    machine = MachineLlm(
-        base_url=base_url, concurrency=1, timeout_seconds=timeout, retries=2, poll_seconds=1.0, batch_requests=1
-    )
     try:
-        return open_chat(provider, model, machine, SYSTEM), ""  # type: ignore[arg-type]
+        return open_chat(provider, model, of_a_conversation(base_url, timeout), SYSTEM), ""  # type: ignore[arg-type]
     except ProviderError as error:
         return None, str(error)
 

@@ -14,10 +14,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from argot.ask.ask import SYSTEM, Answer, Said, Searched, ask
-from argot.ask.chat import Chat, open_chat
+from argot.ask.chat import Chat, of_a_conversation, open_chat
 from argot.errors import ArgotError, ProviderError
 from argot.llm.clients import KEYS
-from argot.llm.settings import MachineLlm, Provider
+from argot.llm.settings import Provider
 from argot.retriever import Retriever
 from argot.server.search import Text
 from argot.server.served import Found, Served
@@ -93,16 +93,8 @@ def _chat(settings: ServerSettings) -> Chat | None:
     provider = provider_of(settings)
     if provider is None:
         return None
-    machine = MachineLlm(
-        base_url=settings.base_url,
-        concurrency=1,
-        timeout_seconds=SECONDS,
-        retries=2,
-        poll_seconds=1.0,
-        batch_requests=1,
-    )
     try:
-        return open_chat(provider, settings.model, machine, SYSTEM)
+        return open_chat(provider, settings.model, of_a_conversation(settings.base_url, SECONDS), SYSTEM)
     except ProviderError:
         return None
 
