@@ -81,7 +81,7 @@ def test_killed_again_and_again_nothing_is_lost_or_paid_twice(
         kills = sum(kill_after(killed, hits, seconds, server.provider) for hits, seconds in moments)
         assert start(killed).wait() == 0
         paid = Counter(server.provider.paid)
-    assert kills >= 0.3 * times  # on a quick machine some runs end before their moment has come
+    assert kills >= 0.6 * times
     assert set(paid) == set(expected)
     assert sum((paid - expected).values()) <= (0 if batch else kills * CONCURRENCY)
     assert pair_bytes(killed) == pair_bytes(calm)
