@@ -12,6 +12,7 @@ import stat
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 
 from argot.formats import Parsed, UnreadableError
@@ -48,6 +49,7 @@ def read_all(
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["argot.formats.workers"])
+    _start_server()
     pool = ProcessPool(
         max_workers=min(workers or os.cpu_count() or 1, len(files)),
         max_tasks=FILES_PER_WORKER,
@@ -104,17 +106,29 @@ def _admit(root: Path, file: Path, limits: Limits) -> None:
         raise UnreadableError(f"larger than ingest.max_file_megabytes ({limits.file_megabytes})")
 
 
+def _start_server() -> None:
+    """Start the process that forks workers where it can't print: parsers would, and workers ended as they start."""
+    screen = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    try:
+        forkserver.ensure_running()
+    finally:
+        for number, descriptor in enumerate(screen, start=1):
+            os.dup2(descriptor, number)
+        for descriptor in (nowhere, *screen):
+            os.close(descriptor)
+
+
 def _confine(megabytes: int) -> None:
-    """Limit this worker's memory, and keep what parsers print from the screen."""
+    """Limit this worker's memory, and keep it quiet."""
     with contextlib.suppress(ValueError, OSError):  # not every system has this limit
         used = _address_space()
         resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20),) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
 
 
 def _address_space() -> int:
