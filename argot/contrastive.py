@@ -93,7 +93,11 @@ class Memory:
 
 
 class RankingLoss(nn.Module):
-    """KL(teacher ‖ student) over a step's passages, and `contrast` times InfoNCE over those that are not masked."""
+    """KL(teacher ‖ student) over a step's passages, and `contrast` times InfoNCE over those that are not masked.
+
+    With `dimensions`, it is the mean of the loss of whole vectors and of those cut to so many components, so that cut
+    vectors rank well too (Matryoshka, arXiv 2205.13147).
+    """
 
     def __init__(
         self,
@@ -102,6 +106,7 @@ class RankingLoss(nn.Module):
         teacher_temperature: float,
         contrast: float,
         memory: Memory,
+        dimensions: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.model = model
@@ -109,16 +114,27 @@ class RankingLoss(nn.Module):
         self.teacher_temperature = teacher_temperature
         self.contrast = contrast
         self.memory = memory
+        self.dimensions = dimensions
 
     def forward(self, features: list[Features], labels: Tensor) -> Tensor:
         """The step's loss; ModelError if it is not a finite number."""
         queries, passages = (self.encode(part) for part in features)
-        loss = ranking_loss(queries @ passages.T / self.temperature, labels, self.teacher_temperature, self.contrast)
+        loss = torch.stack([self.loss(queries, passages, labels), *self.cut_losses(queries, passages, labels)]).mean()
         if not torch.isfinite(loss):
             raise ModelError(
                 "train: the loss is not a finite number; lower train.learning_rate, or check the base model"
             )
         return loss
+
+    def loss(self, queries: Tensor, passages: Tensor, labels: Tensor) -> Tensor:
+        """The loss of normalised vectors."""
+        return ranking_loss(queries @ passages.T / self.temperature, labels, self.teacher_temperature, self.contrast)
+
+    def cut_losses(self, queries: Tensor, passages: Tensor, labels: Tensor) -> Iterator[Tensor]:
+        """The loss of the same vectors cut to each of the smaller sizes."""
+        for size in self.dimensions:
+            asked, found = (functional.normalize(vectors[:, :size], dim=-1) for vectors in (queries, passages))
+            yield self.loss(asked, found, labels)
 
     def encode(self, features: Features) -> Tensor:
         """Normalised vectors, (texts, dimension), in mini-batches of similar length."""

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import ConfigDict, Field
 
 from argot.embedder import Embedder, check_folder, fingerprint, read_prompts
-from argot.errors import ModelError
+from argot.errors import InputError, ModelError
 from argot.files import replacing_folder, sha256
 from argot.lesson import Dev, Lesson, read_corpus, read_dev, read_lesson
 from argot.metrics import ndcg
@@ -54,7 +54,10 @@ class TrainSettings(Settings):
     family: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     warm_up: float = Field(ge=0, lt=1)
+    patience: int = Field(ge=1)
     layers: int = Field(ge=0)
+    lora: int = Field(ge=0)
+    matryoshka: list[int]
     dropout: float = Field(ge=0, lt=1)
     temperature: float = Field(gt=0)
     teacher_temperature: float = Field(gt=0)
@@ -84,9 +87,11 @@ def main() -> str:
     passes = planned(lesson, settings)
     model = load_model(device, settings)
     base = copied(model)
+    choose_weights(model, settings)
     before = dev_ndcg(model, dev)
     collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE))
     history = train(model, collator, dev, settings)
+    merge_adapters(model)
     tuned = copied(model)
     merged = {weight: dev_ndcg(blend(model, base, tuned, weight), dev) for weight in settings.merge}
     weight = max(sorted(merged), key=merged.__getitem__)
@@ -140,9 +145,23 @@ def load_model(device: str, settings: TrainSettings) -> SentenceTransformer:
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = settings.dropout
-    if settings.layers:
-        freeze(model, settings.layers)
+    whole = model.get_embedding_dimension() or 0
+    for size in settings.matryoshka:
+        if not 0 < size < whole:
+            raise InputError(f"train.matryoshka: sizes must lie below the base model's {whole} dimensions, got {size}")
     return model
+
+
+def choose_weights(model: SentenceTransformer, settings: TrainSettings) -> None:
+    """Leave to be trained what the settings say: all weights, the last layers, or low-rank adapters beside them."""
+    if settings.lora and settings.layers:
+        raise InputError("params.yaml: train.lora adapts all layers; set train.layers to 0 beside it")
+    if settings.lora:
+        from peft import LoraConfig
+
+        model.add_adapter(LoraConfig(r=settings.lora, lora_alpha=2 * settings.lora, target_modules="all-linear"))
+    elif settings.layers:
+        freeze(model, settings.layers)
 
 
 def freeze(model: SentenceTransformer, layers: int) -> None:
@@ -155,6 +174,19 @@ def freeze(model: SentenceTransformer, layers: int) -> None:
     model[0].requires_grad_(False)
     for layer in max(stacks, key=len)[-layers:]:
         layer.requires_grad_(True)
+
+
+def merge_adapters(model: SentenceTransformer) -> None:
+    """Add what adapters learnt to the weights beside them, and take the adapters out (LoRA, arXiv 2106.09685)."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    adapters = [(name, module) for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)]
+    for name, adapter in adapters:
+        adapter.merge()
+        parent, _, attribute = name.rpartition(".")
+        setattr(model.get_submodule(parent), attribute, adapter.get_base_layer())
+    if adapters and model.transformers_model:
+        model.transformers_model._hf_peft_config_loaded = False
 
 
 def dev_ndcg(model: SentenceTransformer, dev: Dev) -> float:
@@ -224,6 +256,7 @@ def make_trainer(
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardCallback
+    from transformers import EarlyStoppingCallback
 
     from argot.contrastive import InOrder, RankingLoss
 
@@ -248,6 +281,7 @@ def make_trainer(
         metric_for_best_model="ndcg@10",
         greater_is_better=True,
         logging_steps=collator.steps_a_pass,
+        restore_callback_states_from_checkpoint=True,
         disable_tqdm=not sys.stderr.isatty(),
         report_to=[],
     )
@@ -255,9 +289,12 @@ def make_trainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_dict({"step": list(range(len(collator.steps)))}),
-        loss=RankingLoss(model, settings.temperature, settings.teacher_temperature, settings.contrast, memory),
+        loss=RankingLoss(
+            model, settings.temperature, settings.teacher_temperature, settings.contrast, memory, settings.matryoshka
+        ),
         evaluator=evaluator(dev),
         data_collator=collator,  # type: ignore[arg-type]  # any callable will do
+        callbacks=[EarlyStoppingCallback(settings.patience)],
     )
     trainer.remove_callback(SentenceTransformerModelCardCallback)  # the card of a checkpoint is read by nobody
     return trainer

@@ -20,6 +20,8 @@ BREAK = re.compile("\r\n?|\u2028|\x85")
 PAGE = re.compile("\f|\u2029")
 # Control characters that no text holds but tab and newline, stray marks, and halves of surrogate pairs.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
+# Letters that a typesetter joined: nobody searches for them so.
+LIGATURES = str.maketrans({code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)})
 BINARY = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
 SAMPLE = 1 << 18
 # Encodings that documents are found in, likeliest first: few words fit several, and rare ones lead astray.
@@ -72,8 +74,8 @@ def _guess(data: bytes) -> str:
 
 
 def clean(text: str) -> str:
-    """Newlines as one character, no control characters, characters composed (NFC)."""
-    return unicodedata.normalize("NFC", CONTROL.sub("", BREAK.sub("\n", PAGE.sub("\n\n", text))))
+    """Newlines as one character, no control characters, characters composed (NFC), ligatures taken apart."""
+    return unicodedata.normalize("NFC", CONTROL.sub("", BREAK.sub("\n", PAGE.sub("\n\n", text))).translate(LIGATURES))
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -257,6 +257,10 @@ def test_encodings_are_told(encoding: str, text: str) -> None:
     assert markdown("notes.txt", text.encode(encoding)) == text
 
 
+def test_ligatures_are_taken_apart() -> None:
+    assert markdown("notes.txt", "ﬁgures of the oﬃce; ½ m²".encode()) == "figures of the office; ½ m²"
+
+
 def grouped(*texts: str, threshold: float = 0.9) -> list[str]:
     rows = [{"document": f"{number}.md", "text": text} for number, text in enumerate(texts)]
     ingest.group(rows, threshold)

@@ -16,8 +16,10 @@ import torch
 from safetensors.numpy import load_file
 
 from argot.contrastive import RankingLoss
-from argot.errors import ModelError
+from argot.embedder import Embedder
+from argot.errors import InputError, ModelError
 from argot.files import sha256
+from argot.lesson import read_corpus, read_lesson
 from argot.tables import chunks, pairs, questions, training
 from argot.tables.parquet import write_table
 from stages import train
@@ -26,7 +28,7 @@ from tests.tiny_model import make_tiny_model
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = {
     "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "family": 2, "learning_rate": 0.001,
-    "warm_up": 0.1, "layers": 0, "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
+    "warm_up": 0.1, "patience": 3, "layers": 0, "lora": 0, "matryoshka": [], "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
     "merge": [0.5, 1.0], "dev_queries": 20, "dev_passages": 30, "min_dev_questions": 2,
 }  # fmt: skip
 WORDS = [first + last for first in "bdfgklmnpr" for last in ("allast", "oom", "eam", "igger", "ulwark", "uoy")]
@@ -146,6 +148,60 @@ def test_layers_below_the_trained_ones_stay_as_they_are(project: Path) -> None:
     tuned, base = load_file(WEIGHTS), load_file("models/base/model.safetensors")
     changed = {name for name, value in tuned.items() if (value != base[name]).any()}
     assert changed and all(".layer.1." in name for name in changed)
+
+
+def test_low_rank_adapters_are_trained_and_merged_into_the_weights(project: Path) -> None:
+    configure(lora=2, merge=[1.0], learning_rate=0.02)
+    train.main()
+    tuned, base = load_file(WEIGHTS), load_file("models/base/model.safetensors")
+    assert tuned.keys() == base.keys() and not list(Path("models/tuned").glob("adapter*"))
+    changed = [name for name, value in tuned.items() if (value != base[name]).any()]
+    assert changed
+    for name in changed:
+        learnt = np.linalg.svd((tuned[name] - base[name]).astype(np.float64), compute_uv=False)
+        assert (learnt[2:] < 1e-4 * learnt[0]).all(), name  # of rank 2
+    assert figures()["curve"][-1]["loss"] < figures()["curve"][0]["loss"]
+    first = sha256(WEIGHTS)
+    shutil.rmtree("models/tuned")
+    train.main()  # from its last checkpoint
+    assert sha256(WEIGHTS) == first
+
+
+def test_adapters_and_a_choice_of_layers_exclude_each_other(project: Path) -> None:
+    configure(lora=2, layers=1)
+    with pytest.raises(InputError, match=r"train\.lora adapts all layers"):
+        train.main()
+
+
+def test_vectors_are_trained_to_be_cut(project: Path) -> None:
+    configure(epochs=12, patience=12, merge=[1.0])
+    train.main()
+    whole = cut_rank()
+    configure(epochs=12, patience=12, merge=[1.0], matryoshka=[4])
+    train.main()
+    assert cut_rank() > whole + 0.02
+
+
+def cut_rank() -> float:
+    """The mean reciprocal rank of the training queries' own passages, by vectors cut to four dimensions."""
+    corpus = read_corpus()
+    lesson = read_lesson(corpus)
+    embedder = Embedder.load(Path("models/tuned"), "cpu", dimension=4)
+    scores = embedder.encode_queries(lesson.queries) @ embedder.encode_passages(corpus.passages).T
+    own = scores[np.arange(len(scores)), lesson.own]
+    return float((1 / (scores >= own[:, None]).sum(axis=1)).mean())
+
+
+def test_a_size_that_is_no_cut_is_refused(project: Path) -> None:
+    configure(matryoshka=[4096])
+    with pytest.raises(InputError, match=r"train\.matryoshka.* got 4096"):
+        train.main()
+
+
+def test_training_ends_early_where_dev_gains_nothing_more(project: Path) -> None:
+    configure(epochs=9, patience=1, learning_rate=1.5e-9)
+    train.main()
+    assert len(figures()["curve"]) == 2
 
 
 def test_real_dev_questions_choose_where_there_are_enough(project: Path) -> None:
