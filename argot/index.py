@@ -155,15 +155,15 @@ def recall(index: VectorIndex, exact: Hits, queries: Vectors) -> float:
     return float(np.mean([len(np.intersect1d(a, b)) / len(b) for a, b in zip(found, exact.positions, strict=True)]))
 
 
-def tune(index: VectorIndex, queries: Vectors, target: float) -> float:
-    """Set the least effort that reaches recall@10 of `target` on `queries`; return the recall.
+def tune(index: VectorIndex, vectors: Vectors, queries: Vectors, target: float) -> float:
+    """Set the least effort that finds `target` of the ten `vectors` nearest to each query; return the recall@10.
 
     Raises InputError, with the recall that was reached, where none does.
     """
     if index.kind == "flat" or not len(queries):
         return 1.0
     ties = tie_order([f"{row:09}" for row in range(len(index))])
-    exact = search_exact(queries, index.vectors, min(CUTOFF, len(index)), ties)
+    exact = search_exact(queries, vectors, min(CUTOFF, len(index)), ties)
     reached = 0.0
     for index.effort in EFFORTS:
         reached = recall(index, exact, queries)

@@ -75,7 +75,7 @@ def main() -> str:
     with replacing_folder(RELEASE) as folder:
         shutil.copytree(MODELS / verdict.model, folder / EMBEDDER)
         index = VectorIndex.build(vectors, kind_for(len(vectors)) if settings.kind == "auto" else settings.kind)
-        recall = tune(index, queries, settings.recall)
+        recall = tune(index, vectors, queries, settings.recall)
         index.save(folder / INDEX)
         ids, languages = table["chunk"].to_pylist(), table["language"].to_pylist()
         Bm25.build(ids, texts, lexical, commonest(languages)).save(folder / LEXICAL)
