@@ -24,6 +24,7 @@ from torch.utils.data import SequentialSampler
 from argot.embedder import TASKS, Role
 from argot.errors import ModelError
 from argot.lesson import Corpus, Lesson
+from argot.phrasing import typed
 
 IGNORED = -1.0e4  # added to a logit that must not count; finite, so that no gradient is NaN
 
@@ -40,16 +41,31 @@ class Step:
     own: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Typing:
+    """The share of queries that are put as people type them; each step draws anew, from the seed and its number."""
+
+    share: float
+    seed: int
+
+
 class Collator:
     """Makes a step's tensors: tokens of its queries and passages, and the teacher's table as the label."""
 
     valid_label_columns = ("label",)
 
     def __init__(
-        self, passes: list[list[Step]], lesson: Lesson, corpus: Corpus, preprocess: Preprocess, prompts: dict[Role, str]
+        self,
+        passes: list[list[Step]],
+        lesson: Lesson,
+        corpus: Corpus,
+        preprocess: Preprocess,
+        prompts: dict[Role, str],
+        typing: Typing,
     ) -> None:
         self.steps = [step for steps in passes for step in steps]
         self.steps_a_pass = len(passes[0])
+        self.typing = typing
         self.lesson = lesson
         self.corpus = corpus
         self.preprocess = preprocess
@@ -57,21 +73,29 @@ class Collator:
 
     def __call__(self, rows: list[dict[str, int]]) -> dict[str, Any]:
         """The batch of the one step that `rows` names."""
-        step = self.steps[rows[0]["step"]]
+        number = rows[0]["step"]
+        step = self.steps[number]
         scores, masked = self.lesson.teacher.table(step.queries, step.passages)
         own = np.zeros_like(scores)
         own[np.arange(len(own)), step.own] = 1
         batch = {"label": torch.from_numpy(np.stack([scores, masked.astype(np.float32), own]))}
-        for name, texts in self.texts(step).items():
+        for name, texts in self.texts(step, np.random.default_rng([self.typing.seed, number])).items():
             features = self.preprocess(texts, prompt=self.prompts[name], task=TASKS[name])
             batch |= {f"{name}_{key}": value for key, value in features.items()}
         return batch
 
-    def texts(self, step: Step) -> dict[Role, list[str]]:
-        """Queries, and passages: without heading where the heading is what one of their queries was made from."""
+    def texts(self, step: Step, random: np.random.Generator) -> dict[Role, list[str]]:
+        """Queries, some as people type them; passages, without heading where one of their queries is that heading."""
         hidden = set(step.passages[step.own[self.lesson.heading_hidden[step.queries]]].tolist())
         passages = [(self.corpus.headless if at in hidden else self.corpus.passages)[at] for at in step.passages]
-        return {"query": [self.lesson.queries[at] for at in step.queries], "passage": passages}
+        english = [self.corpus.languages[at] == "en" for at in step.passages[step.own]]
+        queries = [
+            typed(self.lesson.queries[at], told, random)
+            if random.random() < self.typing.share
+            else self.lesson.queries[at]
+            for at, told in zip(step.queries, english, strict=True)
+        ]
+        return {"query": queries, "passage": passages}
 
 
 class InOrder(DefaultBatchSampler):

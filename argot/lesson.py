@@ -21,11 +21,12 @@ CLOSE = 16
 
 @dataclass(frozen=True)
 class Corpus:
-    """All chunks: ids, passages as they are embedded, and their texts without heading."""
+    """All chunks: ids, passages as they are embedded, their texts without heading, and their languages."""
 
     ids: list[str]
     passages: list[str]
     headless: list[str]
+    languages: list[str]
     places: dict[str, int]
 
 
@@ -87,10 +88,11 @@ class Dev:
 
 def read_corpus() -> Corpus:
     """The chunks of data/chunks.parquet."""
-    table = read_table(chunks.PATH, chunks.SCHEMA, ["chunk", "heading", "text"])
+    table = read_table(chunks.PATH, chunks.SCHEMA, ["chunk", "heading", "text", "language"])
     ids, texts = table["chunk"].to_pylist(), table["text"].to_pylist()
     passages = list(map(passage, table["heading"].to_pylist(), texts))
-    return Corpus(ids, passages, texts, {chunk: place for place, chunk in enumerate(ids)})
+    places = {chunk: place for place, chunk in enumerate(ids)}
+    return Corpus(ids, passages, texts, table["language"].to_pylist(), places)
 
 
 def read_lesson(corpus: Corpus) -> Lesson:

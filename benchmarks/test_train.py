@@ -60,21 +60,21 @@ def model(base: Path) -> Any:
 
 def ours(model: Any, rows: Rows) -> tuple[Any, Any]:
     """Argot's collator and loss, under a teacher who is sure: then the divergence from it is InfoNCE."""
-    from argot.contrastive import Collator, Memory, RankingLoss, Step
+    from argot.contrastive import Collator, Memory, RankingLoss, Step, Typing
     from argot.lesson import Corpus, Lesson, Teacher
 
     count, width = len(rows.queries), len(rows.passages)
     place = np.arange(count)
     sure = Teacher(width, place * width + place, np.ones(count, np.float32), np.zeros(count, bool))
     lesson = Lesson(rows.queries, place, np.zeros(count, bool), sure, [])
-    corpus = Corpus([str(n) for n in range(width)], rows.passages, rows.passages, {})
+    corpus = Corpus([str(n) for n in range(width)], rows.passages, rows.passages, ["en"] * width, {})
     batches = [place[at : at + BATCH] for at in range(0, count, BATCH)]
     steps = [
         Step(np.concatenate([batch + n * count for n in range(1 + NEGATIVES)]), batch, np.arange(len(batch)))
         for batch in batches
     ]
     loss = RankingLoss(model, 0.05, teacher_temperature=1e-3, contrast=0.0, memory=Memory(4096))
-    return Collator([steps], lesson, corpus, model.preprocess, {"query": "", "passage": ""}), loss
+    return Collator([steps], lesson, corpus, model.preprocess, {"query": "", "passage": ""}, Typing(0.0, 0)), loss
 
 
 def trainer(model: Any, loss: Any, columns: dict[str, Any], folder: Path, **more: Any) -> Any:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 BASE, OUT, CACHE = Path("models/base"), Path("models/tuned"), Path("cache/train")
 ROOT = Path(__file__).parent.parent
-CODE = [ROOT / name for name in ("stages/train.py", "argot/contrastive.py", "argot/lesson.py")]
+CODE = [ROOT / name for name in ("stages/train.py", "argot/contrastive.py", "argot/lesson.py", "argot/phrasing.py")]
 # Padded tokens a mini-batch: what a CPU's caches like, and what fills a GPU. Halved when memory runs out.
 TOKENS = {"cpu": 4096, "cuda": 65536, "mps": 16384}
 STATE = "trainer_state.json"  # the last file written to a checkpoint: without it, a kill cut it short
@@ -52,6 +52,7 @@ class TrainSettings(Settings):
     passages: int = Field(ge=2)
     queries: int = Field(ge=1)
     family: int = Field(ge=1)
+    typed: float = Field(ge=0, le=1)
     learning_rate: float = Field(gt=0)
     warm_up: float = Field(ge=0, lt=1)
     patience: int = Field(ge=1)
@@ -78,7 +79,7 @@ class MachineSettings(Settings):
 
 def main() -> str:
     """Train, choose the checkpoint and the merge on dev, and save the model."""
-    from argot.contrastive import Collator
+    from argot.contrastive import Collator, Typing
 
     settings, device = load("train", TrainSettings), load("machine", MachineSettings).device
     corpus = read_corpus()
@@ -89,7 +90,8 @@ def main() -> str:
     base = copied(model)
     choose_weights(model, settings)
     before = dev_ndcg(model, dev)
-    collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE))
+    typing = Typing(settings.typed, settings.seed)
+    collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE), typing)
     history = train(model, collator, dev, settings)
     merge_adapters(model)
     tuned = copied(model)

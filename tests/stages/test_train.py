@@ -27,7 +27,7 @@ from tests.tiny_model import make_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = {
-    "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "family": 2, "learning_rate": 0.001,
+    "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "family": 2, "typed": 0.5, "learning_rate": 0.001,
     "warm_up": 0.1, "patience": 3, "layers": 0, "lora": 0, "matryoshka": [], "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
     "merge": [0.5, 1.0], "dev_queries": 20, "dev_passages": 30, "min_dev_questions": 2,
 }  # fmt: skip
@@ -174,10 +174,10 @@ def test_adapters_and_a_choice_of_layers_exclude_each_other(project: Path) -> No
 
 
 def test_vectors_are_trained_to_be_cut(project: Path) -> None:
-    configure(epochs=12, patience=12, merge=[1.0])
+    configure(epochs=12, patience=12, typed=0.0, merge=[1.0])
     train.main()
     whole = cut_rank()
-    configure(epochs=12, patience=12, merge=[1.0], matryoshka=[4])
+    configure(epochs=12, patience=12, typed=0.0, merge=[1.0], matryoshka=[4])
     train.main()
     assert cut_rank() > whole + 0.02
 
