@@ -21,6 +21,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import SequentialSampler
 
+from argot.abbreviations import Aliases
 from argot.embedder import TASKS, Role
 from argot.errors import ModelError
 from argot.lesson import Corpus, Lesson
@@ -42,11 +43,23 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Typing:
-    """The share of queries that are put as people type them; each step draws anew, from the seed and its number."""
+class Phrasing:
+    """How queries are put anew at each step, drawn from the seed and the step's number; their teacher stays the same.
 
-    share: float
+    `typed` and `aliased` are shares of the queries: put as people type them, and with abbreviations written out or
+    long forms abbreviated.
+    """
+
+    typed: float
+    aliased: float
+    aliases: Aliases
     seed: int
+
+    def put(self, query: str, english: bool, random: np.random.Generator) -> str:
+        """The query in other words, or as it is."""
+        if random.random() < self.aliased:
+            query = self.aliases.swapped(query)
+        return typed(query, english, random) if random.random() < self.typed else query
 
 
 class Collator:
@@ -61,11 +74,11 @@ class Collator:
         corpus: Corpus,
         preprocess: Preprocess,
         prompts: dict[Role, str],
-        typing: Typing,
+        phrasing: Phrasing,
     ) -> None:
         self.steps = [step for steps in passes for step in steps]
         self.steps_a_pass = len(passes[0])
-        self.typing = typing
+        self.phrasing = phrasing
         self.lesson = lesson
         self.corpus = corpus
         self.preprocess = preprocess
@@ -79,22 +92,18 @@ class Collator:
         own = np.zeros_like(scores)
         own[np.arange(len(own)), step.own] = 1
         batch = {"label": torch.from_numpy(np.stack([scores, masked.astype(np.float32), own]))}
-        for name, texts in self.texts(step, np.random.default_rng([self.typing.seed, number])).items():
+        for name, texts in self.texts(step, np.random.default_rng([self.phrasing.seed, number])).items():
             features = self.preprocess(texts, prompt=self.prompts[name], task=TASKS[name])
             batch |= {f"{name}_{key}": value for key, value in features.items()}
         return batch
 
     def texts(self, step: Step, random: np.random.Generator) -> dict[Role, list[str]]:
-        """Queries, some as people type them; passages, without heading where one of their queries is that heading."""
+        """Queries, some put anew; passages, without heading where one of their queries is that heading."""
         hidden = set(step.passages[step.own[self.lesson.heading_hidden[step.queries]]].tolist())
         passages = [(self.corpus.headless if at in hidden else self.corpus.passages)[at] for at in step.passages]
         english = [self.corpus.languages[at] == "en" for at in step.passages[step.own]]
-        queries = [
-            typed(self.lesson.queries[at], told, random)
-            if random.random() < self.typing.share
-            else self.lesson.queries[at]
-            for at, told in zip(step.queries, english, strict=True)
-        ]
+        plain = [self.lesson.queries[at] for at in step.queries]
+        queries = [self.phrasing.put(query, told, random) for query, told in zip(plain, english, strict=True)]
         return {"query": queries, "passage": passages}
 
 

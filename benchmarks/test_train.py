@@ -60,7 +60,8 @@ def model(base: Path) -> Any:
 
 def ours(model: Any, rows: Rows) -> tuple[Any, Any]:
     """Argot's collator and loss, under a teacher who is sure: then the divergence from it is InfoNCE."""
-    from argot.contrastive import Collator, Memory, RankingLoss, Step, Typing
+    from argot.abbreviations import Aliases
+    from argot.contrastive import Collator, Memory, Phrasing, RankingLoss, Step
     from argot.lesson import Corpus, Lesson, Teacher
 
     count, width = len(rows.queries), len(rows.passages)
@@ -74,7 +75,9 @@ def ours(model: Any, rows: Rows) -> tuple[Any, Any]:
         for batch in batches
     ]
     loss = RankingLoss(model, 0.05, teacher_temperature=1e-3, contrast=0.0, memory=Memory(4096))
-    return Collator([steps], lesson, corpus, model.preprocess, {"query": "", "passage": ""}, Typing(0.0, 0)), loss
+    return Collator(
+        [steps], lesson, corpus, model.preprocess, {"query": "", "passage": ""}, Phrasing(0, 0, Aliases({}), 0)
+    ), loss
 
 
 def trainer(model: Any, loss: Any, columns: dict[str, Any], folder: Path, **more: Any) -> Any:

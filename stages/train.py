@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import ConfigDict, Field
 
+from argot.abbreviations import Aliases, abbreviations
 from argot.embedder import Embedder, check_folder, fingerprint, read_prompts
 from argot.errors import InputError, ModelError
 from argot.files import replacing_folder, sha256
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 BASE, OUT, CACHE = Path("models/base"), Path("models/tuned"), Path("cache/train")
 ROOT = Path(__file__).parent.parent
-CODE = [ROOT / name for name in ("stages/train.py", "argot/contrastive.py", "argot/lesson.py", "argot/phrasing.py")]
+LESSON = ("abbreviations", "contrastive", "lesson", "phrasing")
+CODE = [ROOT / f"{name}.py" for name in ("stages/train", *(f"argot/{name}" for name in LESSON))]
 # Padded tokens a mini-batch: what a CPU's caches like, and what fills a GPU. Halved when memory runs out.
 TOKENS = {"cpu": 4096, "cuda": 65536, "mps": 16384}
 STATE = "trainer_state.json"  # the last file written to a checkpoint: without it, a kill cut it short
@@ -53,6 +55,7 @@ class TrainSettings(Settings):
     queries: int = Field(ge=1)
     family: int = Field(ge=1)
     typed: float = Field(ge=0, le=1)
+    aliased: float = Field(ge=0, le=1)
     learning_rate: float = Field(gt=0)
     warm_up: float = Field(ge=0, lt=1)
     patience: int = Field(ge=1)
@@ -79,7 +82,7 @@ class MachineSettings(Settings):
 
 def main() -> str:
     """Train, choose the checkpoint and the merge on dev, and save the model."""
-    from argot.contrastive import Collator, Typing
+    from argot.contrastive import Collator, Phrasing
 
     settings, device = load("train", TrainSettings), load("machine", MachineSettings).device
     corpus = read_corpus()
@@ -90,8 +93,9 @@ def main() -> str:
     base = copied(model)
     choose_weights(model, settings)
     before = dev_ndcg(model, dev)
-    typing = Typing(settings.typed, settings.seed)
-    collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE), typing)
+    aliases = Aliases(abbreviations(corpus.passages))
+    phrasing = Phrasing(settings.typed, settings.aliased, aliases, settings.seed)
+    collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE), phrasing)
     history = train(model, collator, dev, settings)
     merge_adapters(model)
     tuned = copied(model)
@@ -101,6 +105,7 @@ def main() -> str:
     with replacing_folder(OUT) as beside:
         model.save_pretrained(str(beside), create_model_card=False)
     figures = {
+        "abbreviations": len(aliases.long_forms),
         "rows": len(lesson.queries),
         "passages": len(np.unique(lesson.own)),
         "steps": sum(map(len, passes)),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from argot.contrastive import Memory, RankingLoss, Shape, families, mini_batches, plan, ranking_loss, select
+from argot.abbreviations import Aliases
+from argot.contrastive import Memory, Phrasing, RankingLoss, Shape, families, mini_batches, plan, ranking_loss, select
 from argot.errors import ModelError
 
 
@@ -85,6 +86,26 @@ def test_a_loss_that_is_no_number_ends_with_advice() -> None:
     loss = RankingLoss(Lookup(weight=float("nan")), 0.05, 0.1, 0.1, Memory(100))
     with pytest.raises(ModelError, match=r"train\.learning_rate"):
         loss([features([2]), features([3, 3])], labels([[1, 0]], [0]))
+
+
+def test_queries_are_put_anew_in_the_share_that_is_asked_for() -> None:
+    def put(typed: float, aliased: float) -> list[str]:
+        phrasing = Phrasing(typed, aliased, Aliases({"VGM": "verified gross mass"}), 3)
+        return [phrasing.put("who sends the VGM", True, np.random.default_rng(seed)) for seed in range(200)]
+
+    assert set(put(0.0, 0.0)) == {"who sends the VGM"}
+    assert set(put(0.0, 1.0)) == {"who sends the verified gross mass"}
+    assert 60 < put(0.0, 0.5).count("who sends the VGM") < 140
+    assert len(set(put(1.0, 0.0))) > 20
+
+
+def test_cut_vectors_have_their_part_in_the_loss() -> None:
+    def value(*dimensions: int) -> float:
+        loss = RankingLoss(Lookup(), 0.05, 0.1, 0.1, Memory(100), dimensions)
+        return loss([features([3, 5]), features([9, 4])], labels([[1, 0.2]] * 2, [0, 0])).item()
+
+    assert value(6) == pytest.approx(value())
+    assert value(2) != pytest.approx(value())
 
 
 def test_mini_batches_hold_no_more_tokens_than_allowed() -> None:

@@ -27,7 +27,7 @@ from tests.tiny_model import make_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = {
-    "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "family": 2, "typed": 0.5, "learning_rate": 0.001,
+    "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "family": 2, "typed": 0.0, "aliased": 0.0, "learning_rate": 0.001,
     "warm_up": 0.1, "patience": 3, "layers": 0, "lora": 0, "matryoshka": [], "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
     "merge": [0.5, 1.0], "dev_queries": 20, "dev_passages": 30, "min_dev_questions": 2,
 }  # fmt: skip
@@ -232,7 +232,7 @@ def test_running_out_of_memory_is_answered_with_smaller_batches(project: Path, m
 
 @pytest.mark.slow
 def test_killed_it_goes_on_to_the_same_bytes(project: Path) -> None:
-    configure(epochs=40, learning_rate=0.0001)
+    configure(epochs=40, patience=40, learning_rate=0.0001, typed=0.5)
     assert begin().wait(300) == 0
     first = sha256(WEIGHTS)
     shutil.rmtree("cache")
