@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -40,6 +42,7 @@ MODELS = ("base", "tuned")
 ROLES: dict[str, Role] = {"passages": "passage", "pairs": "query", "questions": "query"}
 Array = NDArray[np.float32]
 Kept = dict[str, Array]
+Encode = Callable[[Sequence[str], Role], Iterator[tuple[list[int], Array]]]
 
 
 class EmbedSettings(Settings):
@@ -56,6 +59,12 @@ class MachineSettings(Settings):
     device: Literal["auto", "cpu", "cuda", "mps"]
 
 
+class Machine(Settings):
+    """Where texts are encoded: the section `machine.embed`."""
+
+    engine: Literal["local", "ray"]
+
+
 def main(model: str, kind: str) -> str:
     """Embed `kind` of texts by models/`model`: those that were never embedded by it before."""
     device, precision = load("machine", MachineSettings).device, load("embed", EmbedSettings).precision
@@ -63,7 +72,7 @@ def main(model: str, kind: str) -> str:
     embedder = Embedder.load(Path("models") / model, device, precision=precision)
     name = f"embed-{model}-{kind}"
     kept = read_kept(KEPT / model / kind / embedder.identity) or previous(model, kind, embedder.identity)
-    values, reused = embed(embedder, kind, texts, kept)
+    values, reused = embed(embedder, encoder(embedder, device), kind, texts, kept)
     cut = int((embedder.token_counts(texts, ROLES[kind]) > embedder.max_tokens).sum())
     keys = [key(text) for text in texts]
     write_vectors(OUT / model / kind, keys, values)
@@ -76,7 +85,16 @@ def main(model: str, kind: str) -> str:
     return f"{len(texts)} texts → {embedder.dimension} dimensions; {reused} known before{cut_line}"
 
 
-def embed(embedder: Embedder, kind: str, texts: list[str], kept: Kept) -> tuple[Array, int]:
+def encoder(embedder: Embedder, device: str) -> Encode:
+    """What turns texts into vectors: this process, or the workers of a Ray cluster."""
+    if load("machine.embed", Machine).engine == "local":
+        return embedder.encode_stream
+    from argot.ray_engine import encode_stream
+
+    return partial(encode_stream, embedder, device)
+
+
+def embed(embedder: Embedder, encode: Encode, kind: str, texts: list[str], kept: Kept) -> tuple[Array, int]:
     """The vectors of `texts`, (texts, dimension), and how many of them were kept from before.
 
     What is new goes to disk segment by segment, so that a stage that is killed has lost little.
@@ -86,7 +104,7 @@ def embed(embedder: Embedder, kind: str, texts: list[str], kept: Kept) -> tuple[
     for row in set(range(len(texts))).difference(new):
         values[row] = kept[key(texts[row])]
     fresh: list[int] = []
-    for batch, vectors in embedder.encode_stream([texts[row] for row in new], ROLES[kind]):
+    for batch, vectors in encode([texts[row] for row in new], ROLES[kind]):
         rows = [new[row] for row in batch]
         values[rows] = vectors
         fresh += rows

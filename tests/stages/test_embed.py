@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from argot import ray_engine
 from argot.embedder import Embedder, Role
+from argot.errors import ModelError
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import write_table
 from argot.vectors import read_vectors
@@ -33,10 +35,15 @@ def row(table: object, **known: object) -> dict[str, object]:
     return {field.name: known.get(field.name, blank.get(str(field.type), [])) for field in table.SCHEMA}  # type: ignore[attr-defined]
 
 
+def configure(engine: str) -> None:
+    machine = {"device": "cpu", "embed": {"engine": engine}, "other": {"workers": 2}}
+    Path("params.yaml").write_text(json.dumps({"embed": {"precision": "float32"}, "machine": machine}))
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("embed:\n  precision: float32\nmachine:\n  device: cpu\n  other:\n    workers: 2\n")
+    configure("local")
     make_tiny_model(
         Path("models/base"), [text for pair in CHUNKS for text in pair], {"query": "query: ", "document": ""}
     )
@@ -203,3 +210,44 @@ def test_without_a_cache_the_last_output_is_taken_from_dvc(project: Path, tmp_pa
     for repository in {Path.cwd(), project}:  # without a commit there is no last output
         shutil.rmtree(repository / ".git")
     assert outputs() == from_scratch()
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Ray on two nodes of one core each, as two machines would be."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("PYTHONPATH", str(Path(embed.__file__).parents[1]))
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(num_cpus=1)
+    monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+    yield
+    nodes.shutdown()
+
+
+@pytest.mark.slow
+def test_workers_of_a_ray_cluster_make_the_same_bytes(
+    project: Path, cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_engine, "BLOCK", 50)
+    write_chunks([("", f"text of {n} words " * (n % 30)) for n in range(400)])
+    embed.main("base", "passages")
+    local = outputs()
+    shutil.rmtree("cache")
+    shutil.rmtree("data/embeddings")
+    configure("ray")
+    with monkeypatch.context() as patch:
+        patch.setattr(Embedder, "encode_stream", None)  # here, not in the workers
+        embed.main("base", "passages")
+    assert reused() == 0
+    assert outputs() == local
+
+
+@pytest.mark.slow
+def test_a_worker_with_another_model_is_refused_in_one_line(project: Path, cluster: None) -> None:
+    embedder = Embedder.load(Path("models/base"), "cpu")
+    assert embedder.identity
+    make_tiny_model(Path("models/base"), ["damaged"], seed=14)  # as on a node that wasn't updated
+    with pytest.raises(ModelError, match=r"^machine\.embed\.engine: [^\n]*a node has other code[^\n]*$"):
+        list(ray_engine.encode_stream(embedder, "cpu", ["a text"], "passage"))
