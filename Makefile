@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRA ?= cpu
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro test test-all lint lock deps bench clear-sample
+.PHONY: help install repro test test-all lint lock deps docs bench clear-sample
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,12 @@ lock: ## pin what is installed now
 
 deps: $(VENV)/installed ## write the stages' imports into dvc.yaml
 	python -m tests.pipeline.closure
+
+docs: $(VENV)/installed ## write params, commands and diagram anew; after `make repro` the pictures too
+	python -m tests.docs.params
+	python -m tests.docs.help
+	python -m tests.docs.dag
+	@test ! -e reports/index.html || python -m tests.docs.pictures
 
 bench: $(VENV)/installed ## race the peers (SMALL=1: a twentieth, once)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[bench]'
