@@ -27,7 +27,7 @@ class Facts:
     training_pairs: int
     questions: int
     real: bool  # do scores and gain come from real questions?
-    scores: Mapping[str, float]  # nDCG@10 of the five systems
+    scores: Mapping[str, float]  # nDCG@10 of each system
     gain: float  # of tuned + BM25 over the better of base + BM25 and BM25
     ships: str
     pair_overlap: float | None
@@ -37,6 +37,7 @@ class Facts:
     cut_share: float
     fusion_lost: float  # nDCG@10 on real questions that a better fusion weight would have won
     dev_is_real: bool
+    managed: tuple[str, float] | None = None  # one that is surely better than all that could ship, and by how much
 
 
 def advise(facts: Facts, rules: ReleaseSettings) -> list[dict[str, str]]:
@@ -62,6 +63,7 @@ def _all(facts: Facts, rules: ReleaseSettings) -> Iterator[tuple[str, str]]:
     yield from _data(facts)
     if facts.gain < SMALL_GAIN:
         yield from _small_gain(facts)
+    yield from _managed(facts)
     yield from _passages(facts)
 
 
@@ -121,11 +123,22 @@ def _small_gain(facts: Facts) -> Iterator[tuple[str, str]]:
             f"{points}; the synthetic queries share {pairs:.0%} of their words with their passage{told}. "
             "Look at data/judgments.parquet for what is missed, and at the queries' kinds in the report's slices.",
         )
-    if facts.ships == "base" and facts.real:
+    if facts.ships == "base" and facts.real and not facts.managed:
         yield (
             "keep_general",
             "Keep the general model for now: nothing sure is gained by tuning this one. Try a larger or a managed one "
             "first, and tune again when documents or real questions have doubled.",
+        )
+
+
+def _managed(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.managed:
+        name, points = facts.managed
+        yield (
+            "managed_ahead",
+            f"{name} is surely better than all that could ship here, by {100 * points:.1f} points of nDCG@10"
+            f"{'' if facts.real else ' on synthetic pairs'}. Where its price, its delay and sending it your documents "
+            "and questions are no hindrance, keep it.",
         )
 
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from argot.rows import Sides
 from argot.tables import chunks, judgments
 from argot.tables.parquet import read_table
 
-BEFORE, AFTER = "base+bm25", "tuned+bm25"
 SHOWN = 3  # passages a system; the first relevant one is shown wherever it stands
 LETTERS = 240
 COLUMNS = ["set", "split", "id", "query", "cluster", "seen", "system", "relevant", "top", "ndcg@10"]
@@ -53,11 +53,11 @@ def measured(table: pa.Table) -> str:
     return "questions" if "questions" in table["set"].unique().to_pylist() else "pairs"
 
 
-def changed_most(table: pa.Table, count: int) -> tuple[list[Case], list[Case]]:
-    """The queries that gained most, and those that lost most, each the largest change first."""
+def changed_most(table: pa.Table, sides: Sides, count: int) -> tuple[list[Case], list[Case]]:
+    """The queries that gained most from one side to the other, and those that lost most, the largest change first."""
     rows = table.filter(pc.field("set") == measured(table))
-    sides = [rows.filter(pc.field("system") == system).sort_by("id").to_pylist() for system in (BEFORE, AFTER)]
-    couples = list(zip(*sides, strict=True))
+    found = [rows.filter(pc.field("system") == system).sort_by("id").to_pylist() for system in sides]
+    couples = list(zip(*found, strict=True))
     couples.sort(key=lambda couple: (couple[0]["ndcg@10"] - couple[1]["ndcg@10"], couple[0]["id"]))
     gaining = [couple for couple in couples[:count] if _gain(couple) > TINY]
     losing = [couple for couple in couples[::-1][:count] if _gain(couple) < -TINY]

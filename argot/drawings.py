@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from argot.cases import BEFORE
-from argot.charts import Bar, Point, intervals, lines, tone
-from argot.results import SYSTEMS
+from argot.charts import NAMES, Bar, Point, intervals, lines, tone
+from argot.rows import Sides, named
 from argot.statistics import paired
 
 SAMPLES, SEED = 2000, 13  # of the error bars that are only drawn
 TONES = {"bm25": "var(--bm25)", "base": "var(--base)", "tuned": "var(--tuned)"}
+OTHER = "var(--soft)"
+LONG, WIDE = 14, 194  # names of more letters need so many pixels
 SLICES = {"kind": "Kind of query", "length": "Length of the query", "jargon": "Words that the base model splits"}
 MOST_SLICES = 12
 Figures = Mapping[str, Any]
@@ -39,11 +41,12 @@ def draw_parts(evaluation: Figures, table: pa.Table, name: str) -> dict[str, Par
         rows = table.filter(pc.field("set") == name)
         if part != "test":
             rows = rows.filter(pc.field("seen") == (part == "seen"))
-        bars = _means(rows)
+        systems = named(evaluation[name][part])
+        names = NAMES if max(map(len, systems.values())) <= LONG else WIDE
         drawn[part] = Part(
-            rows.num_rows // len(bars),
-            intervals(bars, "nDCG@10"),
-            intervals(_against(differences), "points", zero=True),
+            rows.num_rows // len(systems),
+            intervals(_means(rows, systems), "nDCG@10", names=names),
+            intervals(_against(differences, systems, sides_of(evaluation).stays), "points", zero=True, names=names),
         )
     return drawn
 
@@ -81,7 +84,7 @@ def draw_slices(slices: Figures) -> dict[str, str]:
         found = sorted(slices.get(name, {}).items(), key=lambda item: (-item[1]["queries"], item[0]))[:MOST_SLICES]
         if found and not (name == "kind" and [kind for kind, _ in found] == ["unmarked"]):
             bars = [_difference(kind, row, f" ({row['queries']:,})") for kind, row in found]
-            drawn[title] = intervals(bars, "points of nDCG@10", zero=True, names=194)
+            drawn[title] = intervals(bars, "points of nDCG@10", zero=True, names=WIDE)
     return drawn
 
 
@@ -93,40 +96,50 @@ def draw_fusion(fusion: Figures) -> dict[str, str]:
         points = [
             Point(row["weight"], row[method], TONES[model], dashed=method == "rrf")
             for model, told in models.items()
+            if model in TONES
             for method in ("convex", "rrf")
             for row in told["curve"]
         ]
         if points:
-            chosen = {told["weight"]: TONES[model] for model, told in models.items()}
+            chosen = {told["weight"]: TONES[model] for model, told in models.items() if model in TONES}
             drawn[title] = lines(points, "weight of the model; the rest is BM25", "nDCG@10", chosen)
     return drawn
 
 
-def _means(rows: pa.Table) -> list[Bar]:
+def sides_of(evaluation: Figures) -> Sides:
+    """The two rows that the verdict is about."""
+    return Sides(*evaluation["text"]["sides"])
+
+
+def _means(rows: pa.Table, systems: Mapping[str, str]) -> list[Bar]:
     """Each system's mean nDCG@10, and how far another set of documents' questions might move it."""
     bars = []
-    for system, label in SYSTEMS.items():
+    for system, label in systems.items():
         own = rows.filter(pc.field("system") == system)
         clusters = np.unique(np.asarray(own["cluster"].to_pylist(), dtype=object), return_inverse=True)[1]
         found = paired(own["ndcg@10"].to_numpy()[:, None], clusters, SAMPLES, SEED)
         mean, low, high = (float(values[0]) for values in (found.mean, found.low, found.high))
-        bar = Bar(label, mean, max(0.0, low), min(1.0, high), TONES[system.partition("+")[0]], f"{mean:.3f}")
+        bar = Bar(label, mean, max(0.0, low), min(1.0, high), _tone(system), f"{mean:.3f}")
         bars.append(bar if clusters.max(initial=0) else bar._replace(low=None, high=None))
     return bars
 
 
-def _against(differences: Figures) -> list[Bar]:
-    """Each system's paired difference from base + BM25; those of the figures are jointly sure at 95 %."""
+def _tone(system: str) -> str:
+    return TONES.get(re.split("[+@]", system)[0], OTHER)
+
+
+def _against(differences: Figures, systems: Mapping[str, str], before: str) -> list[Bar]:
+    """Each system's paired difference from `before`; those of the figures are jointly sure at 95 %."""
     bars = []
-    for system, label in SYSTEMS.items():
-        if f"{system} - {BEFORE}" in differences:
-            bars.append(_difference(label, differences[f"{system} - {BEFORE}"]["ndcg@10"]))
-        elif f"{BEFORE} - {system}" in differences:
-            row = differences[f"{BEFORE} - {system}"]["ndcg@10"]
+    for system, label in systems.items():
+        if f"{system} - {before}" in differences:
+            bars.append(_difference(label, differences[f"{system} - {before}"]["ndcg@10"]))
+        elif f"{before} - {system}" in differences:
+            row = differences[f"{before} - {system}"]["ndcg@10"]
             turned = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
             bars.append(_difference(label, turned))
-        else:  # base + BM25 itself
-            bars.append(Bar(label, 0.0, None, None, TONES["base"], "0"))
+        else:  # itself
+            bars.append(Bar(label, 0.0, None, None, _tone(system), "0"))
     return bars
 
 

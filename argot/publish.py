@@ -15,7 +15,7 @@ import jinja2
 
 from argot.errors import ProviderError
 from argot.release import EMBEDDER, Manifest, check
-from argot.results import SYSTEMS
+from argot.rows import named
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md"
 COLUMNS = ("ndcg@10", "mrr@10", "recall@10")
@@ -43,6 +43,7 @@ def prepare(release: Path, evaluation: dict[str, Any], repository: str, base: st
 def model_card(manifest: Manifest, evaluation: dict[str, Any], repository: str, base: str) -> str:
     """The model card as Markdown: data, recipe, table, verdict, limits, and how to load it with its prompts."""
     real = evaluation["questions"].get("test", {})
+    rows = real or evaluation["pairs"].get("test", {})
     opponent = f"{manifest.system} - bm25"
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
@@ -50,8 +51,8 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any], repository: str, 
         repository=repository,
         base=base,
         columns=COLUMNS,
-        systems=SYSTEMS,
-        rows=real or evaluation["pairs"].get("test", {}),
+        systems=named(rows),
+        rows=rows,
         asked="questions that people asked" if real else "synthetic queries: there were no real questions",
         difference=evaluation["differences"]["questions" if real else "pairs"].get("test", {}).get(opponent),
         text=evaluation["text"],

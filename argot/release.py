@@ -17,6 +17,7 @@ from argot.errors import ReleaseError
 from argot.files import sha256, write_json
 from argot.index import Kind
 from argot.params import Settings
+from argot.rows import BM25, row, with_bm25
 
 MANIFEST = "manifest.json"
 EMBEDDER, INDEX, LEXICAL, CHUNKS, CARD = "embedder", "index.faiss", "lexical", "chunks.parquet", "README.md"
@@ -74,12 +75,13 @@ class Manifest(Settings):
     figures: dict[str, int | float]
     source: Source
     files: dict[str, File]
+    dim: int = 0  # vectors were cut to their first so many dimensions; 0: they are whole
 
     @property
     def system(self) -> str:
         """The row of the evaluation that this release must live up to, such as tuned+bm25."""
-        model = self.verdict.model
-        return {"fused": f"{model}+bm25", "dense": model, "lexical": "bm25"}[self.verdict.mode]
+        dense = row(self.verdict.model, self.dim)
+        return {"fused": with_bm25(dense), "dense": dense, "lexical": BM25}[self.verdict.mode]
 
 
 def inventory(folder: Path) -> dict[str, File]:

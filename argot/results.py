@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from argot.errors import InputError
+from argot.rows import named
 
 EVALUATION = Path("data/figures/evaluate.json")
 REPORT = Path("reports/index.html")
 RELEASE = Path("models/release")
-SYSTEMS = {"bm25": "BM25", "base": "base", "base+bm25": "base + BM25", "tuned": "tuned", "tuned+bm25": "tuned + BM25"}
 COLUMNS = ("ndcg@10", "mrr@10", "recall@1", "recall@10", "recall@100")
 
 
@@ -37,7 +37,7 @@ def show(console: Console) -> None:
         table.add_column("system")
         for column in COLUMNS:
             table.add_column(column, justify="right")
-        for system, name in SYSTEMS.items():
+        for system, name in named(systems).items():
             table.add_row(name, *(f"{systems[system][column]:.3f}" for column in COLUMNS))
         console.print(table)
     show_verdict(console, evaluation)

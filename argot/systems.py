@@ -1,8 +1,12 @@
-"""The five systems of every comparison: what each finds for a set of queries, how well, and the table that says so."""
+"""The systems of every comparison: what each finds for a set of queries, how well, and the table that says so.
+
+BM25, then each way of searching by vectors alone and fused with BM25: base and tuned; both cut to fewer dimensions,
+where the release cuts them; and managed models, where some are compared.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,19 +14,38 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from argot.errors import ParamsError
 from argot.fusion import DEPTH, Fusion, fuse
 from argot.lexical import Bm25
-from argot.metrics import Scores, ndcg, score
+from argot.metrics import Relevance, Scores, best_of_each, ndcg, score
 from argot.queries import Corpus, Queries
 from argot.ranking import MISSING, Hits, search_exact
+from argot.rows import BM25, Sides, row, sides, with_bm25
 from argot.tables import judgments
-from argot.vectors import read_vectors
+from argot.vectors import Vectors, read_vectors, shorten
 from argot.verdict import Evidence, Model
 
 VECTORS = Path("data/embeddings")
 MODELS: tuple[Model, ...] = ("base", "tuned")
-SYSTEMS = ("bm25", "base", "base+bm25", "tuned", "tuned+bm25")
 TOP = 10
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A way of searching by vectors: its row, its vectors of passages, pairs or questions, and where they are cut."""
+
+    name: str
+    vectors: Callable[[str], Vectors]
+    dim: int = 0
+
+    def of(self, kind: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vectors of texts, (texts, dimensions), cut to `dim` where that isn't 0."""
+        found = self.vectors(kind).of(texts)
+        if self.dim > found.shape[1]:
+            raise ParamsError(
+                f"params.yaml: index.dim: {self.dim} is more than the model's {found.shape[1]}; 0 keeps all"
+            )
+        return shorten(found, self.dim) if self.dim else found
 
 
 @dataclass(frozen=True)
@@ -33,6 +56,7 @@ class Judged:
     hits: dict[str, Hits]
     scores: dict[str, Scores]
     evidence: Evidence
+    sides: Sides
 
     @property
     def ndcg(self) -> dict[str, NDArray[np.float64]]:
@@ -40,28 +64,52 @@ class Judged:
         return {system: scores["ndcg@10"] for system, scores in self.scores.items()}
 
 
-def search(queries: Queries, corpus: Corpus, bm25: Bm25) -> dict[str, Hits]:
-    """The candidates of BM25 and of each model, the best DEPTH a query."""
-    found = {"bm25": bm25.search(queries.texts, DEPTH)}
-    for model in MODELS:
+def stored(model: Model, dim: int = 0) -> Dense:
+    """A model by the vectors that `embed` stored, whole or cut."""
+    return Dense(row(model, dim), lambda kind: read_vectors(VECTORS / model / kind), dim)
+
+
+def search(queries: Queries, corpus: Corpus, bm25: Bm25, systems: Sequence[Dense]) -> dict[str, Hits]:
+    """The candidates of BM25 and of each way by vectors, the best DEPTH a query."""
+    found = {BM25: bm25.search(queries.texts, DEPTH)}
+    for dense in systems:
         if not len(queries):  # where there is no question at all, there may be no store either
-            found[model] = found["bm25"]
+            found[dense.name] = found[BM25]
             continue
-        asked = read_vectors(VECTORS / model / queries.set).of(queries.texts)
-        stored = read_vectors(VECTORS / model / "passages").of(corpus.texts)
-        found[model] = search_exact(asked, stored, DEPTH, corpus.ties)
+        asked, passages = dense.of(queries.set, queries.texts), dense.of("passages", corpus.texts)
+        found[dense.name] = search_exact(asked, passages, DEPTH, corpus.ties)
     return found
 
 
-def judge(queries: Queries, found: Mapping[str, Hits], fusions: Mapping[Model, Fusion], corpus: Corpus) -> Judged:
-    """All systems on one set of queries; each model fuses with BM25 in its own way."""
-    fused = {f"{model}+bm25": fuse(found[model], found["bm25"], fusions[model], DEPTH, corpus.ties) for model in MODELS}
-    hits = {system: {**found, **fused}[system] for system in SYSTEMS}
-    scores = {system: score(found.positions, queries.relevance, corpus.document) for system, found in hits.items()}
-    alike = fuse(found["base"], found["bm25"], fusions["tuned"], DEPTH, corpus.ties)
-    seen = {system: scores[system]["ndcg@10"] for system in ("bm25", "base+bm25", "tuned+bm25")}
+def judge(
+    queries: Queries, found: Mapping[str, Hits], fusions: Mapping[str, Fusion], corpus: Corpus, dim: int
+) -> Judged:
+    """All systems on one set of queries; each way by vectors fuses with BM25 in its own way.
+
+    The verdict sees base and tuned as they would ship: with vectors cut to `dim`, or whole where that is 0.
+    """
+    hits = {BM25: found[BM25]}
+    for dense, fusion in fusions.items():
+        hits[dense] = found[dense]
+        hits[with_bm25(dense)] = fuse(found[dense], found[BM25], fusion, DEPTH, corpus.ties)
+    scores = {system: both_levels(found, queries.relevance, corpus.document) for system, found in hits.items()}
+    base, tuned = (row(model, dim) for model in MODELS)
+    alike = fuse(found[base], found[BM25], fusions[tuned], DEPTH, corpus.ties)
+    both = sides(dim)
+    seen = {
+        name: scores[system]["ndcg@10"]
+        for name, system in {BM25: BM25, "base+bm25": both.stays, "tuned+bm25": both.ships}.items()
+    }
     seen["base+bm25 alike"] = ndcg(queries.relevance.found(alike.positions), queries.relevance.counts)
-    return Judged(queries, hits, scores, Evidence(seen, queries.cluster))
+    return Judged(queries, hits, scores, Evidence(seen, queries.cluster), both)
+
+
+def both_levels(found: Hits, relevance: Relevance, document: NDArray[np.int64]) -> Scores:
+    """Each metric's value for each query, of passages and, as document_ndcg@10 and so on, of their documents."""
+    ranked, above = best_of_each(found.positions, document), relevance.lifted(document)
+    of_documents = score(ranked, above, np.arange(document.max(initial=-1) + 1))
+    scores = {name: of_documents[name.removeprefix("document_")] for name in judgments.OF_DOCUMENTS}
+    return {**score(found.positions, relevance, document), **scores}
 
 
 def as_table(judged: Judged, corpus: Corpus) -> pa.Table:
@@ -79,8 +127,8 @@ def as_table(judged: Judged, corpus: Corpus) -> pa.Table:
         "relevant": _lists(queries.relevance.offsets, ids.take(pa.array(queries.relevance.items))),
     }
     tables = []
-    for system in SYSTEMS:
-        top = judged.hits[system].positions[:, :TOP]
+    for system, hits in judged.hits.items():
+        top = hits.positions[:, :TOP]
         ends = np.concatenate([[0], np.cumsum((top != MISSING).sum(axis=1))])
         found = _lists(ends, ids.take(pa.array(top[top != MISSING])))
         columns = {**fixed, "system": [system] * count, "top": found, **judged.scores[system]}

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from argot.results import SYSTEMS
+from argot.rows import named
 from benchmarks.workspace import ROOT, lay_out, repro
 
 SHOWN = (("tuned", "base"), ("tuned+bm25", "base+bm25"), ("tuned+bm25", "bm25"))
@@ -29,7 +29,7 @@ def table(workspace: Path) -> str:
     figures = {name: read(workspace, name) for name in ("evaluate", "train", "mine")}
     test = figures["evaluate"]["questions"]["test"]
     lines = ["| system | nDCG@10 | of documents |", "| --- | ---: | ---: |"]
-    for system, name in SYSTEMS.items():
+    for system, name in named(test).items():
         lines.append(f"| {name} | {test[system]['ndcg@10']:.4f} | {test[system]['document_ndcg@10']:.4f} |")
     lines += ["", *differences(figures["evaluate"]["differences"]["questions"]["test"])]
     train = figures["train"]

@@ -1,47 +1,54 @@
 """Compare BM25, base and tuned, alone and fused, and reach a verdict.
 
+python -m stages.evaluate --estimate    what the vectors of `evaluate.compare` would cost; asks and spends nothing
+
 Every row has the same queries: real questions and synthetic pairs, apart. What fuses is chosen on dev and measured on
 test. Writes data/judgments.parquet, a row a test query and system, and data/verdict.json, which decides what ships.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from tqdm import tqdm
 
 from argot import slices
 from argot.advice import Facts, advise, overlap
-from argot.errors import InputError
+from argot.errors import InputError, ParamsError
 from argot.files import write_json
 from argot.fusion import WEIGHTS, Fusion, Method, choose, curve
 from argot.lexical import Bm25, LexicalSettings
+from argot.llm.settings import MachineLlm, SpendSettings
+from argot.llm.store import Store
+from argot.llm.vectors import MachineCompare, bought, estimate
 from argot.params import Settings, load
 from argot.queries import Corpus, Queries, read_corpus, read_pairs, read_questions
 from argot.ranking import Hits
+from argot.rows import ALWAYS, BM25, name, row, with_bm25
 from argot.stage import FIGURES, run, write_figures
 from argot.statistics import paired
-from argot.systems import MODELS, SYSTEMS, Judged, as_table, judge, search
+from argot.systems import MODELS, Dense, Judged, as_table, judge, search, stored
 from argot.tables import judgments
 from argot.tables.parquet import write_table
-from argot.verdict import Decision, Model, ReleaseSettings, decide
+from argot.verdict import Model, ReleaseSettings, decide
 from argot.words import count_words
 
 VERDICT = Path("data/verdict.json")
 BASE = Path("models/base")
 PASSAGES = FIGURES / "embed-base-passages.json"
-Curves = dict[Model, dict[Method, NDArray[np.float64]]]
+Curves = dict[str, dict[Method, NDArray[np.float64]]]  # by the name of a way of searching by vectors
 # Synthetic queries use their passage's own words more than people do, and would have BM25 weigh too much.
 TRUST_IN_SYNTHETIC = 0.5
-SHIPS, STAYS = "tuned+bm25", "base+bm25"
 
 
 class EvaluateSettings(Settings):
@@ -50,6 +57,7 @@ class EvaluateSettings(Settings):
     samples: int = Field(ge=100)
     seed: int
     min_dev_questions: int = Field(ge=1)
+    compare: list[Annotated[str, Field(pattern=r"^[\w./:-]+$")]]
 
     @property
     def draw(self) -> dict[str, int]:
@@ -57,25 +65,39 @@ class EvaluateSettings(Settings):
         return {"samples": self.samples, "seed": self.seed}
 
 
+class Cut(Settings):
+    """How many dimensions the release keeps, 0 being all; the other keys of the section `index` are its stage's."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dim: int = Field(ge=0)
+
+
 def main() -> str:
     """Search, fuse, measure, decide."""
-    settings, rules = load("evaluate", EvaluateSettings), load("release", ReleaseSettings)
+    settings, rules, dim = load("evaluate", EvaluateSettings), load("release", ReleaseSettings), load("index", Cut).dim
     corpus = read_corpus()
     bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
-    dev = dev_queries(corpus, settings.min_dev_questions)
-    curves = curves_of(dev, search(dev, corpus, bm25), corpus.ties)
+    dev, *tests = asked(corpus, settings.min_dev_questions)
+    managed, paid = buy(settings.compare, wanted([dev, *tests], corpus))
+    systems = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
+    curves = curves_of(dev, search(dev, corpus, bm25, systems), corpus.ties)
     trust = 1.0 if dev.set == "questions" else TRUST_IN_SYNTHETIC
-    fusions = {model: choose(curves[model], dev.cluster, trust) for model in MODELS}
+    fusions = {name: choose(values, dev.cluster, trust) for name, values in curves.items()}
     judged, carried = [], {}
-    for queries in tqdm([read_questions("test", corpus), read_pairs("test", corpus)], "search", disable=None):
-        found = search(queries, corpus, bm25)
-        judged.append(judge(queries, found, fusions, corpus))
+    for queries in tqdm(tests, "search", disable=None):
+        found = search(queries, corpus, bm25, systems)
+        judged.append(judge(queries, found, fusions, corpus, dim))
         if len(queries):
             carried[queries.set] = carry_over(curves_of(queries, found, corpus.ties), fusions)
+    shipping = {model: fusions[row(model, dim)] for model in MODELS}
     real, synthetic = judged
-    decision = decide(real.evidence, synthetic.evidence, fusions, rules, **settings.draw)
+    decision = decide(real.evidence, synthetic.evidence, shipping, rules, **settings.draw)
+    if dim:
+        decision = replace(decision, reason=f"{decision.reason}, vectors cut to {dim} dimensions")
     fusion = {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions"), **carried}
-    advice = advise(facts(real, synthetic, decision, corpus, fusion), rules)
+    known = facts(judged, decision.model, dim, corpus, fusion)
+    advice = advise(replace(known, managed=ahead(shown_of(judged), managed, settings.draw)), rules)
     write_table(judgments.PATH, pa.concat_tables([as_table(each, corpus) for each in judged]), judgments.SCHEMA)
     write_json(VERDICT, decision.as_json())
     figures = {
@@ -84,28 +106,59 @@ def main() -> str:
         "slices": {each.queries.set: by_slice(each, settings.draw) for each in judged},
         "fusion": fusion,
         "verdict": decision.numbers,
-        "text": {"verdict": decision.verdict, "reason": decision.reason, "advice": advice},
+        "paid": paid,
+        "text": {
+            "verdict": decision.verdict,
+            "reason": decision.reason,
+            "advice": advice,
+            "sides": list(judged[0].sides),
+        },
     }
     write_figures("evaluate", rounded(figures))
     return f"{decision.verdict}: {decision.reason}"
 
 
-def dev_queries(corpus: Corpus, enough: int) -> Queries:
-    """What chooses the fusion: real questions where there are enough, else synthetic pairs."""
-    real = read_questions("dev", corpus)
-    return real if len(real) >= enough else read_pairs("dev", corpus)
+def asked(corpus: Corpus, enough: int) -> list[Queries]:
+    """What chooses the fusion (real dev questions where there are enough, else synthetic pairs), and both tests."""
+    dev = read_questions("dev", corpus)
+    tests = [read_questions("test", corpus), read_pairs("test", corpus)]
+    return [dev if len(dev) >= enough else read_pairs("dev", corpus), *tests]
+
+
+def wanted(sets: Sequence[Queries], corpus: Corpus) -> dict[str, str]:
+    """All texts that a compared model must know, each with the passage that it is, or asks for."""
+    texts = dict(zip(corpus.texts, corpus.ids, strict=True))
+    for queries in sets:
+        firsts = queries.relevance.items[queries.relevance.offsets[:-1]]
+        for text, place in zip(queries.texts, firsts, strict=True):
+            texts.setdefault(text, corpus.ids[place])
+    return texts
+
+
+def buy(models: Sequence[str], texts: Mapping[str, str]) -> tuple[list[Dense], dict[str, Any]]:
+    """The managed models to compare with, and what their vectors have cost; nothing is asked where there are none."""
+    systems, paid = [], {}
+    for model in dict.fromkeys(models):
+        if model in ALWAYS:
+            raise ParamsError(f"params.yaml: evaluate.compare: '{model}' is a row already; name a managed model")
+        how = load("machine.llm", MachineLlm), load("machine.compare", MachineCompare), load("spend", SpendSettings)
+        vectors, replies = bought(model, texts, *how)
+        systems.append(Dense(model, lambda _, vectors=vectors: vectors))  # type: ignore[misc]
+        paid[model] = replies.figures()
+    return systems, paid
 
 
 def curves_of(queries: Queries, found: Mapping[str, Hits], ties: NDArray[np.int64]) -> Curves:
     """Each model's nDCG@10 when fused with BM25, by method: (weights, queries)."""
     methods: tuple[Method, ...] = ("convex", "rrf")
     return {
-        model: {method: curve(found[model], found["bm25"], queries.relevance, method, ties) for method in methods}
-        for model in MODELS
+        model: {method: curve(hits, found[BM25], queries.relevance, method, ties) for method in methods}
+        for model, hits in found.items()
+        if model != BM25
     }
 
 
-def carry_over(test: Curves, fusions: Mapping[Model, Fusion]) -> dict[str, Any]:
+def carry_over(test: Curves, fusions: Mapping[str, Fusion]) -> dict[str, Any]:
     """How dev's choice does on test: nDCG@10 by the chosen fusion, by the best weight on test, and by RRF."""
     told: dict[str, Any] = {}
     for model, chosen in fusions.items():
@@ -145,10 +198,11 @@ def means(judged: Judged, part: NDArray[np.bool_]) -> dict[str, dict[str, float]
 
 
 def differences(judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]) -> dict[str, Any]:
-    """Every two systems' paired difference of every metric, with an interval that holds for all ten at once."""
-    couples = list(combinations(reversed(SYSTEMS), 2))
+    """Every two systems' paired difference of every metric, with an interval that holds for all of them at once."""
+    couples = list(combinations(reversed(judged.scores), 2))
     scores = {
-        system: np.stack([judged.scores[system][metric][part] for metric in judgments.METRICS]) for system in SYSTEMS
+        system: np.stack([values[metric][part] for metric in judgments.METRICS])
+        for system, values in judged.scores.items()
     }
     values = np.stack([scores[ours] - scores[theirs] for ours, theirs in couples], axis=2)  # metrics, queries, couples
     found = paired(values.transpose(1, 0, 2), judged.queries.cluster[part], draw["samples"], draw["seed"])
@@ -170,7 +224,7 @@ def differences(judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]
 
 def by_slice(judged: Judged, draw: Mapping[str, int]) -> dict[str, Any]:
     """nDCG@10 of what would ship against what would stay, by kinds of queries and by document."""
-    queries, ndcg = judged.queries, judged.ndcg
+    queries, (stays, ships) = judged.queries, (judged.ndcg[side] for side in judged.sides)
     if not len(queries):
         return {}
     names = {
@@ -179,16 +233,15 @@ def by_slice(judged: Judged, draw: Mapping[str, int]) -> dict[str, Any]:
         "jargon": slices.by_jargon(queries.texts, BASE),
     }
     told: dict[str, Any] = {
-        name: slices.compare(values, ndcg[SHIPS], ndcg[STAYS], queries.cluster, **draw)
-        for name, values in names.items()
-        if values
+        name: slices.compare(values, ships, stays, queries.cluster, **draw) for name, values in names.items() if values
     }
-    return {**told, "documents": slices.by_document(queries.groups, ndcg[SHIPS] - ndcg[STAYS])}
+    return {**told, "documents": slices.by_document(queries.groups, ships - stays)}
 
 
-def facts(real: Judged, synthetic: Judged, decision: Decision, corpus: Corpus, fusion: Mapping[str, Any]) -> Facts:
-    """What the advice is worked out from."""
-    shown = real if len(real.queries) else synthetic
+def facts(judged: Sequence[Judged], ships: Model, dim: int, corpus: Corpus, fusion: Mapping[str, Any]) -> Facts:
+    """What the advice is worked out from; `judged` are real questions and synthetic pairs, in this order."""
+    real, synthetic = judged
+    shown = shown_of(judged)
     means = {system: float(values.mean()) for system, values in shown.ndcg.items()} if len(shown.queries) else {}
     pair_overlap, question_overlap = (
         overlap(each.queries.texts, each.queries.relevance, corpus.texts, corpus.language) for each in (synthetic, real)
@@ -201,16 +254,33 @@ def facts(real: Judged, synthetic: Judged, decision: Decision, corpus: Corpus, f
         questions=len(real.queries),
         real=shown is real,
         scores=means,
-        gain=means[SHIPS] - max(means[STAYS], means["bm25"]) if means else 0.0,
-        ships=decision.model,
+        gain=means[shown.sides.ships] - max(means[shown.sides.stays], means[BM25]) if means else 0.0,
+        ships=ships,
         pair_overlap=pair_overlap,
         question_overlap=question_overlap,
         question_words=float(np.median(lengths)) if lengths else None,
         passage_words=float(np.median([count_words(text) for text in corpus.texts])),
         cut_share=embedded["cut"] / max(1, embedded["texts"]),
-        fusion_lost=fusion["questions"][decision.model]["lost"] if "questions" in fusion else 0.0,
+        fusion_lost=fusion["questions"][row(ships, dim)]["lost"] if "questions" in fusion else 0.0,
         dev_is_real=bool(fusion["dev_is_real"]),
     )
+
+
+def shown_of(judged: Sequence[Judged]) -> Judged:
+    """Real questions where there are some, else synthetic pairs."""
+    return next((each for each in judged if len(each.queries)), judged[-1])
+
+
+def ahead(judged: Judged, managed: Sequence[Dense], draw: Mapping[str, int]) -> tuple[str, float] | None:
+    """The managed model's row that is surely better than all that could ship, and by how much; None where none is."""
+    ndcg = judged.ndcg
+    rows = [each for dense in managed for each in (dense.name, with_bm25(dense.name))]
+    if not rows or not len(judged.queries):
+        return None
+    best = max((*judged.sides, BM25), key=lambda system: float(ndcg[system].mean()))
+    gains = paired(np.stack([ndcg[each] - ndcg[best] for each in rows], axis=1), judged.queries.cluster, **draw)
+    first = int(gains.mean.argmax())
+    return (name(rows[first]), float(gains.mean[first])) if gains.joint_low[first] > 0 else None
 
 
 def read_figures(path: Path) -> dict[str, Any]:
@@ -231,5 +301,29 @@ def rounded(value: Any) -> Any:
     return round(float(value), 6) if isinstance(value, float) else value
 
 
+def show_estimate() -> str:
+    """Texts, tokens and dollars of the vectors of `evaluate.compare` that are not there yet."""
+    settings, spend = load("evaluate", EvaluateSettings), load("spend", SpendSettings)
+    corpus = read_corpus()
+    texts = wanted(asked(corpus, settings.min_dev_questions), corpus)
+    lines = []
+    for model in settings.compare:
+        with Store() as store:
+            found = estimate(model, texts, store, spend)
+        lines.append(
+            f"{model}: {found.requests:,} texts, {found.there:,} vectors are there; the others: "
+            f"{found.tokens_in:,} tokens (guessed at four letters a token), ${found.usd:.2f}"
+        )
+    told = "; ".join(lines) or "nothing to pay: evaluate.compare is empty"
+    return f"{told}; limit ${spend.max_usd:.2f}, prices of {spend.prices_as_of}; nothing was spent"
+
+
+def arguments() -> argparse.Namespace:
+    """What stands on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--estimate", action="store_const", dest="task", const=show_estimate)
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    run("evaluate", main)
+    run("evaluate", arguments().task or main)

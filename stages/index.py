@@ -27,7 +27,7 @@ from argot.release import CARD, CHUNKS, EMBEDDER, INDEX, LEXICAL, Manifest, Sour
 from argot.stage import run, write_figures
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import read_table
-from argot.vectors import read_vectors
+from argot.vectors import read_vectors, shorten
 
 VERDICT = Path("data/verdict.json")
 MODELS = Path("models")
@@ -86,7 +86,7 @@ def main() -> str:
             "dimension": index.dimension,
         }
         figures |= {"recall@10": recall, "effort": index.effort}
-        manifest = describe(folder, verdict, index, figures)
+        manifest = describe(folder, verdict, index, figures).model_copy(update={"dim": settings.dim})
         (folder / CARD).write_text(card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures)
@@ -99,8 +99,7 @@ def cut(vectors: Vectors, dim: int) -> Vectors:
         raise ParamsError(f"params.yaml: index.dim: {dim} is more than the model's {vectors.shape[1]}; 0 keeps all")
     if dim == 0:
         return np.asarray(vectors, dtype=np.float32)
-    short = np.array(vectors[:, :dim], dtype=np.float32)
-    return np.asarray(short / np.linalg.norm(short, axis=1, keepdims=True), dtype=np.float32)
+    return shorten(vectors, dim)
 
 
 def read_verdict(path: Path) -> Verdict:

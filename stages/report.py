@@ -24,7 +24,8 @@ from argot import cases, drawings
 from argot.errors import InputError
 from argot.files import replacing, replacing_folder, sha256, write_json
 from argot.params import Settings, fingerprint, load
-from argot.results import SYSTEMS, show_verdict
+from argot.results import show_verdict
+from argot.rows import name, named
 from argot.stage import FIGURES, run
 from argot.tables import chunks, judgments
 
@@ -53,10 +54,12 @@ def main() -> str:
     """Write what people and `dvc metrics diff` read; print the verdict and the advice."""
     figures = {stage: read_figures(FIGURES / f"{stage}.json") for stage in STAGES}
     table = cases.read_judgments()
-    wins, losses = cases.changed_most(table, NAMED)
+    sides = drawings.sides_of(figures["evaluate"])
+    wins, losses = cases.changed_most(table, sides, NAMED)
     facts = {
         "figures": figures,
         "measured": cases.measured(table),
+        "sides": sides,
         "parts": {name: drawings.draw_parts(figures["evaluate"], table, name) for name in ("questions", "pairs")},
         "wins": wins[:SHOWN],
         "losses": losses[:SHOWN],
@@ -98,10 +101,9 @@ def plots(figures: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]
     evaluation = figures["evaluate"]
     return {
         "systems": [
-            {"system": f"{label}{suffix}", "ndcg@10": evaluation[name]["test"][system]["ndcg@10"]}
-            for name, suffix in (("questions", ""), ("pairs", ", on pairs"))
-            for system, label in SYSTEMS.items()
-            if system in evaluation[name].get("test", {})
+            {"system": f"{label}{suffix}", "ndcg@10": evaluation[asked]["test"][system]["ndcg@10"]}
+            for asked, suffix in (("questions", ""), ("pairs", ", on pairs"))
+            for system, label in named(evaluation[asked].get("test", {})).items()
         ],
         "training": figures["train"].get("curve", []),
     }
@@ -144,8 +146,8 @@ def page(facts: dict[str, Any]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,
     )
-    environment.filters.update(svg=Markup, code=as_code, yaml=as_yaml, bytes=as_bytes)
-    return environment.get_template("report.html").render(**facts, **drawn, systems=SYSTEMS)
+    environment.filters.update(svg=Markup, code=as_code, yaml=as_yaml, bytes=as_bytes, row=name, rows=named)
+    return environment.get_template("report.html").render(**facts, **drawn)
 
 
 def as_code(text: str) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from argot.errors import ProviderError
-from argot.llm.request import Answer, Request
+from argot.llm.request import Answer, Call
 from argot.llm.settings import SpendSettings
 
 
@@ -21,9 +21,9 @@ class Budget:
         self.paid = paid
         self._reserved = 0.0
 
-    def most(self, requests: Iterable[Request], batch: bool = False) -> float:
-        """No bill for these requests can be higher."""
-        return sum(self._usd(request.model, request.most_tokens_in, request.max_tokens, batch) for request in requests)
+    def most(self, calls: Iterable[Call], batch: bool = False) -> float:
+        """No bill for these calls can be higher."""
+        return sum(self._usd(call.model, call.most_tokens_in, call.max_tokens, batch) for call in calls)
 
     def cost(self, model: str, answer: Answer, batch: bool = False) -> float:
         """The bill for one answer."""

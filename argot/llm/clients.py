@@ -60,7 +60,8 @@ def told(provider: Provider, error: Exception, machine: MachineLlm) -> ProviderE
         return ProviderError(f"{provider} refused the key in {KEYS[provider]} (status {status}); check it")
     if status == 404:
         return ProviderError(
-            f"{provider}: no such model or address; check synthesize.llm.model and machine.llm.base_url"
+            f"{provider}: no such model or address; check the model (synthesize.llm.model, evaluate.compare) and "
+            "base_url (machine.llm, machine.compare)"
         )
     message = " ".join(str(error).split())[:300].replace(key(provider, machine), "[key]")
     return ProviderError(f"{provider}: {type(error).__name__}: {message}; what was paid is kept: run again to go on")

@@ -7,7 +7,8 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from tqdm import tqdm
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from argot.errors import ProviderError
 from argot.llm.budget import Budget, OverBudget
 from argot.llm.clients import anthropic_async, openai_async, told
-from argot.llm.request import Answer, Request, read_answer
+from argot.llm.request import Answer, Call
 from argot.llm.settings import MachineLlm, Provider
 
 # So many failures in a row, each after the client's own retries, and the provider is taken to be down.
@@ -23,40 +24,39 @@ BREAKER = 10
 FATAL = {400, 401, 403, 404, 405, 422}
 # A request that is refused for what it says, not for its form.
 POLICY = {"content_filter", "content_policy_violation", "invalid_prompt"}
-Call = Callable[[Request], Awaitable[bytes]]
-Record = Callable[[Request, Answer], None]
+Record = Callable[[Any, Answer], None]  # of the kind of call that is made
 
 
 class Line:
-    """The queue of requests, and what is known of the calls so far."""
+    """The queue of calls, and what is known of those made so far."""
 
-    def __init__(self, requests: Sequence[Request], budget: Budget, machine: MachineLlm) -> None:
-        self.waiting: Iterator[Request] = iter(requests)
+    def __init__(self, calls: Sequence[Call], budget: Budget, machine: MachineLlm) -> None:
+        self.waiting: Iterator[Call] = iter(calls)
         self.budget = budget
         self.machine = machine
         self.stop: BaseException | None = None
         self.failures: list[Exception] = []
         self.in_a_row = 0
 
-    def failed(self, request: Request, error: Exception) -> None:
+    def failed(self, call: Call, error: Exception) -> None:
         """Remember a failure; stop the line on one that the next call would meet as well."""
         self.failures.append(error)
         self.in_a_row += 1
         if isinstance(error, OverBudget) or getattr(error, "status_code", 0) in FATAL:
-            self.stop = told(request.provider, error, self.machine)
+            self.stop = told(call.provider, error, self.machine)
         elif self.in_a_row >= BREAKER:
-            reason = told(request.provider, error, self.machine)
+            reason = told(call.provider, error, self.machine)
             self.stop = ProviderError(f"{self.in_a_row} calls in a row failed; the last: {reason}")
 
 
-def ask_live(requests: Sequence[Request], record: Record, budget: Budget, machine: MachineLlm) -> list[Exception]:
-    """Ask all requests, and return the errors of those that got no answer.
+def ask_live(calls: Sequence[Call], record: Record, budget: Budget, machine: MachineLlm) -> list[Exception]:
+    """Make all calls, and return the errors of those that got no answer.
 
     Raises ProviderError when going on is pointless: wrong key, unknown model, money spent, provider down. Calls in
     flight are finished and recorded first, also on the first Ctrl-C.
     """
-    line = Line(requests, budget, machine)
-    asyncio.run(_run(line, record, requests[0].provider, len(requests)))
+    line = Line(calls, budget, machine)
+    asyncio.run(_run(line, record, calls[0].provider, len(calls)))
     if line.stop:
         raise line.stop
     return line.failures
@@ -66,29 +66,28 @@ async def _run(line: Line, record: Record, provider: Provider, total: int) -> No
     client = openai_async(line.machine) if provider == "openai" else anthropic_async(line.machine)
     bar = tqdm(total=total, desc="replies", disable=None)
     async with client, _interruptible(line):
-        call = _openai(client) if provider == "openai" else _anthropic(client)
-        await asyncio.gather(*(_work(line, call, record, bar) for _ in range(min(total, line.machine.concurrency))))
+        await asyncio.gather(*(_work(line, client, record, bar) for _ in range(min(total, line.machine.concurrency))))
     bar.close()
 
 
-async def _work(line: Line, call: Call, record: Record, bar: Any) -> None:
-    for request in line.waiting:
-        most = line.budget.most([request])
+async def _work(line: Line, client: Any, record: Record, bar: Any) -> None:
+    for call in line.waiting:
+        most = line.budget.most([call])
         cost = 0.0
         try:
             line.budget.reserve(most)
         except OverBudget as error:
-            line.failed(request, error)
+            line.failed(call, error)
         else:
             try:
-                answer = await _answer(request, call, line.machine)
-                cost = line.budget.cost(request.model, answer)
-                await asyncio.to_thread(record, request, answer)  # waiting for the disk must not hold the others
+                answer = await _answer(call, client, line.machine)
+                cost = line.budget.cost(call.model, answer)
+                await asyncio.to_thread(record, call, answer)  # waiting for the disk must not hold the others
                 line.in_a_row = 0
             except Exception as error:
                 if isinstance(error, (OSError, MemoryError)) and not isinstance(error, TimeoutError):
                     raise
-                line.failed(request, error)
+                line.failed(call, error)
             finally:
                 line.budget.settle(most, cost)
         bar.update()
@@ -97,36 +96,21 @@ async def _work(line: Line, call: Call, record: Record, bar: Any) -> None:
             return
 
 
-async def _answer(request: Request, call: Call, machine: MachineLlm) -> Answer:
+async def _answer(call: Call, client: Any, machine: MachineLlm) -> Answer:
+    create = attrgetter(call.resource)(client).with_raw_response.create
     # A server that drips a byte at a time never trips the client's timeout: this one counts the whole call.
     deadline = machine.timeout_seconds * (machine.retries + 2)
     try:
         async with asyncio.timeout(deadline):
-            content = await call(request)
+            response = await create(**call.arguments)
     except Exception as error:
         if getattr(error, "code", None) in POLICY:
             return Answer("refused", "", 0, 0)
         raise
     try:
-        return read_answer(request.provider, json.loads(content))
+        return call.read(json.loads(response.http_response.content))
     except (ValueError, RecursionError):
         return Answer("malformed", "", 0, 0)
-
-
-def _openai(client: Any) -> Call:
-    async def call(request: Request) -> bytes:
-        response = await client.chat.completions.with_raw_response.create(**request.call)
-        return bytes(response.http_response.content)
-
-    return call
-
-
-def _anthropic(client: Any) -> Call:
-    async def call(request: Request) -> bytes:
-        response = await client.messages.with_raw_response.create(**request.call)
-        return bytes(response.http_response.content)
-
-    return call
 
 
 @contextlib.asynccontextmanager

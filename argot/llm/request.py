@@ -6,11 +6,29 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from argot.llm.settings import Provider
 
 Status = Literal["good", "malformed", "refused"]
+
+
+class Call(Protocol):
+    """What must be known of a call to make it, to pay it, and to read what comes back."""
+
+    @property
+    def provider(self) -> Provider: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def most_tokens_in(self) -> int: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def arguments(self) -> dict[str, Any]: ...
+    def read(self, body: Any) -> Answer: ...
 
 
 @dataclass(frozen=True)
@@ -37,21 +55,30 @@ class Request:
         return hashlib.sha256(self.system.encode()).hexdigest()[:16]
 
     @property
-    def call(self) -> dict[str, Any]:
+    def resource(self) -> str:
+        """The part of the client whose `create` takes it."""
+        return "chat.completions" if self.provider == "openai" else "messages"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
         """The arguments of the client's `create`; what only this model knows goes into `extra_body`."""
         return (_openai if self.provider == "openai" else _anthropic)(self)
 
     @property
     def body(self) -> dict[str, Any]:
         """The JSON that goes over the wire, alone or within a batch."""
-        call = self.call
-        extra = call.pop("extra_body")
-        return {**call, **extra}
+        arguments = self.arguments
+        extra = arguments.pop("extra_body")
+        return {**arguments, **extra}
 
     @property
     def most_tokens_in(self) -> int:
         """More tokens than the provider can count: one a byte, and some for the form."""
         return len(json.dumps(self.body, ensure_ascii=False).encode()) + 500
+
+    def read(self, body: Any) -> Answer:
+        """The answer in a response's body."""
+        return read_answer(self.provider, body)
 
 
 @dataclass(frozen=True)

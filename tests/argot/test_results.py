@@ -8,9 +8,10 @@ from rich.console import Console
 
 from argot.errors import InputError
 from argot.files import write_json
-from argot.results import COLUMNS, EVALUATION, SYSTEMS, read_evaluation, show
+from argot.results import COLUMNS, EVALUATION, read_evaluation, show
+from argot.rows import ALWAYS
 
-SYSTEM = {system: dict.fromkeys(COLUMNS, at / 10) for at, system in enumerate(SYSTEMS, start=1)}
+SYSTEM = {system: dict.fromkeys(COLUMNS, at / 10) for at, system in enumerate(ALWAYS, start=1)}
 TEXT = {"verdict": "base", "reason": "no [bold]sure[/bold] gain " + "x" * 90, "advice": [{"code": "a", "text": "Ask."}]}
 
 

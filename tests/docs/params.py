@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from argot.lexical import LexicalSettings
 from argot.llm.settings import MachineLlm, SpendSettings
+from argot.llm.vectors import MachineCompare
 from argot.verdict import ReleaseSettings
 from stages import chunk, embed, evaluate, fetch, index, ingest, mine, questions, synthesize, train, verify
 from tests.docs.commands import ROOT
@@ -38,6 +39,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "verify": verify.VerifySettings,
     "machine": embed.MachineSettings,
     "machine.llm": MachineLlm,
+    "machine.compare": MachineCompare,
+    "machine.embed": embed.Machine,
     "machine.ingest": ingest.Machine,
     "spend": SpendSettings,
 }

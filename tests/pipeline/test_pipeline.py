@@ -39,6 +39,7 @@ SECTIONS = {
     "evaluate": {"evaluate", "report"},
     "release": {"evaluate", "index", "report"},
     "index": {"index", "report"},
+    "index.dim": {"evaluate", "index", "report"},  # what ships is measured as it ships
     "verify": {"verify", "report"},
     "machine": set(),
     "spend": set(),
@@ -156,6 +157,23 @@ def test_the_number_of_resamples_runs_evaluate_and_the_report(workspace: Path) -
     path.write_text(yaml.safe_dump(with_changed(params, ("evaluate", "samples"))), encoding="utf-8")
     again = set(ran(dvc(workspace, "repro").stdout))
     assert "evaluate" in again and again <= {"evaluate", "index", "verify", "report"}
+
+
+def test_cut_vectors_are_measured_as_they_ship(workspace: Path) -> None:
+    path = workspace / "params.yaml"
+    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    params["index"]["dim"] = 8
+    params["verify"]["max_loss"] = 1.0e-6
+    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    result = dvc(workspace, "repro")
+    assert result.returncode == 0, result.stderr
+    assert set(ran(result.stdout)) == {"evaluate", "index", "verify", "report"}
+    metrics = json.loads((workspace / "reports/metrics.json").read_text(encoding="utf-8"))
+    rows = metrics["evaluate"]["questions"]["test"]
+    assert {"tuned@8", "tuned@8+bm25", "base@8", "base@8+bm25"} < set(rows)
+    assert rows["base@8+bm25"]["ndcg@10"] != rows["base+bm25"]["ndcg@10"]
+    assert metrics["index"]["dimension"] == 8
+    assert metrics["verify"]["questions"]["evaluated"] == pytest.approx(rows["base@8+bm25"]["ndcg@10"], abs=1e-6)
 
 
 def test_a_new_document_runs_from_ingest_to_the_report(workspace: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import re
 import shutil
@@ -12,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from argot.errors import InputError
 from argot.files import write_json
+from argot.results import show
+from argot.rows import Sides
 from argot.tables import chunks, judgments
 from argot.tables.parquet import read_table, write_table
 from stages import report
+from tests.argot.llm.server import serving
+from tests.stages.test_compare import MANAGED, further
 from tests.stages.test_evaluate import outcome
 
 ROOT = Path(__file__).parents[2]
@@ -178,8 +184,30 @@ def test_money_is_told_where_it_was_spent(folder: Path) -> None:
     assert "<td>91,234</td><td>20,134</td><td>0.19</td>" in page()
 
 
+def test_further_rows_stand_beside_the_five(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as server:
+        further(tmp_path, monkeypatch, server, compare=[MANAGED], dim=16)
+    text = enter_and_read(tmp_path)
+    for row in (MANAGED, f"{MANAGED} + BM25", "tuned, cut to 16", "base, cut to 16 + BM25"):
+        assert f"<tr><td>{row}</td>" in text
+    assert "Against base, cut to 16 + BM25" in text and "Tuned, cut to 16 + BM25 against" in text
+    assert "No language model was asked" not in text
+    plotted = json.loads((report.PLOTS / "systems.json").read_text(encoding="utf-8"))
+    assert f"{MANAGED} + BM25" in {point["system"] for point in plotted}
+    output = io.StringIO()
+    show(Console(file=output, width=120))
+    assert f"{MANAGED} + BM25" in output.getvalue() and "tuned, cut to 16 + BM25" in output.getvalue()
+
+
+def enter_and_read(folder: Path) -> str:
+    for stage, figures in SMALL.items():
+        write_json(folder / f"data/figures/{stage}.json", figures)
+    shutil.copy(ROOT / "numerics.lock", folder)
+    return page()
+
+
 def test_the_queries_that_changed_most_stand_side_by_side(folder: Path) -> None:
-    wins, losses = report.cases.changed_most(report.cases.read_judgments(), 5)
+    wins, losses = report.cases.changed_most(report.cases.read_judgments(), Sides(), 5)
     gains = [case.gain for case in wins]
     assert len(wins) == 5 and gains == sorted(gains, reverse=True) and gains[-1] > 0
     assert all(case.gain < 0 for case in losses)

@@ -120,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(raw)
         if path.endswith("/batches"):
             return self._create(body)
-        if path.endswith(("/chat/completions", "/messages")):
+        if path.endswith(("/chat/completions", "/messages", "/embeddings")):
             return self._call(body)
         self._send(404, {"error": {"message": "no such address"}})
 
@@ -335,8 +335,31 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
+def embedding(text: str) -> list[float]:
+    """A text's vector: the sum of its words', each of which the word alone decides."""
+    words = re.findall(r"\w+", text.lower()) or ["none"]
+    digests = [hashlib.shake_256(word.encode()).digest(32) for word in words]
+    return [sum(digest[at] - 127.5 for digest in digests) / 128 for at in range(32)]
+
+
+def embeddings(body: dict[str, Any], fault: Any) -> dict[str, Any]:
+    """A response of `/embeddings`, in no order; where it is malformed, one vector is missing."""
+    vectors = [
+        {"object": "embedding", "index": at, "embedding": embedding(text)} for at, text in enumerate(body["input"])
+    ]
+    tokens = sum(len(text) for text in body["input"]) // 4
+    return {
+        "object": "list",
+        "data": vectors[::-1][bool(fault) :],
+        "model": body["model"],
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+
+
 def completion(body: dict[str, Any], fault: Any) -> dict[str, Any]:
     """A response in the form of the provider that was asked."""
+    if "input" in body:
+        return embeddings(body, fault)
     content = "" if fault == "empty" else "not {json" if fault == "malformed" else json.dumps(answer(body))
     tokens_in, tokens_out = len(json.dumps(body)) // 4, max(1, len(content) // 4)
     if "system" in body:
