@@ -26,6 +26,7 @@ from argot.embedder import TASKS, Role
 from argot.errors import ModelError
 from argot.lesson import Corpus, Lesson
 from argot.phrasing import typed
+from argot.processes import gathered, share
 
 IGNORED = -1.0e4  # added to a logit that must not count; finite, so that no gradient is NaN
 
@@ -85,7 +86,7 @@ class Collator:
         self.prompts = prompts
 
     def __call__(self, rows: list[dict[str, int]]) -> dict[str, Any]:
-        """The batch of the one step that `rows` names."""
+        """The batch of the one step that `rows` names: the tokens of this process's share, and the whole label."""
         number = rows[0]["step"]
         step = self.steps[number]
         scores, masked = self.lesson.teacher.table(step.queries, step.passages)
@@ -93,7 +94,7 @@ class Collator:
         own[np.arange(len(own)), step.own] = 1
         batch = {"label": torch.from_numpy(np.stack([scores, masked.astype(np.float32), own]))}
         for name, texts in self.texts(step, np.random.default_rng([self.phrasing.seed, number])).items():
-            features = self.preprocess(texts, prompt=self.prompts[name], task=TASKS[name])
+            features = self.preprocess(share(texts), prompt=self.prompts[name], task=TASKS[name])
             batch |= {f"{name}_{key}": value for key, value in features.items()}
         return batch
 
@@ -151,7 +152,8 @@ class RankingLoss(nn.Module):
 
     def forward(self, features: list[Features], labels: Tensor) -> Tensor:
         """The step's loss; ModelError if it is not a finite number."""
-        queries, passages = (self.encode(part) for part in features)
+        parts = zip(features, labels.shape[1:], strict=True)
+        queries, passages = (gathered(self.encode(part), texts) for part, texts in parts)
         loss = torch.stack([self.loss(queries, passages, labels), *self.cut_losses(queries, passages, labels)]).mean()
         if not torch.isfinite(loss):
             raise ModelError(

@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,23 +26,26 @@ from argot.files import replacing_folder, sha256
 from argot.lesson import Dev, Lesson, read_corpus, read_dev, read_lesson
 from argot.metrics import ndcg
 from argot.params import Settings, load
+from argot.processes import OUT_OF_MEMORY, choose_card, count, first_says, part, rank, run_together
 from argot.ranking import search_exact, tie_order
-from argot.stage import run, write_figures
+from argot.stage import write_figures
 from argot.tables import chunks, pairs, questions, training
+from argot.weights import blend, choose_weights, copied, merge_adapters
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from sentence_transformers.base.evaluation import BaseEvaluator
-    from torch import Tensor
 
     from argot.contrastive import Collator, Memory, Step
 
 BASE, OUT, CACHE = Path("models/base"), Path("models/tuned"), Path("cache/train")
 ROOT = Path(__file__).parent.parent
-LESSON = ("abbreviations", "contrastive", "lesson", "phrasing")
+LESSON = ("abbreviations", "contrastive", "lesson", "phrasing", "processes", "weights")
 CODE = [ROOT / f"{name}.py" for name in ("stages/train", *(f"argot/{name}" for name in LESSON))]
-# Padded tokens a mini-batch: what a CPU's caches like, and what fills a GPU. Halved when memory runs out.
-TOKENS = {"cpu": 4096, "cuda": 65536, "mps": 16384}
+# Padded tokens a mini-batch: what a CPU's caches like; on a card, by its memory. Halved when memory runs out.
+TOKENS = {"cpu": 4096, "mps": 16384}
+BYTES_A_TOKEN = 1 << 20  # of a card's memory: what BERT-base keeps for one token in bfloat16, twice over
 STATE = "trainer_state.json"  # the last file written to a checkpoint: without it, a kill cut it short
 
 
@@ -73,17 +77,19 @@ class TrainSettings(Settings):
 
 
 class MachineSettings(Settings):
-    """The device; `machine` holds sections of other stages too, so unknown keys are theirs."""
+    """Device and processes; `machine` holds sections of other stages too, so unknown keys are theirs."""
 
     model_config = ConfigDict(extra="ignore")
 
     device: Literal["auto", "cpu", "cuda", "mps"]
+    processes: int = Field(ge=1)
 
 
 def main() -> str:
-    """Train, choose the checkpoint and the merge on dev, and save the model."""
+    """Train, choose the checkpoint and the merge on dev, and save the model: of several processes, the first."""
     from argot.contrastive import Collator, Phrasing
 
+    choose_card()
     settings, device = load("train", TrainSettings), load("machine", MachineSettings).device
     corpus = read_corpus()
     lesson = read_lesson(corpus)
@@ -91,12 +97,14 @@ def main() -> str:
     passes = planned(lesson, settings)
     model = load_model(device, settings)
     base = copied(model)
-    choose_weights(model, settings)
-    before = dev_ndcg(model, dev)
+    choose_weights(model, settings.layers, settings.lora)
+    before = dev_ndcg(model, dev) if rank() == 0 else 0.0
     aliases = Aliases(abbreviations(corpus.passages))
     phrasing = Phrasing(settings.typed, settings.aliased, aliases, settings.seed)
     collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE), phrasing)
     history = train(model, collator, dev, settings)
+    if rank() > 0:
+        return "trained"
     merge_adapters(model)
     tuned = copied(model)
     merged = {weight: dev_ndcg(blend(model, base, tuned, weight), dev) for weight in settings.merge}
@@ -159,43 +167,6 @@ def load_model(device: str, settings: TrainSettings) -> SentenceTransformer:
     return model
 
 
-def choose_weights(model: SentenceTransformer, settings: TrainSettings) -> None:
-    """Leave to be trained what the settings say: all weights, the last layers, or low-rank adapters beside them."""
-    if settings.lora and settings.layers:
-        raise InputError("params.yaml: train.lora adapts all layers; set train.layers to 0 beside it")
-    if settings.lora:
-        from peft import LoraConfig
-
-        model.add_adapter(LoraConfig(r=settings.lora, lora_alpha=2 * settings.lora, target_modules="all-linear"))
-    elif settings.layers:
-        freeze(model, settings.layers)
-
-
-def freeze(model: SentenceTransformer, layers: int) -> None:
-    """Leave only the last `layers` of the transformer to be trained, and what stands behind it."""
-    from torch import nn
-
-    stacks = [module for module in model[0].modules() if isinstance(module, nn.ModuleList)]
-    if not stacks:
-        raise ModelError("train.layers: the base model has no stack of layers; set it to 0, to train all of it")
-    model[0].requires_grad_(False)
-    for layer in max(stacks, key=len)[-layers:]:
-        layer.requires_grad_(True)
-
-
-def merge_adapters(model: SentenceTransformer) -> None:
-    """Add what adapters learnt to the weights beside them, and take the adapters out (LoRA, arXiv 2106.09685)."""
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    adapters = [(name, module) for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)]
-    for name, adapter in adapters:
-        adapter.merge()
-        parent, _, attribute = name.rpartition(".")
-        setattr(model.get_submodule(parent), attribute, adapter.get_base_layer())
-    if adapters and model.transformers_model:
-        model.transformers_model._hf_peft_config_loaded = False
-
-
 def dev_ndcg(model: SentenceTransformer, dev: Dev) -> float:
     """nDCG@10 of the model over the dev passages; 0 where there is no dev query."""
     if not dev.queries:
@@ -204,25 +175,6 @@ def dev_ndcg(model: SentenceTransformer, dev: Dev) -> float:
     queries, passages = embedder.encode_queries(dev.queries), embedder.encode_passages(dev.passages)
     hits = search_exact(queries, passages, 10, tie_order(dev.ids))
     return float(ndcg(dev.relevance.found(hits.positions), dev.relevance.counts).mean())
-
-
-def copied(model: SentenceTransformer) -> dict[str, Tensor]:
-    """A copy of the model's weights."""
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-def blend(
-    model: SentenceTransformer, base: dict[str, Tensor], tuned: dict[str, Tensor], weight: float
-) -> SentenceTransformer:
-    """Put `weight` of the tuned and the rest of the base weights into the model (LM-Cocktail, arXiv 2311.13534)."""
-    floating = {name for name, value in base.items() if value.is_floating_point()}
-    model.load_state_dict(
-        {
-            name: weight * value + (1 - weight) * base[name] if name in floating else value
-            for name, value in tuned.items()
-        }
-    )
-    return model
 
 
 def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: TrainSettings) -> list[dict[str, float]]:
@@ -236,14 +188,16 @@ def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: Tr
     from argot.contrastive import Memory
 
     folder = CACHE / run_key(settings)
-    memory = Memory(TOKENS[model.device.type])
+    memory = Memory(tokens_for(model.device))
     start = copied(model)
     while True:
         trainer = make_trainer(model, collator, dev, settings, folder, memory)
         try:
-            trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+            trainer.train(resume_from_checkpoint=first_says(lambda: last_checkpoint(folder)))
             break
         except (torch.OutOfMemoryError, MemoryError):
+            if count() > 1:  # the others wait for this one's vectors, and can't be told
+                sys.exit(OUT_OF_MEMORY)
             if memory.tokens <= (model.max_seq_length or 512):
                 raise ModelError(
                     "train: out of memory with one passage at a time; take a smaller fetch.model"
@@ -251,15 +205,27 @@ def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: Tr
             memory = Memory(memory.tokens // 2, recompute=True)
             model.load_state_dict(start)
             torch.cuda.empty_cache()
-    for other in set(CACHE.iterdir()) - {folder}:
-        shutil.rmtree(other)
+    if rank() == 0:
+        for other in set(CACHE.iterdir()) - {folder}:
+            shutil.rmtree(other)
+    part()
     return curve(trainer.state.log_history)
+
+
+def tokens_for(device: torch.device) -> int:
+    """Padded tokens of a mini-batch on this device."""
+    import torch
+
+    if device.type != "cuda":
+        return TOKENS[device.type]
+    return int(torch.cuda.get_device_properties(device).total_memory // BYTES_A_TOKEN)
 
 
 def make_trainer(
     model: SentenceTransformer, collator: Collator, dev: Dev, settings: TrainSettings, folder: Path, memory: Memory
 ) -> SentenceTransformerTrainer:
-    """sentence-transformers' trainer over the planned steps: one row a step, in their order."""
+    """sentence-transformers' trainer over the planned steps, in their order: one row a step for each process."""
+    import torch
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardCallback
@@ -267,6 +233,7 @@ def make_trainer(
 
     from argot.contrastive import InOrder, RankingLoss
 
+    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)  # in favour of nothing yet
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         seed=settings.seed,
@@ -277,8 +244,11 @@ def make_trainer(
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warm_up,
         weight_decay=0.01,
-        bf16=model.device.type == "cuda",
+        bf16=model.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False),
         use_cpu=model.device.type == "cpu",
+        ddp_backend="gloo" if count() > 1 and model.device.type == "cpu" else None,
+        ddp_broadcast_buffers=False,  # nothing in them changes, and processes have mini-batches of their own number
+        dataloader_drop_last=count() > 1,  # there is no rest to drop; said lest the library say so
         eval_strategy="steps",
         eval_steps=collator.steps_a_pass,
         save_strategy="steps",
@@ -292,10 +262,11 @@ def make_trainer(
         disable_tqdm=not sys.stderr.isatty(),
         report_to=[],
     )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # a process has one card; else torch splits the step's one row
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
-        train_dataset=Dataset.from_dict({"step": list(range(len(collator.steps)))}),
+        train_dataset=Dataset.from_dict({"step": np.repeat(np.arange(len(collator.steps)), count())}),
         loss=RankingLoss(
             model, settings.temperature, settings.teacher_temperature, settings.contrast, memory, settings.matryoshka
         ),
@@ -349,4 +320,4 @@ def curve(log: list[dict[str, float]]) -> list[dict[str, float]]:
 
 
 if __name__ == "__main__":
-    run("train", main)
+    run_together("train", main, lambda: load("machine", MachineSettings).processes)

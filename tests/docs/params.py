@@ -37,7 +37,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "release": ReleaseSettings,
     "index": index.IndexSettings,
     "verify": verify.VerifySettings,
-    "machine": embed.MachineSettings,
+    "machine": train.MachineSettings,
     "machine.llm": MachineLlm,
     "machine.compare": MachineCompare,
     "machine.embed": embed.Machine,

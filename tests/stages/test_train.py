@@ -35,8 +35,9 @@ WORDS = [first + last for first in "bdfgklmnpr" for last in ("allast", "oom", "e
 WEIGHTS = Path("models/tuned/model.safetensors")
 
 
-def configure(**changed: Any) -> None:
-    Path("params.yaml").write_text(json.dumps({"train": {**SETTINGS, **changed}, "machine": {"device": "cpu"}}))
+def configure(processes: int = 1, **changed: Any) -> None:
+    machine = {"device": "cpu", "processes": processes}
+    Path("params.yaml").write_text(json.dumps({"train": {**SETTINGS, **changed}, "machine": machine}))
 
 
 @pytest.fixture
@@ -77,9 +78,9 @@ def figures() -> dict[str, Any]:
     return found
 
 
-def begin() -> subprocess.Popen[bytes]:
+def begin(**streams: int) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-m", "stages.train"], env=environment)
+    return subprocess.Popen([sys.executable, "-m", "stages.train"], env=environment, **streams)
 
 
 def test_training_learns_and_is_the_same_twice(project: Path) -> None:
@@ -246,3 +247,34 @@ def test_killed_it_goes_on_to_the_same_bytes(project: Path) -> None:
     assert not WEIGHTS.exists()
     assert begin().wait(300) == 0
     assert sha256(WEIGHTS) == first
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_trains(project: Path) -> None:
+    """Steps of seven passages, so that shares are uneven; then a second run, from the checkpoint of two processes."""
+    configure(passages=7)
+    assert begin().wait(300) == 0
+    one, alone = figures(), load_file(WEIGHTS)
+    shutil.rmtree("cache")
+    configure(passages=7, processes=2)
+    assert begin().wait(300) == 0
+    two, first = figures(), sha256(WEIGHTS)
+    assert {path.name for path in Path("cache").rglob("rng_state*")} == {"rng_state_0.pth", "rng_state_1.pth"}
+    for entry, other in zip(one["curve"], two["curve"], strict=True):
+        assert other == pytest.approx(entry, rel=1e-5)
+    for name, value in load_file(WEIGHTS).items():
+        if not name.endswith("key.bias"):  # it changes no attention: its gradient is nothing but rounding
+            assert np.allclose(value, alone[name], atol=1e-5), name
+    shutil.rmtree("models/tuned")
+    assert begin().wait(300) == 0
+    assert sha256(WEIGHTS) == first and figures() == two
+
+
+@pytest.mark.slow
+def test_of_several_processes_the_first_tells_what_is_wrong(project: Path) -> None:
+    configure(processes=2)
+    training.PATH.unlink()
+    running = begin(stderr=subprocess.PIPE)
+    told = running.communicate(timeout=300)[1].decode()
+    assert running.returncode == 2
+    assert told.startswith("train: error: data/training.parquet is missing") and told.count("\n") == 1
