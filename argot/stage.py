@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import fcntl
 import json
+import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,50 +20,83 @@ from argot.errors import ArgotError, InputError
 from argot.files import write_json
 
 FIGURES = Path("data/figures")
+HERE = Path()
 LOCKS = Path(".locks")
 TIMINGS = Path("logs/timings.jsonl")
 # What the machine, not the program, is to blame for: told in one line.
-MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE}
+MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE)
+# How libraries say so that raise another error; numpy and tempfile, where a disk is full.
+NO_MEMORY = ("out of memory", "can't allocate memory", os.strerror(errno.ENOMEM), "failed to map segment")
+NO_SPACE = ("requested and", "No usable temporary directory")
 
 
-def run(name: str, stage: Callable[[], str]) -> None:
+def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
     """Run a stage and print the line it returns; end the process with 2 on bad input, 130 on Ctrl-C.
 
-    A stage of that name that still runs here (a killed `dvc` leaves its stage behind) is an error.
+    A stage ends with the `dvc` that started it; one of that name that still runs in `home` is an error.
     """
     try:
-        with _alone(name):
+        _end_with_dvc()
+        with _alone(home / LOCKS, name):
             started = time.monotonic()
             line = stage()
             _log_time(name, time.monotonic() - started)
         print(f"{name}: {line}", flush=True)
-    except ArgotError as error:
-        sys.exit(_told(name, str(error)))
-    except MemoryError:
-        sys.exit(_told(name, "out of memory; close other programs, or run on a machine with more"))
-    except OSError as error:
-        if error.errno not in MACHINE:
-            raise
-        sys.exit(_told(name, f"{error.filename or 'disk'}: {error.strerror}; earlier results are intact"))
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        message = _blame(error) or (str(error) if isinstance(error, ArgotError) else "")
+        if not message:
+            raise
+        print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        sys.exit(2)
 
 
-def write_figures(name: str, figures: dict[str, Any]) -> None:
-    """Write data/figures/NAME.json: finite numbers and names, no times."""
-    write_json(FIGURES / f"{name}.json", figures)
+def run_in_home(name: str, stage: Callable[[Path], str]) -> None:
+    """As `run`, for a stage that writes below this folder or below the one after `--home`: see stages/refresh.yaml."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--home", type=Path, default=HERE, help="the folder to write below")
+    home = parser.parse_args().home
+    run(name, lambda: stage(home), home)
 
 
-def _told(name: str, message: str) -> int:
-    print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    return 2
+def write_figures(name: str, figures: dict[str, Any], home: Path = HERE) -> None:
+    """Write data/figures/NAME.json below `home`: finite numbers and names, no times."""
+    write_json(home / FIGURES / f"{name}.json", figures)
+
+
+def _blame(error: BaseException | None) -> str:
+    """What the machine is to blame for, here or in what led to here; empty for anything else."""
+    while error is not None:
+        text = "" if isinstance(error, ArgotError) else str(error)
+        if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
+            return "out of memory; close other programs, or run on a machine with more"
+        number = errno.ENOSPC if any(words in text for words in NO_SPACE) else getattr(error, "errno", None)
+        reason = next((os.strerror(known) for known in MACHINE if known == number or os.strerror(known) in text), "")
+        if reason:
+            place = getattr(error, "filename", None) or "disk"
+            return f"{place}: {reason}; earlier results are intact, `dvc checkout` brings them back"
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _end_with_dvc() -> None:
+    """End this process when the `dvc` that started it is killed, lest it write into what the next run makes."""
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=watch, args=[os.getppid()], daemon=True).start()
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
-    LOCKS.mkdir(exist_ok=True)
-    with (LOCKS / name).open("a+") as lock:
+def _alone(locks: Path, name: str) -> Iterator[None]:
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / name).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
