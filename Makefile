@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRA ?= cpu
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro test test-all lint lock deps docs bench clear-sample
+.PHONY: help install repro refresh test test-all lint lock deps docs bench clear-sample
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,11 @@ repro: $(VENV)/installed ## run the pipeline, and show what it found
 	dvc repro
 	@test ! -d data/replies || python -m argot.llm.share push
 	argot results
+
+refresh: $(VENV)/installed ## the same model over changed documents: minutes, not hours (FLAGS="--pull --allow-missing")
+	@mkdir -p refresh && cp stages/refresh.yaml refresh/dvc.yaml
+	dvc repro --single-item $(FLAGS) refresh/dvc.yaml
+	argot info --release refresh/models/release
 
 test: $(VENV)/installed ## the fast tests
 	python -m pytest -n 2 --dist loadgroup

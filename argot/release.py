@@ -60,6 +60,14 @@ class Source(Settings):
     libraries: dict[str, str]
 
 
+class Refreshed(Settings):
+    """What sets the texts of a refreshed release apart from those that its model was made for and judged on."""
+
+    release: str  # SHA-256 of the manifest of the release whose model it is
+    new: int  # passages that weren't there
+    gone: int
+
+
 class Manifest(Settings):
     """What manifest.json holds."""
 
@@ -74,6 +82,7 @@ class Manifest(Settings):
     longest_question: int  # words of the longest that it was tested on
     figures: dict[str, int | float]
     source: Source
+    refreshed: Refreshed | None = None  # by `make refresh`; None: the model was made for these very texts
     files: dict[str, File]
     dim: int = 0  # vectors were cut to their first so many dimensions; 0: they are whole
 
@@ -82,6 +91,15 @@ class Manifest(Settings):
         """The row of the evaluation that this release must live up to, such as tuned+bm25."""
         dense = row(self.verdict.model, self.dim)
         return {"fused": with_bm25(dense), "dense": dense, "lexical": BM25}[self.verdict.mode]
+
+    @property
+    def age(self) -> str:
+        """Whether model and verdict are as new as the texts, in words."""
+        changed = self.refreshed
+        if changed is None or not (changed.new or changed.gone):
+            return "the model is as new as the texts"
+        told = f"{changed.new:,} of {self.passages:,} passages are new since then, {changed.gone:,} are gone"
+        return f"the model is older than the texts: {told}"
 
 
 def inventory(folder: Path) -> dict[str, File]:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from argot.errors import InputError
 from argot.markdown import Block, blocks
 from argot.params import Settings, load
 from argot.spans import Span, Text
-from argot.stage import run, write_figures
+from argot.stage import HERE, run_in_home, write_figures
 from argot.tables import chunks, documents
 from argot.tables.parquet import read_table, write_table
 from argot.words import count_words
@@ -63,10 +64,10 @@ class Chunk(NamedTuple):
     span: Span
 
 
-def main() -> str:
+def main(home: Path = HERE) -> str:
     """Read documents, write their passages."""
     settings = load("chunk", ChunkSettings)
-    table = read_table(documents.PATH, documents.SCHEMA)
+    table = read_table(home / documents.PATH, documents.SCHEMA)
     rows: list[dict[str, Any]] = []
     stubs, without = 0, []
     for document in table.to_pylist():
@@ -76,8 +77,8 @@ def main() -> str:
         without += [] if passages else [document["document"]]
     if not rows:
         raise InputError("no document holds a passage; check what stands in data/raw, or lower chunk.min_words")
-    write_table(chunks.PATH, rows, chunks.SCHEMA)
-    write_figures("chunk", figures(rows, stubs, without))
+    write_table(home / chunks.PATH, rows, chunks.SCHEMA)
+    write_figures("chunk", figures(rows, stubs, without), home)
     missing = f"; {len(without):,} documents without a passage" if without else ""
     return f"{len(table):,} documents → {len(rows):,} passages; {stubs:,} stubs dropped{missing}"
 
@@ -230,4 +231,4 @@ def figures(rows: Sequence[dict[str, Any]], stubs: int, without: Sequence[str]) 
 
 
 if __name__ == "__main__":
-    run("chunk", main)
+    run_in_home("chunk", main)

@@ -1,10 +1,11 @@
 """Embed one set of texts by one model: data/embeddings/MODEL/TEXTS/.
 
-    python -m stages.embed base|tuned passages|pairs|questions
+    python -m stages.embed base|tuned|released passages|pairs|questions [--home FOLDER]
 
 Each distinct text has one vector, found again by the text itself. A vector is a function of its text alone, so one
 that the same model made before is taken as it is: from cache/vectors/, which git and DVC ignore, or, where that is
 empty (a fresh runner), from the last commit's output in DVC's cache or remote. The output is the same to the byte.
+The model `released` is that of models/release/, base or tuned: what it made under either name is known too.
 How many were reused stands in logs/embed.jsonl and on the screen, not in the figures: those depend on inputs alone.
 """
 
@@ -28,17 +29,17 @@ from argot.embedder import Embedder, Precision, Role
 from argot.errors import InputError
 from argot.params import Settings, load
 from argot.passages import passage
-from argot.stage import FIGURES, run, write_figures
+from argot.stage import FIGURES, HERE, run, write_figures
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import read_table
-from argot.vectors import key, read_vectors, write_vectors
+from argot.vectors import Vectors, key, read_vectors, write_vectors
 
 OUT = Path("data/embeddings")
 KEPT = Path("cache/vectors")
 LOG = Path("logs/embed.jsonl")
 # Texts whose vectors are written together while a stage runs: what a kill can lose.
 SEGMENT = 2048
-MODELS = ("base", "tuned")
+MODELS = {name: Path("models") / name for name in ("base", "tuned")} | {"released": Path("models/release/embedder")}
 ROLES: dict[str, Role] = {"passages": "passage", "pairs": "query", "questions": "query"}
 Array = NDArray[np.float32]
 Kept = dict[str, Array]
@@ -65,21 +66,21 @@ class Machine(Settings):
     engine: Literal["local", "ray"]
 
 
-def main(model: str, kind: str) -> str:
-    """Embed `kind` of texts by models/`model`: those that were never embedded by it before."""
+def main(model: str, kind: str, home: Path = HERE) -> str:
+    """Embed `kind` of texts by `model`: those that were never embedded by it before."""
     device, precision = load("machine", MachineSettings).device, load("embed", EmbedSettings).precision
-    texts = read_texts(kind)
-    embedder = Embedder.load(Path("models") / model, device, precision=precision)
+    texts = read_texts(kind, home)
+    embedder = Embedder.load(MODELS[model], device, precision=precision)
     name = f"embed-{model}-{kind}"
-    kept = read_kept(KEPT / model / kind / embedder.identity) or previous(model, kind, embedder.identity)
+    kept = read_kept(kind, embedder.identity) or previous(model, kind, embedder.identity, home)
     values, reused = embed(embedder, encoder(embedder, device), kind, texts, kept)
     cut = int((embedder.token_counts(texts, ROLES[kind]) > embedder.max_tokens).sum())
     keys = [key(text) for text in texts]
-    write_vectors(OUT / model / kind, keys, values)
-    write_figures(
-        name, {"texts": len(texts), "cut": cut, "dimension": embedder.dimension, "identity": embedder.identity}
-    )
-    keep_only(KEPT / model / kind, embedder.identity, keys, values)
+    write_vectors(home / OUT / model / kind, keys, values)
+    figures = {"texts": len(texts), "cut": cut, "dimension": embedder.dimension, "identity": embedder.identity}
+    write_figures(name, figures, home)
+    keep_only(KEPT / embedder.folder.name / kind, embedder.identity, keys, values)
+    forget(kind, keys)
     log(name, len(texts), reused)
     cut_line = f"; {cut} cut at {embedder.max_tokens} tokens" if cut else ""
     return f"{len(texts)} texts → {embedder.dimension} dimensions; {reused} known before{cut_line}"
@@ -120,36 +121,42 @@ def write_segment(folder: Path, texts: list[str], values: Array, rows: list[int]
     write_vectors(folder / key("".join(keys)), keys, values[rows])
 
 
-def read_kept(folder: Path) -> Kept:
-    """All vectors that segments in `folder` hold, by key; a segment that can't be read is removed."""
-    kept: Kept = {}
-    for segment in sorted(folder.glob("*")):
+def segments(kind: str, identity: str = "*") -> Iterator[tuple[Path, Vectors]]:
+    """The segments of kept vectors, whatever their model was called; one that can't be read is removed."""
+    for segment in sorted(KEPT.glob(f"*/{kind}/{identity}/*")):
         try:
-            stored = read_vectors(segment)
+            yield segment, read_vectors(segment)
         except InputError:
             shutil.rmtree(segment)
-        else:
-            kept.update(zip(stored.keys, stored.values, strict=True))
+
+
+def read_kept(kind: str, identity: str) -> Kept:
+    """All vectors that were kept of a model, by key."""
+    kept: Kept = {}
+    for _, stored in segments(kind, identity):
+        kept.update(zip(stored.keys, stored.values, strict=True))
     return kept
 
 
-def previous(model: str, kind: str, identity: str) -> Kept:
+def previous(model: str, kind: str, identity: str, home: Path) -> Kept:
     """The vectors of this stage's output as of the last commit, if the same model and code made them.
 
     DVC has deleted them from the workspace, and a fresh runner has them only in the remote. Nothing is said where
     there are none: no repository, no such output, no remote, no network.
     """
-    with suppress(Exception), TemporaryDirectory() as folder:
-        from dvc.api import DVCFileSystem
+    places = [(home, model)] + [(HERE, name) for name in ("tuned", "base") if model == "released"]
+    for place, name in places:
+        with suppress(Exception), TemporaryDirectory() as folder:
+            from dvc.api import DVCFileSystem
 
-        # A commit's, never the workspace's: there, vectors and figures may be of two runs.
-        committed = DVCFileSystem(rev="HEAD")
-        committed.repo.get_rev()
-        figures = json.loads(committed.read_text(str(FIGURES / f"embed-{model}-{kind}.json")))
-        if figures["identity"] == identity:
-            committed.get(str(OUT / model / kind), f"{folder}/stored", recursive=True)
-            stored = read_vectors(Path(folder) / "stored")
-            return dict(zip(stored.keys, np.array(stored.values), strict=True))
+            # A commit's, never the workspace's: there, vectors and figures may be of two runs.
+            committed = DVCFileSystem(rev="HEAD")
+            committed.repo.get_rev()
+            figures = json.loads(committed.read_text(str(place / FIGURES / f"embed-{name}-{kind}.json")))
+            if figures["identity"] == identity:
+                committed.get(str(place / OUT / name / kind), f"{folder}/stored", recursive=True)
+                stored = read_vectors(Path(folder) / "stored")
+                return dict(zip(stored.keys, np.array(stored.values), strict=True))
     return {}
 
 
@@ -163,6 +170,17 @@ def keep_only(folder: Path, identity: str, keys: list[str], values: Array) -> No
             shutil.rmtree(old)
 
 
+def forget(kind: str, keys: list[str]) -> None:
+    """Drop the vectors of texts that are no more from what was kept of any model."""
+    alive = set(keys)
+    for segment, stored in segments(kind):
+        rows = [row for row, name in enumerate(stored.keys) if name in alive]
+        if len(rows) < len(stored.keys):
+            left = [stored.keys[row] for row in rows]
+            write_vectors(segment.parent / key("".join(left)), left, stored.values[rows])
+            shutil.rmtree(segment)
+
+
 def log(name: str, texts: int, reused: int) -> None:
     """Note in the ignored logs how much was known before: in figures it would make two equal runs differ."""
     LOG.parent.mkdir(exist_ok=True)
@@ -170,10 +188,10 @@ def log(name: str, texts: int, reused: int) -> None:
         file.write(json.dumps({"stage": name, "texts": texts, "reused": reused}) + "\n")
 
 
-def read_texts(kind: str) -> list[str]:
+def read_texts(kind: str, home: Path) -> list[str]:
     """The distinct texts to embed, in the order of their tables: passages of all chunks, or queries of all splits."""
     if kind == "passages":
-        table = read_table(chunks.PATH, chunks.SCHEMA, ["heading", "text"])
+        table = read_table(home / chunks.PATH, chunks.SCHEMA, ["heading", "text"])
         return list(dict.fromkeys(map(passage, table["heading"].to_pylist(), table["text"].to_pylist())))
     module = pairs if kind == "pairs" else questions
     tables = (read_table(path, module.SCHEMA, ["query"]) for path in module.PATHS.values())
@@ -181,13 +199,14 @@ def read_texts(kind: str) -> list[str]:
 
 
 def arguments() -> argparse.Namespace:
-    """MODEL and TEXTS of the command line."""
+    """MODEL, TEXTS and --home of the command line."""
     parser = argparse.ArgumentParser(prog="python -m stages.embed", description="Embed one set of texts by one model.")
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("texts", choices=list(ROLES))
+    parser.add_argument("--home", type=Path, default=HERE, help="the folder to write below")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     given = arguments()
-    run(f"embed-{given.model}-{given.texts}", lambda: main(given.model, given.texts))
+    run(f"embed-{given.model}-{given.texts}", lambda: main(given.model, given.texts, given.home), given.home)

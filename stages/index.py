@@ -1,6 +1,7 @@
 """Put the release together: the model that won, its vectors, BM25, the texts, and a manifest that binds them.
 
 Reads data/verdict.json, and writes models/release/ as a whole or not at all. The same inputs give the same bytes.
+With `--home refresh` model and verdict are those of models/release/ as it is, and refresh/models/release/ is written.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,12 +21,26 @@ from pydantic import Field, ValidationError
 from argot import params
 from argot.embedder import check_folder, fingerprint
 from argot.errors import InputError, ParamsError
-from argot.files import replacing_folder
+from argot.files import replacing_folder, sha256
 from argot.index import VectorIndex, Vectors, kind_for, tune
 from argot.lexical import Bm25, LexicalSettings
 from argot.passages import passage
-from argot.release import CARD, CHUNKS, EMBEDDER, INDEX, LEXICAL, Manifest, Source, Verdict, inventory, write_manifest
-from argot.stage import run, write_figures
+from argot.release import (
+    CARD,
+    CHUNKS,
+    EMBEDDER,
+    INDEX,
+    LEXICAL,
+    MANIFEST,
+    Manifest,
+    Refreshed,
+    Source,
+    Verdict,
+    check,
+    inventory,
+    write_manifest,
+)
+from argot.stage import HERE, run_in_home, write_figures
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import read_table
 from argot.vectors import read_vectors, shorten
@@ -51,6 +67,8 @@ SECTIONS = (
     "synthesize",
     "train",
 )
+# What made a refreshed release: what its model was made by, the release tells that it came from.
+REFRESHING = ("chunk", "embed", "index", "ingest")
 
 
 class IndexSettings(params.Settings):
@@ -61,36 +79,72 @@ class IndexSettings(params.Settings):
     dim: int = Field(ge=0)
 
 
-def main() -> str:
-    """Write models/release/."""
+@dataclass(frozen=True)
+class Origin:
+    """Where a release's model comes from, and what was found of it."""
+
+    verdict: Verdict
+    model: Path
+    vectors: Path  # of the passages, by this model
+    dim: int  # to which its vectors were cut when it was judged
+    longest_question: int
+    source: Source
+    refreshed: Refreshed | None
+
+
+def main(home: Path = HERE) -> str:
+    """Write models/release/ below `home`."""
     settings = params.load("index", IndexSettings)
     lexical = params.load("lexical", LexicalSettings)
-    verdict = read_verdict(VERDICT)
-    table = read_table(chunks.PATH, chunks.SCHEMA)
+    table = read_table(home / chunks.PATH, chunks.SCHEMA)
+    origin = evaluated(settings.dim) if home == HERE else released(home, table["chunk"].to_pylist())
+    verdict = origin.verdict
     texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
-    stored = read_vectors(VECTORS / verdict.model / "passages")
     queries = read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE]
-    vectors, queries = cut(stored.of(texts), settings.dim), cut(queries, settings.dim)
-    check_folder(MODELS / verdict.model)
-    with replacing_folder(RELEASE) as folder:
-        shutil.copytree(MODELS / verdict.model, folder / EMBEDDER)
+    vectors, queries = cut(read_vectors(origin.vectors).of(texts), origin.dim), cut(queries, origin.dim)
+    check_folder(origin.model)
+    with replacing_folder(home / RELEASE) as folder:
+        shutil.copytree(origin.model, folder / EMBEDDER)
         index = VectorIndex.build(vectors, kind_for(len(vectors)) if settings.kind == "auto" else settings.kind)
         recall = tune(index, vectors, queries, settings.recall)
         index.save(folder / INDEX)
         ids, languages = table["chunk"].to_pylist(), table["language"].to_pylist()
         Bm25.build(ids, texts, lexical, commonest(languages)).save(folder / LEXICAL)
-        shutil.copyfile(chunks.PATH, folder / CHUNKS)
+        shutil.copyfile(home / chunks.PATH, folder / CHUNKS)
         figures: dict[str, int | float] = {
             "passages": len(texts),
             "documents": len(table["document"].unique()),
             "dimension": index.dimension,
         }
         figures |= {"recall@10": recall, "effort": index.effort}
-        manifest = describe(folder, verdict, index, figures).model_copy(update={"dim": settings.dim})
+        manifest = describe(folder, origin, index, figures)
         (folder / CARD).write_text(card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
-    write_figures("index", figures)
-    return f"{len(texts):,} passages, {verdict.model} model ({verdict.verdict}), {verdict.mode} search → {RELEASE}"
+    write_figures("index", figures, home)
+    told = f"{len(texts):,} passages, {verdict.model} model ({verdict.verdict}), {verdict.mode} search"
+    return f"{told}; {manifest.age} → {home / RELEASE}"
+
+
+def evaluated(dim: int) -> Origin:
+    """The model that `evaluate` chose."""
+    verdict = read_verdict(VERDICT)
+    source = Source(code=hash_of(CODE), params=params.fingerprint(SECTIONS), libraries=versions(LIBRARIES))
+    vectors = VECTORS / verdict.model / "passages"
+    return Origin(verdict, MODELS / verdict.model, vectors, dim, longest_question(), source, None)
+
+
+def released(home: Path, ids: Sequence[str]) -> Origin:
+    """The model of models/release/, for texts that may be newer."""
+    known = check(RELEASE)
+    before = set(read_table(RELEASE / CHUNKS, chunks.SCHEMA, ["chunk"])["chunk"].to_pylist())
+    refreshed = Refreshed(
+        release=sha256(RELEASE / MANIFEST), new=len(set(ids) - before), gone=len(before.difference(ids))
+    )
+    code = [file for file in CODE if file.stem in REFRESHING]
+    sections = params.fingerprint([*REFRESHING, "lexical"])
+    source = Source(code=hash_of(code), params=sections, libraries=versions(LIBRARIES))
+    vectors = home / VECTORS / "released" / "passages"
+    return Origin(known.verdict, RELEASE / EMBEDDER, vectors, known.dim, known.longest_question, source, refreshed)
 
 
 def cut(vectors: Vectors, dim: int) -> Vectors:
@@ -120,20 +174,22 @@ def commonest(languages: Sequence[str]) -> str:
     return min(counts, key=lambda language: (-counts[language], language))
 
 
-def describe(folder: Path, verdict: Verdict, index: VectorIndex, figures: Mapping[str, int | float]) -> Manifest:
+def describe(folder: Path, origin: Origin, index: VectorIndex, figures: Mapping[str, int | float]) -> Manifest:
     """The manifest of a release, its files' hashes apart."""
     return Manifest(
         format=1,
-        verdict=verdict,
+        verdict=origin.verdict,
         fingerprint=fingerprint(folder / EMBEDDER),
         prompts=prompts(folder / EMBEDDER),
         dimension=index.dimension,
+        dim=origin.dim,
         metric="inner_product",
         kind=index.kind,
         passages=len(index),
-        longest_question=longest_question(),
+        longest_question=origin.longest_question,
         figures=dict(figures),
-        source=Source(code=hash_of(CODE), params=params.fingerprint(SECTIONS), libraries=versions(LIBRARIES)),
+        source=origin.source,
+        refreshed=origin.refreshed,
         files={},
     )
 
@@ -173,7 +229,7 @@ def card(manifest: Manifest) -> str:
         ("Model", f"{verdict.model}, {manifest.dimension} dimensions, fingerprint `{manifest.fingerprint[:16]}`"),
         ("Verdict", f"{verdict.verdict}: {why}"),
         ("Search", f"{verdict.mode}; fusion {verdict.fusion.method}, {verdict.fusion.weight:.2f} of it dense"),
-        ("Passages", f"{manifest.passages:,} of {manifest.figures['documents']:,} documents"),
+        ("Passages", f"{manifest.passages:,} of {manifest.figures['documents']:,} documents; {manifest.age}"),
         ("Index", f"FAISS, {manifest.kind}, inner product of vectors of length 1"),
         ("Code", f"`{manifest.source.code[:16]}`, params `{manifest.source.params[:16]}`"),
     ]
@@ -210,4 +266,4 @@ The texts in `chunks.parquet` are the team's own documents: share the folder as 
 """
 
 if __name__ == "__main__":
-    run("index", main)
+    run_in_home("index", main)

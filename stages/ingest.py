@@ -16,7 +16,7 @@ from argot.errors import InputError
 from argot.formats.workers import Limits, Read, read_all
 from argot.markdown import blocks
 from argot.params import Settings, load
-from argot.stage import run, write_figures
+from argot.stage import HERE, run_in_home, write_figures
 from argot.tables import documents
 from argot.tables.parquet import write_table
 from argot.words import WORD, count_words
@@ -47,7 +47,7 @@ class Machine(Settings):
     workers: int = Field(ge=0)
 
 
-def main() -> str:
+def main(home: Path = HERE) -> str:
     """Read every file, write the table, count what was refused."""
     from tqdm import tqdm
 
@@ -66,8 +66,8 @@ def main() -> str:
         raise InputError(f"{RAW}: none of {len(files)} files could be read: {_named(refused)}")
     tell_languages(rows, settings.language)
     group(rows, settings.near_duplicate)
-    write_table(documents.PATH, rows, documents.SCHEMA)
-    write_figures("ingest", figures(rows, refused))
+    write_table(home / documents.PATH, rows, documents.SCHEMA)
+    write_figures("ingest", figures(rows, refused), home)
     return f"{len(files):,} files → {len(rows):,} documents; {len(refused):,} refused"
 
 
@@ -216,4 +216,4 @@ def figures(rows: Sequence[dict[str, Any]], refused: Sequence[dict[str, str]]) -
 
 
 if __name__ == "__main__":
-    run("ingest", main)
+    run_in_home("ingest", main)

@@ -30,6 +30,7 @@ def info(
         "model": f"{manifest.verdict.model} (verdict: {manifest.verdict.verdict})",
         "search": f"{manifest.verdict.mode} ({fusion.method}, {fusion.weight:.2f} dense)",
         "passages": f"{manifest.passages:,} × {manifest.dimension} dimensions, {manifest.kind}",
+        "age": manifest.age,
         "fingerprint": manifest.fingerprint,
         "code": manifest.source.code,
         "params": manifest.source.params,
@@ -47,7 +48,8 @@ def verify(release: Release = RELEASE) -> None:
 
     retriever = Retriever.load(release)
     checked = retriever.verify()
-    typer.echo(f"{release} is sound: {retriever.manifest.passages:,} passages, {checked} of them encoded again")
+    manifest = retriever.manifest
+    typer.echo(f"{release} is sound: {manifest.passages:,} passages, {checked} of them encoded again; {manifest.age}")
 
 
 def export(

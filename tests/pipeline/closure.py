@@ -1,6 +1,6 @@
 """The files of this project that a stage imports, directly or not: what its `deps` in dvc.yaml must name.
 
-python -m tests.pipeline.closure     writes them into dvc.yaml
+python -m tests.pipeline.closure     writes them into dvc.yaml and stages/refresh.yaml
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import grimp
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
+PIPELINES = (ROOT / "dvc.yaml", ROOT / "stages/refresh.yaml")
 # The packages whose versions decide numbers: a stage that uses one depends on numerics.lock.
 NUMERICS = {
     "bm25s", "bs4", "charset_normalizer", "datasets", "faiss", "mammoth", "markdownify", "numpy", "openpyxl", "pdfminer",
@@ -81,11 +82,11 @@ def main() -> None:
     yaml = YAML()
     yaml.width = 160
     yaml.indent(mapping=2, sequence=4, offset=2)
-    path = ROOT / "dvc.yaml"
-    content = yaml.load(path)
-    for name, stage in stages(content):
-        stage["deps"] = closure(f"stages.{name}") + [dep for dep in stage["deps"] if not is_code(dep)]
-    yaml.dump(content, path)
+    for path in PIPELINES:
+        content = yaml.load(path)
+        for name, stage in stages(content):
+            stage["deps"] = closure(f"stages.{name}") + [dep for dep in stage["deps"] if not is_code(dep)]
+        yaml.dump(content, path)
 
 
 if __name__ == "__main__":

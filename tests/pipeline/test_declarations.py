@@ -9,16 +9,17 @@ import pytest
 import yaml
 
 from tests.numerics import numerics
-from tests.pipeline.closure import ROOT, closure, is_code, stages
+from tests.pipeline.closure import PIPELINES, ROOT, closure, is_code, stages
 
 DVC_YAML: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = dict(stages(DVC_YAML))
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stage_declares_exactly_the_files_it_imports(name: str) -> None:
-    declared = [dependency for dependency in STAGES[name]["deps"] if is_code(dependency)]
-    assert declared == closure(f"stages.{name}"), "run `make deps`"
+@pytest.mark.parametrize("pipeline", PIPELINES, ids=lambda path: path.name)
+def test_a_stage_declares_exactly_the_files_it_imports(pipeline: Path) -> None:
+    for name, stage in stages(yaml.safe_load(pipeline.read_text(encoding="utf-8"))):
+        declared = [dependency for dependency in stage["deps"] if is_code(dependency)]
+        assert declared == closure(f"stages.{name}"), f"{name}: run `make deps`"
 
 
 @pytest.mark.parametrize("name", STAGES)
