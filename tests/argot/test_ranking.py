@@ -40,3 +40,21 @@ def test_exact_search_is_the_same_in_blocks(monkeypatch: object) -> None:
 def test_no_queries_give_no_hits() -> None:
     hits = search_exact(np.empty((0, 4), np.float32), np.empty((3, 4), np.float32), 5, tie_order(["a", "b", "c"]))
     assert hits.positions.shape[0] == 0
+
+
+def test_heavy_searches_on_a_card_rank_as_others(monkeypatch: object) -> None:
+    """By torch on the processor: small whole numbers make equal scores, and sums that don't depend on their order."""
+    import argot.ranking
+
+    draw = np.random.default_rng(2)
+    queries, passages = (draw.integers(-2, 3, size=(count, 6)).astype(np.float32) for count in (37, 90))
+    ties = draw.permutation(90)
+    for k in (1, 7, 90, 200):
+        whole = search_exact(queries, passages, k, ties)
+        with monkeypatch.context() as patch:  # type: ignore[attr-defined]
+            patch.setattr(argot.ranking, "HEAVY", 1)
+            patch.setattr(argot.ranking, "BLOCK", 900)
+            patch.setattr(argot.ranking, "_card", lambda: "cpu")
+            found = search_exact(queries, passages, k, ties)
+        assert found.positions.tolist() == whole.positions.tolist()
+        assert np.array_equal(found.scores, whole.scores)
