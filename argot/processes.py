@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from argot.errors import ArgotError
-from argot.stage import run
+from argot.stage import end_with_dvc, run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,6 +84,7 @@ def run_together(name: str, stage: Callable[[], str], processes: Callable[[], in
     Those that were started so already, here or by `accelerate launch` on several machines, do the work. What is wrong
     for all is told by the first.
     """
+    end_with_dvc()  # the launcher too; with it, those it started
     with suppress(ArgotError):
         if count() == 1 and (wanted := processes()) > 1:
             sys.exit(_launch(name, wanted))

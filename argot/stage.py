@@ -36,7 +36,7 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
     A stage ends with the `dvc` that started it; one of that name that still runs in `home` is an error.
     """
     try:
-        _end_with_dvc()
+        end_with_dvc()
         with _alone(home / LOCKS, name):
             started = time.monotonic()
             line = stage()
@@ -81,7 +81,7 @@ def _blame(error: BaseException | None) -> str:
     return ""
 
 
-def _end_with_dvc() -> None:
+def end_with_dvc() -> None:
     """End this process when the `dvc` that started it is killed, lest it write into what the next run makes."""
 
     def watch(parent: int) -> None:
