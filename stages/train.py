@@ -221,11 +221,22 @@ def tokens_for(device: torch.device) -> int:
     return int(torch.cuda.get_device_properties(device).total_memory // BYTES_A_TOKEN)
 
 
+def speed(device: torch.device) -> dict[str, Any]:
+    """The trainer's arguments that make it fast on this device; SDPA and a fused optimiser are its libraries' choice.
+
+    A card multiplies in bfloat16, where it can, while processes beside it tokenise the next steps' texts.
+    """
+    import torch
+
+    if device.type != "cuda":
+        return {"use_cpu": device.type == "cpu"}
+    return {"bf16": torch.cuda.is_bf16_supported(including_emulation=False), "dataloader_num_workers": 4}
+
+
 def make_trainer(
     model: SentenceTransformer, collator: Collator, dev: Dev, settings: TrainSettings, folder: Path, memory: Memory
 ) -> SentenceTransformerTrainer:
     """sentence-transformers' trainer over the planned steps, in their order: one row a step for each process."""
-    import torch
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardCallback
@@ -244,8 +255,7 @@ def make_trainer(
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warm_up,
         weight_decay=0.01,
-        bf16=model.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False),
-        use_cpu=model.device.type == "cpu",
+        **speed(model.device),
         ddp_backend="gloo" if count() > 1 and model.device.type == "cpu" else None,
         ddp_broadcast_buffers=False,  # nothing in them changes, and processes have mini-batches of their own number
         dataloader_drop_last=count() > 1,  # there is no rest to drop; said lest the library say so
