@@ -4,108 +4,133 @@
     python -m benchmarks.studies seeds FOLDER            how far do three seeds lie apart?
     python -m benchmarks.studies guard FOLDER OTHER      what did the model tuned on FOLDER forget on OTHER?
 
-FOLDER holds `raw/` and `queries/`, as for benchmarks.workspace. Each prints a table and writes reports/studies/.
+FOLDER holds `raw/` and, where there are some, `queries/`, as for benchmarks.workspace; `data` is this repository's own.
+Each prints a table of nDCG@10 and writes it to reports/studies/. `--set SECTION.KEY=VALUE` changes a param of all runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import yaml
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from argot.errors import ArgotError, InputError
 from argot.files import write_json
+from argot.rows import ALWAYS
 from argot.statistics import paired
 from benchmarks.workspace import ROOT, lay_out, repro
 
 WORKSPACES = ROOT / "workspaces" / "studies"
 REPORTS = ROOT / "reports" / "studies"
+CACHE = ROOT / ".dvc" / "cache"
 SHARES = (0.25, 0.5, 1.0)
 SEEDS = (13, 14, 15)
-EMBEDDED = ("synthesize", "embed@base-passages", "embed@base-questions")
-SYSTEMS = ("base+bm25", "tuned", "tuned+bm25")
+EMBEDDED = ("embed@base-passages", "embed@base-questions", "embed@base-pairs")
+Row = dict[str, Any]
+Params = Mapping[str, Any]
 
 
-def run(folder: Path, name: str, params: dict[str, Any], *targets: str) -> Path:
+def run(folder: Path, name: str, params: Params, *targets: str) -> Path:
     """The workspace of one run, up to the targets."""
-    workspace = lay_out(WORKSPACES / f"{folder.name}-{name}", folder / "raw", folder / "queries", params)
+    if not (folder / "raw").is_dir():
+        raise InputError(f"{folder}/raw is missing; FOLDER must hold raw/, and queries/ where there are some")
+    place = WORKSPACES / f"{folder.name}-{name}"
+    workspace = lay_out(place, folder / "raw", folder / "queries", dict(params), CACHE)
     repro(workspace, *targets)
     return workspace
 
 
-def outcome(workspace: Path) -> dict[str, Any]:
+def outcome(workspace: Path) -> Row:
     """What is compared between runs: nDCG@10 on real questions, or on synthetic pairs where there are none."""
     figures = json.loads((workspace / "data/figures/evaluate.json").read_text(encoding="utf-8"))
-    systems = figures["questions"].get("test") or figures["pairs"]["test"]
-    scores = {system: systems[system]["ndcg@10"] for system in SYSTEMS}
-    return {**scores, "gain": figures["verdict"]["gain"], "verdict": figures["text"]["verdict"]}
+    measured = "questions" if "test" in figures["questions"] else "pairs"
+    systems, verdict = figures[measured]["test"], figures["verdict"]
+    gain = figures["differences"][measured]["test"]["tuned+bm25 - base+bm25"]["ndcg@10"]
+    return {
+        **{system: systems[system]["ndcg@10"] for system in ALWAYS},
+        "gain": gain["difference"],
+        "low": gain["low"],
+        "high": gain["high"],
+        "ships": "tuned" if verdict["ships_tuned"] else "base",
+        measured: gain["wins"] + gain["losses"] + gain["ties"],
+    }
 
 
-def curve(folder: Path) -> list[dict[str, Any]]:
+def curve(folder: Path, params: Params) -> list[Row]:
     """The same run with a share of the training pairs: where doubling gains nothing, more pairs won't."""
-    queries = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["synthesize"]["queries"]
     rows = []
     for share in SHARES:
-        params = {f"synthesize.queries.{source}": count * share for source, count in queries.items()}
-        workspace = run(folder, f"share-{share}", params, "evaluate")
-        count = pq.read_metadata(workspace / "data/pairs/train.parquet").num_rows
-        rows.append({"share": share, "pairs": count, **outcome(workspace)})
+        workspace = run(folder, f"share-{share}", {**params, "mine.share": share}, "evaluate")
+        count = pq.read_metadata(workspace / "data/training.parquet").num_rows
+        rows.append({"share": share, "training rows": count, **outcome(workspace)})
     return rows
 
 
-def seeds(folder: Path) -> list[dict[str, Any]]:
-    """The same run under three seeds, and their mean and spread."""
-    rows = [{"seed": seed, **outcome(run(folder, f"seed-{seed}", {"train.seed": seed}, "evaluate"))} for seed in SEEDS]
-    for name, summary in (("mean", statistics.mean), ("spread", statistics.stdev)):
-        rows.append({"seed": name, **{key: summary(row[key] for row in rows[:3]) for key in (*SYSTEMS, "gain")}})
-    return rows
+def seeds(folder: Path, params: Params) -> list[Row]:
+    """The same run under three seeds, with their mean and their standard deviation."""
+    rows: list[Row] = [
+        {"seed": seed, **outcome(run(folder, f"seed-{seed}", {**params, "train.seed": seed}, "evaluate"))}
+        for seed in SEEDS
+    ]
+    summaries = {"mean": statistics.mean, "spread": statistics.stdev}
+    return rows + [
+        {"seed": name, **{key: summary(row[key] for row in rows) for key in (*ALWAYS, "gain")}}
+        for name, summary in summaries.items()
+    ]
 
 
-def guard(folder: Path, other: Path) -> list[dict[str, Any]]:
-    """Base and the model tuned on `folder`, both asked the questions of another corpus."""
-    tuned = run(folder, "guard", {}, "train") / "models/tuned"
+def guard(folder: Path, other: Path, params: Params) -> list[Row]:
+    """Base and the model tuned on `folder`, both asked the questions of another corpus, without BM25."""
+    tuned = run(folder, "guard", params, "train") / "models/tuned"
     workspaces = {
-        "base": run(other, "guarded-base", {}, *EMBEDDED),
-        "tuned": run(other, "guarded-tuned", {"fetch.model": f"path:{tuned}"}, *EMBEDDED),
+        "base": run(other, "guarded-base", params, *EMBEDDED),
+        f"tuned on {folder.name}": run(other, "guarded-tuned", {**params, "fetch.model": f"path:{tuned}"}, *EMBEDDED),
     }
-    scores = {name: ndcg(workspace) for name, workspace in workspaces.items()}
-    change = paired((scores["tuned"][0] - scores["base"][0])[:, None], scores["base"][1], samples=10_000, seed=13)
-    rows = [{"model": name, "ndcg@10": float(values.mean())} for name, (values, _) in scores.items()]
+    asked = {name: ndcg(workspace) for name, workspace in workspaces.items()}
+    (base, clusters, measured), (after, _, _) = asked.values()
+    change = paired((after - base)[:, None], clusters, samples=10_000, seed=13)
+    rows: list[Row] = [
+        {"model": name, "ndcg@10": float(values.mean()), measured: len(values)}
+        for name, (values, _, _) in asked.items()
+    ]
     ends = {"low": float(change.low[0]), "high": float(change.high[0])}
     return [*rows, {"model": "tuned - base", "ndcg@10": float(change.mean[0]), **ends}]
 
 
-def ndcg(workspace: Path) -> tuple[np.ndarray, np.ndarray]:
-    """nDCG@10 of a workspace's base model for each test question, and the questions' clusters."""
+def ndcg(workspace: Path) -> tuple[NDArray[np.float64], NDArray[np.int64], str]:
+    """nDCG@10 of a workspace's base model for each test query, the queries' clusters, and which they are."""
     from argot.fusion import DEPTH
     from argot.metrics import score
-    from argot.queries import read_corpus, read_questions
+    from argot.queries import read_corpus, read_pairs, read_questions
     from argot.ranking import search_exact
-    from argot.vectors import read_vectors
+    from argot.systems import stored
 
-    here = Path.cwd()
-    os.chdir(workspace)
-    try:
-        corpus = read_corpus()
+    with chdir(workspace):
+        corpus, base = read_corpus(), stored("base")
         queries = read_questions("test", corpus)
-        asked, stored = (read_vectors(Path("data/embeddings/base") / name) for name in ("questions", "passages"))
-        hits = search_exact(asked.of(queries.texts), stored.of(corpus.texts), DEPTH, corpus.ties)
-        return score(hits.positions, queries.relevance, corpus.document)["ndcg@10"], queries.cluster
-    finally:
-        os.chdir(here)
+        if not len(queries):
+            queries = read_pairs("test", corpus)
+        if not len(queries):
+            raise InputError(f"{workspace}: there is no test query to ask; add questions to queries/, or documents")
+        asked, passages = base.of(queries.set, queries.texts), base.of("passages", corpus.texts)
+        hits = search_exact(asked, passages, DEPTH, corpus.ties)
+        return score(hits.positions, queries.relevance, corpus.document)["ndcg@10"], queries.cluster, queries.set
 
 
-def show(name: str, rows: list[dict[str, Any]]) -> None:
+def show(name: str, rows: Sequence[Row]) -> None:
     """Print the rows as a table, and keep them."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table = Table(*columns, title=name, title_justify="left")
@@ -113,10 +138,19 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
         values = (row.get(column, "") for column in columns)
         table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in values))
     Console().print(table)
-    write_json(REPORTS / f"{name}.json", rows)
+    write_json(REPORTS / f"{name}.json", list(rows))
 
 
-def main() -> None:
+def changed(text: str) -> tuple[str, Any]:
+    """SECTION.KEY=VALUE, the value read as YAML."""
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        raise argparse.ArgumentTypeError(f"{text!r} is not SECTION.KEY=VALUE")
+    return key, yaml.safe_load(value)
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What stands on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     studies = parser.add_subparsers(dest="study", required=True)
     for name in ("curve", "seeds", "guard"):
@@ -124,15 +158,24 @@ def main() -> None:
         study.add_argument("folder", type=Path)
         if name == "guard":
             study.add_argument("other", type=Path)
-    given = parser.parse_args()
-    folder = given.folder.resolve()
+        study.add_argument("--set", action="append", default=[], type=changed, metavar="SECTION.KEY=VALUE")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run a study."""
+    given = arguments(words)
+    folder, params = given.folder.resolve(), dict(given.set)
     try:
         if given.study == "guard":
-            show(f"{folder.name}-guard", guard(folder, given.other.resolve()))
+            other = given.other.resolve()
+            show(f"{folder.name}-guard-{other.name}", guard(folder, other, params))
         else:
-            show(f"{folder.name}-{given.study}", {"curve": curve, "seeds": seeds}[given.study](folder))
+            show(f"{folder.name}-{given.study}", {"curve": curve, "seeds": seeds}[given.study](folder, params))
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)
+    except ArgotError as error:
+        sys.exit(f"studies: error: {error}")
 
 
 if __name__ == "__main__":

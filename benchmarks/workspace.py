@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from argot.errors import ArgotError, InputError
+
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("argot", "stages", "dvc.yaml", "params.yaml", "numerics.lock", ".dvcignore", ".gitignore")
 
@@ -64,7 +66,9 @@ def _change(path: Path, params: dict[str, Any]) -> None:
         *sections, name = key.split(".")
         place = content
         for section in sections:
-            place = place[section]
+            place = place.get(section) or {}
+        if name not in place:
+            raise InputError(f"params.yaml has no '{key}'")
         place[name] = value
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
@@ -87,6 +91,8 @@ def main() -> None:
         repro(lay_out(workspace, folder / "raw", folder / "queries", params))
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)
+    except ArgotError as error:
+        sys.exit(f"workspace: error: {error}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ find again teach noise, and are dropped (the round trip of Promptagator, arXiv 2
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +43,9 @@ PARTIAL = 5
 
 
 class MineSettings(Settings):
-    """The teacher, and what it refuses."""
+    """Which pairs train, the teacher, and what it refuses."""
 
+    share: float = Field(gt=0, le=1)
     bm25_weight: float = Field(ge=0, le=1)
     candidates: int = Field(ge=1)
     round_trip: int = Field(ge=1)
@@ -79,6 +81,7 @@ def main() -> str:
     """Score, filter, mask and write the training rows."""
     settings = load("mine", MineSettings)
     table = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["pair", "query", "source", "chunk", "heading_hidden"])
+    table = table.filter(drawn(table["pair"].to_pylist(), settings.share))
     if table.num_rows == 0:
         raise InputError(f"{pairs.PATHS['train']} holds no pair; add documents, or lower synthesize's shares")
     corpus, ids = read_passages(load("lexical", LexicalSettings))
@@ -95,6 +98,12 @@ def main() -> str:
     write_table(training.PATH, rows(table, mined, masked, kept, ids), training.SCHEMA)
     write_figures("mine", {**figures(table, mined, masked, kept, margin), "judge": judged})
     return f"{table.num_rows:,} pairs → {len(kept):,} training rows; margin {margin:.3f}"
+
+
+def drawn(names: list[str], share: float) -> pa.Array:
+    """Which pairs are among the share, by their names alone: a smaller share's are among a larger one's."""
+    points = (int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 for name in names)
+    return pa.array([point < share for point in points], pa.bool_())
 
 
 def read_passages(lexical: LexicalSettings) -> tuple[Passages, list[str]]:

@@ -17,6 +17,7 @@ from stages import mine
 
 WORDS = ["anchor", "bilge", "cargo", "drill", "engine", "fuel", "galley", "hull"]
 SETTINGS = {
+    "share": 1.0,
     "bm25_weight": 0.5,
     "candidates": 6,
     "round_trip": 5,
@@ -155,3 +156,27 @@ def test_no_pair_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     project(tmp_path, [], [{"chunk": "c", "document": "d", "position": 0, "text": "one"}])
     with pytest.raises(InputError, match="holds no pair"):
         mine.main()
+
+
+def test_a_smaller_share_of_the_pairs_is_part_of_a_larger_one() -> None:
+    names = [f"pair{number}" for number in range(2000)]
+    quarter, half, whole = (np.array(mine.drawn(names, share).to_pylist()) for share in (0.25, 0.5, 1.0))
+    assert whole.all() and (half >= quarter).all()
+    assert quarter.mean() == pytest.approx(0.25, abs=0.03) and half.mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_share_of_the_pairs_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(3)
+    rows: list[dict[str, object]] = [
+        {"chunk": f"c{n}", "document": f"d{n}", "group": f"d{n}", "position": 0, "text": text}
+        for n, text in enumerate(texts(40, random))
+    ]
+    project(tmp_path, [str(row["text"]) for row in rows], rows)
+    (tmp_path / "params.yaml").write_text(
+        json.dumps({"mine": {**SETTINGS, "share": 0.5, "round_trip": 40}, "lexical": LEXICAL.model_dump()})
+    )
+    mine.main()
+    trained = read_table(training.PATH, training.SCHEMA)["pair"].to_pylist()
+    assert trained == [f"p{n}" for n in range(40) if mine.drawn([f"p{n}"], 0.5)[0].as_py()]
+    assert 10 < len(trained) < 30
