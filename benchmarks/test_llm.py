@@ -49,7 +49,7 @@ def tutorial(asked: list[Request], url: str) -> list[str]:
     kept = []
     for request in asked:
         try:
-            reply = client.chat.completions.create(**request.call)
+            reply = client.chat.completions.create(**request.arguments)
             content = reply.choices[0].message.content or ""
             json.loads(content)
             kept.append(content)

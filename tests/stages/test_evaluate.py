@@ -172,6 +172,11 @@ def test_judgments_say_what_each_system_found(tmp_path: Path, monkeypatch: pytes
         assert len(row["top"]) <= 10
         rank = row["top"].index(row["relevant"][0]) + 1 if row["relevant"][0] in row["top"] else 0
         assert row["mrr@10"] == pytest.approx(1 / rank if rank else 0.0)
+        assert row["document_recall@1"] == (row["top"][0][:7] == row["relevant"][0][:7])
+        documents = list(dict.fromkeys(chunk[:7] for chunk in row["top"]))
+        if row["relevant"][0][:7] in documents:
+            assert row["document_map"] == row["document_mrr@10"] == 1 / (documents.index(row["relevant"][0][:7]) + 1)
+    assert {metric for metric in table[0] if metric.startswith("document_")} == set(judgments.OF_DOCUMENTS)
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
