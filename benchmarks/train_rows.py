@@ -27,6 +27,11 @@ class Rows:
         parts = [self.passages[at : at + count] for at in range(0, len(self.passages), count)]
         return dict(zip(COLUMNS, [self.queries, *parts], strict=True))
 
+    def first(self, count: int) -> Rows:
+        """The first rows, at most so many."""
+        columns = [column[:count] for column in self.columns().values()]
+        return Rows(columns[0], [text for column in columns[1:] for text in column])
+
     def triplets(self) -> dict[str, list[str]]:
         """One row a negative, as tutorials do it: anchor and positive come three times."""
         columns = self.columns()
@@ -49,7 +54,7 @@ def asked(passage: str, random: np.random.Generator) -> str:
     return " ".join(random.choice(passage.split(), 6))
 
 
-def ours(model: Any, rows: Rows) -> tuple[Any, Any]:
+def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
     """Argot's collator and loss, under a teacher who is sure: then the divergence from it is InfoNCE."""
     from argot.abbreviations import Aliases
     from argot.contrastive import Collator, Memory, Phrasing, RankingLoss, Step
@@ -65,7 +70,7 @@ def ours(model: Any, rows: Rows) -> tuple[Any, Any]:
         Step(np.concatenate([batch + n * count for n in range(1 + NEGATIVES)]), batch, np.arange(len(batch)))
         for batch in batches
     ]
-    loss = RankingLoss(model, 0.05, teacher_temperature=1e-3, contrast=0.0, memory=Memory(4096))
+    loss = RankingLoss(model, 0.05, teacher_temperature=1e-3, contrast=0.0, memory=Memory(tokens))
     return Collator(
         [steps], lesson, corpus, model.preprocess, {"query": "", "passage": ""}, Phrasing(0, 0, Aliases({}), 0)
     ), loss
@@ -75,15 +80,18 @@ def trainer(model: Any, loss: Any, columns: dict[str, Any], folder: Path, **more
     """sentence-transformers' trainer for one pass over the columns; `more` are its arguments, or a collator."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from transformers import PrinterCallback
 
     collator = more.pop("data_collator", None)
     given = {"use_cpu": True, "learning_rate": 1e-6, "num_train_epochs": 1, **more}
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder), save_strategy="no", logging_strategy="no", disable_tqdm=True, report_to=[], **given
     )
-    return SentenceTransformerTrainer(
+    made = SentenceTransformerTrainer(
         model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=loss, data_collator=collator
     )
+    made.remove_callback(PrinterCallback)
+    return made
 
 
 def gradient(model: Any, loss: Any) -> np.ndarray:
