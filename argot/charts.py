@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 WHOLE = 380
 ROW = 26
 NAMES, VALUES = 112, 84  # room for names at the left and numbers at the right
+TICK = 45  # room for a number below an axis
 AXIS = {
     "domain": False,
     "ticks": False,
@@ -54,7 +55,8 @@ def intervals(bars: Sequence[Bar], title: str, zero: bool = False, names: int = 
     """
     width = WHOLE - names - VALUES
     low, high = _reach([end for bar in bars for end in (bar.value, bar.low, bar.high) if end is not None], zero)
-    x = {"type": "quantitative", "title": title, "scale": {"domain": [low, high], "nice": False, "zero": False}}
+    scale = {"domain": [low, high], "nice": False, "zero": False}
+    x = {"type": "quantitative", "title": title, "scale": scale, "axis": {"tickCount": width // TICK}}
     axis = {"labelColor": "currentColor", "labelFontSize": 13, "labelLimit": names - 8, "grid": False}
     y = {
         "field": "label",

@@ -152,7 +152,8 @@ def page(facts: dict[str, Any]) -> str:
 
 def as_code(text: str) -> Markup:
     """A text, escaped, with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
+    # As a plain text: the parts of a Markup would be escaped again as they are joined.
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def as_yaml(section: dict[str, Any]) -> str:

@@ -118,6 +118,7 @@ def test_the_page_tells_all_in_order(folder: Path) -> None:
     assert "No language model was asked" in text
     assert "20.5 kB" in text
     assert "torch" in text and "learning_rate: 5.0e-05" in text
+    assert "<code>synthesize</code> in params.yaml" in text  # in the advice
 
 
 def test_the_same_figures_give_the_same_bytes(folder: Path) -> None:
