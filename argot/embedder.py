@@ -31,10 +31,11 @@ Precision = Literal["float32", "bfloat16"]
 ROLES: tuple[Role, ...] = ("query", "passage")
 TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
 # Rows of a batch, on a GPU its tokens, and the step of its length. Changing them changes the last bits of every vector.
-# Few rows waste little on a lone query or a rare length, and on a processor they are as fast as many.
+# Few rows waste little on a rare length, and are as fast as many on a processor; there a query goes alone, unpadded.
 ROWS = 4
 GPU_TOKENS = 16_384
 STEP = 16
+CODE = (__file__, stored.__file__, *(str(Path(__file__).with_name(name)) for name in ("bert.py", "onednn.py")))
 DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy")
 # Fewer tokens than these take no two seconds, and show no progress.
 LONG = 20_000
@@ -62,6 +63,7 @@ class Embedder:
         if not 0 < self.dimension <= whole:
             raise ModelError(f"{folder}: its vectors have {whole} dimensions and can't be cut to {dimension}")
         self._model = model
+        self._device = model.device
         self._prompt_tokens = {role: self._check_tokens(role) for role in ROLES}
 
     @classmethod
@@ -79,6 +81,9 @@ class Embedder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
+        from argot.bert import simplify
+        from argot.onednn import pack
+
         disable_progress_bar()  # type: ignore[no-untyped-call]
         if device == "cuda" and not torch.cuda.is_available():
             raise ModelError("machine.device: cuda was asked for, and torch finds none here; set it to auto")
@@ -89,6 +94,9 @@ class Embedder:
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True, "dtype": "float32"},
             )
+            if model.device.type == "cpu":
+                pack(model, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+                simplify(model)
             return cls(folder, model.eval(), dimension, precision)
         except ModelError:
             raise
@@ -104,9 +112,9 @@ class Embedder:
     @cached_property
     def identity(self) -> str:
         """32 hex digits of a hash of all that decides a vector's bits but its text: model, code, libraries, device."""
-        code = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in (__file__, stored.__file__)]
+        code = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in CODE]
         versions = [f"{name}=={version(name)}" for name in DECIDING]
-        kind = [self._model.device.type, self.precision, str(self.dimension)]
+        kind = [self._device.type, self.precision, str(self.dimension)]
         return hashlib.sha256("\n".join([self.fingerprint, *code, *versions, *kind]).encode()).hexdigest()[:32]
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -126,8 +134,8 @@ class Embedder:
         import torch
 
         tokens = self._tokenize(texts, role, cut=True)
-        kind, half = self._model.device.type, self.precision == "bfloat16"
-        for rows, length in self._batches([len(ids) for ids in tokens]):
+        kind, half = self._device.type, self.precision == "bfloat16"
+        for rows, length in self._batches([len(ids) for ids in tokens], role):
             with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=half):
                 vectors = self._forward([tokens[row] for row in rows], length, role)
             if not np.isfinite(vectors).all():
@@ -141,27 +149,33 @@ class Embedder:
             vectors[rows] = values
         return vectors
 
-    def _batches(self, lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
+    def _batches(self, lengths: Sequence[int], role: Role) -> Iterator[tuple[list[int], int]]:
         """Rows of a batch and its length: texts of one bucket of lengths, longest first, so that memory shows early."""
         buckets: dict[int, list[int]] = {}
+        step = 1 if self._alone(role) else STEP
         for row, length in enumerate(lengths):
-            buckets.setdefault(min(-(-length // STEP) * STEP, self.max_tokens), []).append(row)
+            buckets.setdefault(min(-(-length // step) * step, self.max_tokens), []).append(row)
         with _progress(total=sum(lengths)) as advance:
             for bucket in sorted(buckets, reverse=True):
-                step = self._rows(bucket)
-                for start in range(0, len(buckets[bucket]), step):
-                    rows = buckets[bucket][start : start + step]
+                count = self._rows(bucket, role)
+                for start in range(0, len(buckets[bucket]), count):
+                    rows = buckets[bucket][start : start + count]
                     yield rows, bucket
                     advance(sum(lengths[row] for row in rows))
 
-    def _rows(self, length: int) -> int:
+    def _rows(self, length: int, role: Role) -> int:
         """Rows of a batch whose texts have this length: fixed, whatever there is to encode."""
-        return max(ROWS, GPU_TOKENS // length) if self._model.device.type == "cuda" else ROWS
+        if self._device.type == "cuda":
+            return max(ROWS, GPU_TOKENS // length)
+        return 1 if self._alone(role) else ROWS
+
+    def _alone(self, role: Role) -> bool:
+        return role == "query" and self._device.type == "cpu"
 
     def _forward(self, tokens: Sequence[Sequence[int]], length: int, role: Role) -> NDArray[np.float32]:
         import torch
 
-        tokenizer, count = self._model.tokenizer, self._rows(length)
+        tokenizer, count = self._model.tokenizer, self._rows(length, role)
         ids = np.full((count, length), tokenizer.pad_token_id or 0, dtype=np.int64)
         mask = np.zeros((count, length), dtype=np.int64)
         for row in range(count):
@@ -169,7 +183,7 @@ class Embedder:
             at = slice(0, len(own)) if tokenizer.padding_side == "right" else slice(length - len(own), length)
             ids[row, at], mask[row, at] = own, 1
         features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-        inputs: dict[str, Any] = {name: tensor.to(self._model.device) for name, tensor in features.items()}
+        inputs: dict[str, Any] = {name: tensor.to(self._device) for name, tensor in features.items()}
         if self._prompt_tokens[role]:
             inputs["prompt_length"] = self._prompt_tokens[role]
         output = self._model(inputs, task=TASKS[role])
@@ -240,10 +254,12 @@ def check_folder(folder: Path) -> None:
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
     """A bar of tokens on a terminal's stderr, for work that takes more than a moment."""
+    if total < LONG or not sys.stderr.isatty():
+        yield lambda tokens: None
+        return
     from rich.console import Console
     from rich.progress import Progress
 
-    quiet = total < LONG or not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("embed", total=total)
         yield lambda tokens: progress.advance(task, tokens)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from argot.embedder import Embedder, fingerprint
+from argot.embedder import ROLES, Embedder, Role, fingerprint
 from argot.errors import ModelError
 from argot.vectors import shorten
 from tests.tiny_model import make_tiny_model
@@ -40,16 +40,18 @@ def test_vectors_are_those_of_sentence_transformers(embedder: Embedder, referenc
     assert np.allclose(embedder.encode_passages(TEXTS), reference, atol=1e-5)
 
 
-def test_a_vector_is_a_function_of_its_text_alone(embedder: Embedder) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_a_vector_is_a_function_of_its_text_alone(embedder: Embedder, role: Role) -> None:
     import torch
 
-    together = embedder.encode_passages(TEXTS)
-    assert np.array_equal(embedder.encode_passages(TEXTS[::-1])[::-1], together)
-    assert np.array_equal(np.concatenate([embedder.encode_passages([text]) for text in TEXTS]), together)
+    encode = embedder.encode_queries if role == "query" else embedder.encode_passages
+    together = encode(TEXTS)
+    assert np.array_equal(encode(TEXTS[::-1])[::-1], together)
+    assert np.array_equal(np.concatenate([encode([text]) for text in TEXTS]), together)
     threads = torch.get_num_threads()
     torch.set_num_threads(2 if threads == 1 else 1)
     try:
-        assert np.array_equal(embedder.encode_passages(TEXTS), together)
+        assert np.array_equal(encode(TEXTS[:10]), together[:10])
     finally:
         torch.set_num_threads(threads)
 
@@ -60,6 +62,15 @@ def test_half_the_bits_give_nearly_the_same_vectors(folder: Path, embedder: Embe
     assert (vectors * embedder.encode_passages(TEXTS)).sum(axis=1).min() >= 0.999
     assert np.array_equal(np.concatenate([half.encode_passages([text]) for text in TEXTS]), vectors)
     assert half.identity != embedder.identity
+
+
+def test_a_model_of_another_kind_keeps_its_own_forward_pass(folder: Path, embedder: Embedder) -> None:
+    import argot.bert
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argot.bert, "KINDS", ())
+        other = Embedder.load(folder, "cpu")
+    assert np.array_equal(other.encode_queries(TEXTS), embedder.encode_queries(TEXTS))
 
 
 def test_no_texts_give_no_vectors(embedder: Embedder) -> None:

@@ -1,0 +1,43 @@
+"""Linear layers by oneDNN, their weights laid out for it once.
+
+torch multiplies float32 matrices on a processor by MKL, which spares AVX-512 on other makers' processors than Intel's,
+and lays the weights out anew in each product. Measured on an AMD EPYC with two threads: 233 GFLOP/s by MKL and 544 by
+oneDNN on a passage, 108 and 294 on a question. It is what torch.compile does to a frozen model, without its compiler.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+OPERATORS = torch.ops.mkldnn
+ROWS = 16  # any number between 8 and 512 gives the same layout, which suits all of them
+
+
+class Linear(nn.Module):
+    """Takes the place of a `torch.nn.Linear` that is no longer trained."""
+
+    def __init__(self, linear: nn.Linear, precision: torch.dtype) -> None:
+        super().__init__()
+        self.bias = None if linear.bias is None else linear.bias.detach().to(precision)
+        self.weight = OPERATORS._reorder_linear_weight(linear.weight.detach().to(precision), ROWS)
+        self.precision = precision
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """As of the layer it stands for, in this one's precision."""
+        product: torch.Tensor = OPERATORS._linear_pointwise(
+            values.to(self.precision), self.weight, self.bias, "none", [], ""
+        )
+        return product
+
+
+def pack(model: nn.Module, precision: torch.dtype) -> None:
+    """Put `Linear` in the place of each linear layer of `model`, where this machine has oneDNN for that precision."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return
+    if precision == torch.bfloat16 and not OPERATORS._is_mkldnn_bf16_supported():
+        return
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Linear:
+                setattr(module, name, Linear(child, precision))
