@@ -240,7 +240,7 @@ def make_trainer(
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardCallback
-    from transformers import EarlyStoppingCallback
+    from transformers import EarlyStoppingCallback, PrinterCallback
 
     from argot.contrastive import InOrder, RankingLoss
 
@@ -285,6 +285,7 @@ def make_trainer(
         callbacks=[EarlyStoppingCallback(settings.patience)],
     )
     trainer.remove_callback(SentenceTransformerModelCardCallback)  # the card of a checkpoint is read by nobody
+    trainer.remove_callback(PrinterCallback)  # the figures tell each pass
     return trainer
 
 
