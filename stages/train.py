@@ -303,9 +303,9 @@ def evaluator(dev: Dev) -> BaseEvaluator:
 
 
 def run_key(settings: TrainSettings) -> str:
-    """A name for this run's checkpoints: of all that decides what it computes."""
+    """A name for this run's checkpoints: of all that decides them. The merge comes after."""
     inputs = [*CODE, chunks.PATH, training.PATH, pairs.PATHS["dev"], questions.PATHS["dev"]]
-    parts = [settings.model_dump_json(), fingerprint(BASE), *(sha256(path) for path in inputs)]
+    parts = [settings.model_dump_json(exclude={"merge"}), fingerprint(BASE), *(sha256(path) for path in inputs)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
