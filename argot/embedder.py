@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -35,6 +36,7 @@ TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
 ROWS = 4
 GPU_TOKENS = 16_384
 STEP = 16
+TOKENIZED = 4096  # texts at once: while it works, a tokenizer keeps a hundred times the memory of its tokens
 CODE = (__file__, stored.__file__, *(str(Path(__file__).with_name(name)) for name in ("bert.py", "onednn.py")))
 DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy")
 # Fewer tokens than these take no two seconds, and show no progress.
@@ -64,6 +66,7 @@ class Embedder:
             raise ModelError(f"{folder}: its vectors have {whole} dimensions and can't be cut to {dimension}")
         self._model = model
         self._device = model.device
+        self._tokenizing = threading.Lock()  # a tokenizer that is told to cut can't be asked by another thread
         self._prompt_tokens = {role: self._check_tokens(role) for role in ROLES}
 
     @classmethod
@@ -103,6 +106,11 @@ class Embedder:
         except Exception as error:  # any library below may fail on a damaged folder, each in its own way
             reason = str(error).strip().split("\n")[0]
             raise ModelError(f"{folder} can't be loaded as a model ({reason}); restore it by `dvc checkout`") from error
+
+    @property
+    def device(self) -> str:
+        """Where it computes: cpu, cuda or mps."""
+        return str(self._device.type)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -172,7 +180,7 @@ class Embedder:
     def _alone(self, role: Role) -> bool:
         return role == "query" and self._device.type == "cpu"
 
-    def _forward(self, tokens: Sequence[Sequence[int]], length: int, role: Role) -> NDArray[np.float32]:
+    def _forward(self, tokens: Sequence[NDArray[np.int32]], length: int, role: Role) -> NDArray[np.float32]:
         import torch
 
         tokenizer, count = self._model.tokenizer, self._rows(length, role)
@@ -191,17 +199,19 @@ class Embedder:
         whole = shorten(vectors, vectors.shape[1])
         return whole if self.dimension == vectors.shape[1] else shorten(whole, self.dimension)
 
-    def _tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> list[list[int]]:
-        if not texts:
-            return []
-        prompted = [self.prompts[role] + text for text in texts]
-        ids: list[list[int]] = self._model.tokenizer(prompted, truncation=cut, verbose=False)["input_ids"]
+    def _tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> list[NDArray[np.int32]]:
+        ids: list[NDArray[np.int32]] = []
+        for start in range(0, len(texts), TOKENIZED):
+            prompted = [self.prompts[role] + text for text in texts[start : start + TOKENIZED]]
+            with self._tokenizing:
+                found = self._model.tokenizer(prompted, truncation=cut, verbose=False)["input_ids"]
+            ids += [np.array(row, dtype=np.int32) for row in found]
         return ids
 
     def _check_tokens(self, role: Role) -> int:
         """Refuse a model whose input is more than its tokens (a chat template, say); return its prompt's length."""
         features = self._model.preprocess([PROBE], prompt=self.prompts[role], task=TASKS[role])
-        if features["input_ids"][0].tolist() != self._tokenize([PROBE], role, cut=True)[0]:
+        if features["input_ids"][0].tolist() != self._tokenize([PROBE], role, cut=True)[0].tolist():
             raise ModelError(f"{self.folder}: its input is more than prompt and text, which Argot doesn't support")
         return int(features.get("prompt_length") or 0)
 

@@ -60,7 +60,8 @@ class Served:
         for filter in (None, {"": ""}):
             self.retriever.search(WARM_UP, 1, "lexical", filter)
         len(self.retriever.index)
-        self.batcher = Batcher(self._warm_up, self._work, limits.batch, limits.linger, batches)
+        self._cores = 1
+        self.batcher = Batcher(self._warm_up, self._begin, self._work, limits.batch, batches)
 
     @property
     def needs_model(self) -> bool:
@@ -124,8 +125,18 @@ class Served:
             future.cancel()
             raise ModelError(f"the model took more than {self.limits.patience:g} s") from None
 
-    def _warm_up(self) -> None:
+    def _warm_up(self) -> int:
+        import torch
+
         self.retriever.search(WARM_UP, 1, "dense")
+        # One model's short layers keep several cores busy badly; several questions at once keep each core busy well.
+        self._cores = torch.get_num_threads() if self.retriever.embedder.device == "cpu" else 1
+        return min(self._cores, self.limits.workers)
+
+    def _begin(self, workers: int) -> None:
+        import torch
+
+        torch.set_num_threads(max(1, self._cores // workers))  # of this thread alone
 
     def _work(self, key: Search | Role, items: Sequence[str]) -> Sequence[Any]:
         if isinstance(key, Search):

@@ -19,7 +19,7 @@ class Limits:
     answers: int = 8  # ... of which stream an answer
     patience: float = 3.0  # seconds that a search waits for the embedder before BM25 answers alone
     batch: int = 64  # texts encoded at once
-    linger: float = 0.002  # seconds that the first text of a batch waits for company
+    workers: int = 4  # threads that encode, on a processor; they share its cores
     feedback_bytes: int = 1 << 30  # of all feedback files together
 
 

@@ -131,5 +131,6 @@ def test_a_broken_new_release_leaves_the_old_one_and_is_told(settings: ServerSet
 def test_closed_batcher_still_serves_who_came_before(client: TestClient) -> None:
     served = client.app.state.service.served  # type: ignore[attr-defined]
     served.close()
-    served.batcher._thread.join()
+    for thread in served.batcher._threads:
+        thread.join()
     assert served.find("error E-17", 1).passages[0].document == "pumps/noise.md"
