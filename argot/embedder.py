@@ -36,7 +36,7 @@ TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
 ROWS = 4
 GPU_TOKENS = 16_384
 STEP = 16
-TOKENIZED = 4096  # texts at once: while it works, a tokenizer keeps a hundred times the memory of its tokens
+TOKENIZED = 4096  # texts at once: while it works, a tokenizer needs fifty times the memory of its tokens
 CODE = (__file__, stored.__file__, *(str(Path(__file__).with_name(name)) for name in ("bert.py", "onednn.py")))
 DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy")
 # Fewer tokens than these take no two seconds, and show no progress.

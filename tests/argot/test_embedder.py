@@ -40,6 +40,14 @@ def test_vectors_are_those_of_sentence_transformers(embedder: Embedder, referenc
     assert np.allclose(embedder.encode_passages(TEXTS), reference, atol=1e-5)
 
 
+def test_texts_are_tokenised_some_at_a_time(
+    embedder: Embedder, reference: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argot.embedder.TOKENIZED", 3)
+    assert np.allclose(embedder.encode_passages(TEXTS), reference, atol=1e-5)
+    assert embedder.token_counts(TEXTS).shape == (len(TEXTS),)
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_vector_is_a_function_of_its_text_alone(embedder: Embedder, role: Role) -> None:
     import torch
