@@ -26,7 +26,13 @@ TIMINGS = Path("logs/timings.jsonl")
 # What the machine, not the program, is to blame for: told in one line.
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE)
 # How libraries say so that raise another error; numpy and tempfile, where a disk is full.
-NO_MEMORY = ("out of memory", "can't allocate memory", os.strerror(errno.ENOMEM), "failed to map segment")
+NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "can't start new thread",
+    "failed to map segment",
+    os.strerror(errno.ENOMEM),
+)
 NO_SPACE = ("requested and", "No usable temporary directory")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from argot.errors import InputError
+from argot.errors import InputError, ModelError
 from argot.stage import run
 
 
@@ -38,7 +38,11 @@ def test_a_stage_ends_with_its_line_and_logs_its_time(capsys: pytest.CaptureFixt
     [
         (InputError("data/raw is empty"), "chunk: error: data/raw is empty\n"),
         (MemoryError(), "chunk: error: out of memory; close other programs, or run on a machine with more\n"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "chunk: error: out of memory; "),
+        (RuntimeError("can't start new thread"), "chunk: error: out of memory; "),
         (OSError(errno.ENOSPC, "No space left on device", "x"), "chunk: error: x: No space left on device; "),
+        (OSError("512 requested and 80 written"), "chunk: error: disk: No space left on device; "),
+        (RuntimeError("I/O error: File too large (os error 27)"), "chunk: error: disk: File too large; "),
         (PermissionError(errno.EACCES, "Permission denied", "x"), "chunk: error: x: Permission denied; "),
     ],
 )
@@ -48,6 +52,17 @@ def test_what_a_person_can_mend_is_told_in_one_line(
     assert ended_with(raising(error)) == 2
     printed = capsys.readouterr().err
     assert printed.startswith(told) and printed.count("\n") == 1
+
+
+def test_what_the_machine_is_to_blame_for_is_told_whatever_was_made_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def stage() -> str:
+        try:
+            raise MemoryError
+        except MemoryError:
+            raise ModelError("models/base can't be loaded") from None
+
+    assert ended_with(stage) == 2
+    assert "out of memory" in capsys.readouterr().err
 
 
 def test_a_bug_keeps_its_traceback() -> None:

@@ -1,0 +1,186 @@
+"""kill -9 at any moment, full disks, folders that can't be written, no memory, two runs at once: nothing half-done stays."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pytest
+
+from argot.files import sha256
+from argot.tables import documents
+from argot.tables.parquet import write_table
+from tests.pipeline.tiny import dvc, environment, project
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+
+KILLS, LONGEST = 30, 8.0
+STAGES = (
+    "ingest", "chunk", "questions", "synthesize", "fetch", "embed base passages", "mine", "train", "evaluate", "index", "verify",
+    "report",
+)  # fmt: skip
+
+
+def start(workspace: Path) -> subprocess.Popen[str]:
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(["dvc", "repro"], cwd=workspace, env=environment(), **output)  # type: ignore[call-overload, no-any-return]
+
+
+def stage_of(run: subprocess.Popen[str]) -> int:
+    """The process of the stage that a dvc runs, or its own where none does."""
+    children = psutil.Process(run.pid).children()
+    return int(children[0].pid) if children else run.pid
+
+
+def left_in(workspace: Path) -> list[psutil.Process]:
+    """The processes whose folder is the workspace, when they have had two seconds to end."""
+    end = time.monotonic() + 2
+    while (left := list(_running(workspace))) and time.monotonic() < end:
+        time.sleep(0.1)
+    return left
+
+
+def _running(workspace: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd() == str(workspace):
+                yield process
+
+
+def start_again(workspace: Path, source: Path) -> None:
+    """The project as nothing had run in it."""
+    for folder in (workspace, source.parent / "cache"):
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, workspace, symlinks=True)
+
+
+def test_killed_at_any_moment_the_next_run_ends_as_an_undisturbed_one(built: Path, tmp_path: Path) -> None:
+    seed = int(os.environ.get("ARGOT_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"ARGOT_SEED={seed}")
+    chance = random.Random(seed)
+    source, workspace = project(tmp_path), tmp_path / "killed"
+    shutil.copyfile(built / "params.yaml", source / "params.yaml")
+    start_again(workspace, source)
+    killed: list[str] = []
+    while len(killed) < KILLS:
+        moment, victim = time.monotonic() + chance.uniform(0, LONGEST), chance.choice(["dvc", "stage"])
+        with start(workspace) as run:
+            while time.monotonic() < moment and run.poll() is None:
+                time.sleep(0.01)
+            if run.poll() is None:
+                with suppress(ProcessLookupError, psutil.NoSuchProcess):  # it ended this very moment
+                    os.kill(run.pid if victim == "dvc" else stage_of(run), signal.SIGKILL)
+                    killed.append(victim)
+            elif run.returncode == 0:
+                start_again(workspace, source)
+    last = dvc(workspace, "repro")
+    assert last.returncode == 0, f"ARGOT_SEED={seed}: {last.stdout}{last.stderr}"
+    assert (workspace / "dvc.lock").read_bytes() == (built / "dvc.lock").read_bytes(), f"ARGOT_SEED={seed}"
+    assert dvc(workspace, "status").stdout.strip() == "Data and pipelines are up to date."
+    assert not left_in(workspace)
+    assert not [path for path in workspace.rglob("*.beside") if "cache" not in path.parts]
+
+
+def test_a_stage_ends_with_its_dvc(workspace: Path) -> None:
+    with (workspace / "stages/train.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    with start(workspace) as run:
+        while stage_of(run) == run.pid:
+            time.sleep(0.01)
+        time.sleep(2)  # now the stage has begun
+        run.kill()
+    assert not left_in(workspace)
+
+
+def test_the_second_of_two_runs_says_that_there_is_a_first(workspace: Path) -> None:
+    with (workspace / "stages/train.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    with start(workspace) as first:
+        while stage_of(first) == first.pid:
+            time.sleep(0.01)
+        second = dvc(workspace, "repro")
+        assert second.returncode != 0 and "is busy" in second.stderr and "dvc repro" in second.stderr, second.stderr
+        told, _ = first.communicate()
+    assert first.returncode == 0, told
+
+
+def results(workspace: Path) -> dict[str, str]:
+    """All that stages wrote, by its hash."""
+    files = (path for folder in ("data", "models", "reports") for path in (workspace / folder).rglob("*"))
+    return {str(path.relative_to(workspace)): sha256(path) for path in files if path.is_file()}
+
+
+def run_limited(workspace: Path, stage: str, limit: int) -> subprocess.CompletedProcess[str]:
+    """Run a stage that may write no file longer than `limit` bytes, as on a disk that is full."""
+    command = [sys.executable, "-m", *f"stages.{stage}".split()]
+    environment_ = environment()
+    return subprocess.run(
+        command, cwd=workspace, env=environment_, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_full_disk_is_told_in_one_line_and_earlier_results_are_intact(workspace: Path, stage: str) -> None:
+    before = results(workspace)
+    shutil.rmtree(workspace / "cache")
+    for limit in (0, 1000):
+        result = run_limited(workspace, stage, limit)
+        if limit and stage == "verify":
+            assert result.returncode == 0, "its figures are shorter"
+            continue
+        assert result.returncode == 2, result.stderr
+        assert result.stderr.splitlines()[-1].endswith("earlier results are intact, `dvc checkout` brings them back")
+        assert "Traceback" not in result.stderr
+    assert results(workspace) == before
+
+
+@pytest.mark.parametrize("closed", ["data", "."])
+def test_a_folder_that_cant_be_written_is_told_in_one_line(workspace: Path, closed: str) -> None:
+    before = results(workspace)
+    shutil.rmtree(workspace / ".locks")
+    (workspace / closed).chmod(0o555)
+    # Root may write anywhere, but for this.
+    as_anyone = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    command = [*as_anyone, sys.executable, "-m", "stages.chunk"]
+    result = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False)
+    (workspace / closed).chmod(0o755)
+    assert result.returncode == 2
+    assert "Permission denied; earlier results are intact" in result.stderr and result.stderr.count("\n") == 1
+    assert results(workspace) == before
+
+
+NO_MEMORY = """
+import resource, runpy
+runpy.run_module("stages.chunk", run_name="__main__")
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + 200_000_000
+resource.setrlimit(resource.RLIMIT_AS, (taken, taken))
+import os
+os.replace("huge.parquet", "data/documents.parquet")
+runpy.run_module("stages.chunk", run_name="__main__")
+"""
+
+
+def test_too_little_memory_is_told_in_one_line(workspace: Path) -> None:
+    document = {
+        field.name: "words of a long document. " * 4_000_000 if field.name == "text" else "en"
+        for field in documents.SCHEMA
+    }
+    write_table(workspace / "huge.parquet", pa.Table.from_pylist([document], documents.SCHEMA), documents.SCHEMA)
+    chunks = sha256(workspace / "data/chunks.parquet")
+    command = [sys.executable, "-c", NO_MEMORY]
+    result = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr == "chunk: error: out of memory; close other programs, or run on a machine with more\n"
+    assert sha256(workspace / "data/chunks.parquet") == chunks
