@@ -1,0 +1,122 @@
+"""Programs that start at once, for tests that start thousands: forks of one process that has imported the libraries.
+
+    with warm(folder) as environment:
+        subprocess.run(["dvc", "repro"], env=environment)
+
+In that environment `python -m MODULE` and `dvc` hand their command line, folder, variables and files to a server, which forks:
+the same libraries, and the code of the folder it is called in. Only the seconds that imports take are saved.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+
+from tests.pipeline.tiny import environment
+
+# What the stages and dvc import, by themselves or in their functions; nothing of this project.
+LIBRARIES = (
+    "accelerate", "bm25s", "bs4", "datasets", "dvc.api", "dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce", "dvc_data.index",
+    "faiss", "jinja2", "numpy", "pebble", "py3langid", "pyarrow.compute", "pyarrow.parquet", "pydantic", "rensa",
+    "sentence_transformers", "sentencex", "Stemmer", "torch", "tqdm", "transformers.models.bert.modeling_bert", "yaml",
+)  # fmt: skip
+CLIENT = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    socket.send_fds(server, [b"x"], [0, 1, 2])
+    request = {{"command": {command} + sys.argv[1:], "folder": os.getcwd(), "variables": dict(os.environ)}}
+    server.sendall(json.dumps(request).encode())
+    server.shutdown(socket.SHUT_WR)
+    sys.exit(int(server.recv(16) or 137))
+"""
+
+
+@contextmanager
+def warm(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment in which programs start warm; the server ends with the block."""
+    address = str(folder / "warm.sock")
+    (folder / "bin").mkdir(parents=True)
+    for name, command in (("python", "[]"), ("dvc", '["-m", "dvc"]')):
+        shim = folder / "bin" / name
+        shim.write_text(CLIENT.format(python=sys.executable, address=address, command=command))
+        shim.chmod(0o755)
+    cold = {**environment(), "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    server = subprocess.Popen([sys.executable, "-m", "tests.pipeline.warm", address], env=cold, stdout=subprocess.PIPE)
+    try:
+        assert server.stdout and server.stdout.readline() == b"ready\n"
+        yield {**cold, "PATH": f"{folder / 'bin'}{os.pathsep}{cold['PATH']}"}
+    finally:
+        server.kill()
+        server.wait()
+
+
+def serve(address: str) -> None:
+    """Import, then fork for every command: one child that runs it, and one that tells its end."""
+    for library in LIBRARIES:
+        import_module(library)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        print("ready", flush=True)
+        while True:
+            client, _ = listener.accept()
+            with client:
+                if os.fork() == 0:
+                    listener.close()
+                    answer(client)
+                    os._exit(0)
+
+
+def answer(client: socket.socket) -> None:
+    """Run what `client` asks for in a child, and send it the exit code."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _, files, _, _ = socket.recv_fds(client, 1, 3)
+    request = json.loads(b"".join(iter(lambda: client.recv(65536), b"")))
+    child = os.fork()
+    if child == 0:
+        client.close()
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+            os.close(file)
+        os._exit(run(request["command"], request["folder"], request["variables"]))
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with suppress(OSError):
+        client.sendall(str(code if code >= 0 else 128 - code).encode())
+
+
+def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
+    """Do what `python -m MODULE ...` does in `folder`; the exit code."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.path[0], sys.argv = folder, command[1:]
+    for name in [name for name in sys.modules if name.split(".")[0] in ("tests", "argot", "stages", "benchmarks")]:
+        del sys.modules[name]
+    try:
+        runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return code
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
