@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 import warnings
@@ -230,7 +231,8 @@ def speed(device: torch.device) -> dict[str, Any]:
 
     if device.type != "cuda":
         return {"use_cpu": device.type == "cpu"}
-    return {"bf16": torch.cuda.is_bf16_supported(including_emulation=False), "dataloader_num_workers": 4}
+    half = torch.cuda.is_bf16_supported(including_emulation=False)
+    return {"bf16": half, "dataloader_num_workers": min(4, os.cpu_count() or 1)}
 
 
 def make_trainer(
