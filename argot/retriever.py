@@ -107,7 +107,8 @@ class Retriever:
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
         for query in queries:
-            self._warn_if_long(query)
+            if told := self.too_long(query):
+                warnings.warn(told, LongQuestion, stacklevel=3)
         wanted, k = k, max(k, RERANKED) if self.reranker else k
         depth = max(k, DEPTH) if mode == "fused" else k
         rows = self._rows(filter) if filter else None
@@ -121,6 +122,13 @@ class Retriever:
         if self.reranker:
             return [self._reranked(query, ones)[:wanted] for query, ones in zip(queries, found, strict=True)]
         return found
+
+    def too_long(self, query: str) -> str:
+        """What to tell who asks far longer than the questions that the release was proven on; else nothing."""
+        words, proven = len(query.split()), self.manifest.longest_question
+        if words <= FAR_LONGER * proven:
+            return ""
+        return f"a question of {words} words; this release was proven on questions of up to {proven}: ask shorter"
 
     def verify(self) -> int:
         """Open every part and encode some passages again; return how many. `load` has hashed the files already.
@@ -193,15 +201,6 @@ class Retriever:
             found = self.lexical.scores(query)[rows]
             scores[row, rows] = np.where(found > 0, found, -np.inf)
         return top_k(scores, k, self._ties)
-
-    def _warn_if_long(self, query: str) -> None:
-        words, proven = len(query.split()), self.manifest.longest_question
-        if words > FAR_LONGER * proven:
-            warnings.warn(
-                f"a question of {words} words; this release was proven on questions of up to {proven}: ask shorter",
-                LongQuestion,
-                stacklevel=4,
-            )
 
     def _reranked(self, query: str, found: Sequence[Passage]) -> list[Passage]:
         assert self.reranker is not None

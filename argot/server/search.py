@@ -52,6 +52,7 @@ class SearchReply(BaseModel):
     query: str
     mode: Mode
     notice: str = Field(description="What the asker should know: that BM25 answered alone, say. Else empty.")
+    warnings: list[str] = Field(description="What to ask otherwise: a question far longer than those it was proven on.")
     release: str
     passages: list[FoundPassage]
 
@@ -75,8 +76,14 @@ def router(service: Service) -> APIRouter:
         if asked.explain:
             for passage, shown in zip(found.passages, passages, strict=True):
                 shown.matched = served.matched(asked.query, passage)
+        too_long = served.retriever.too_long(asked.query)
         return SearchReply(
-            query=asked.query, mode=found.mode, notice=found.notice, release=served.id, passages=passages
+            query=asked.query,
+            mode=found.mode,
+            notice=found.notice,
+            warnings=[too_long] if too_long else [],
+            release=served.id,
+            passages=passages,
         )
 
     return routes

@@ -33,7 +33,8 @@ export async function search(asked, about) {
 
 function show(found) {
   const few = found.passages.length ? "" : "Nothing found. Try other words.";
-  say(found.notice ? `${found.notice[0].toUpperCase()}${found.notice.slice(1)}.` : few, found.notice ? "notice" : "");
+  const told = [found.notice, ...found.warnings].filter(Boolean).map((one) => `${one[0].toUpperCase()}${one.slice(1)}.`);
+  say(told.join(" ") || few, told.length ? "notice" : "");
   $("passages").replaceChildren(...found.passages.map(card));
   for (const text of document.querySelectorAll("#passages .text")) {
     text.parentElement.parentElement.classList.toggle("long", text.scrollHeight > text.clientHeight + 4);

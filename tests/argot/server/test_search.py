@@ -30,6 +30,13 @@ def test_filter_keeps_documents_with_that_metadata(client: TestClient) -> None:
     assert {one["metadata"]["year"] for one in found} == {2026}
 
 
+def test_a_question_far_longer_than_proven_is_answered_with_a_warning(client: TestClient) -> None:
+    replies = [client.post("/search", json={"query": "pump " * words}).json() for words in (10, 30)]
+    assert replies[0]["warnings"] == []
+    assert replies[1]["warnings"][0].startswith("a question of 30 words; this release was proven on questions of up to")
+    assert replies[1]["passages"]
+
+
 def test_explain_tells_the_words_that_matched(client: TestClient) -> None:
     asked = {"query": "are pumps rattling", "explain": True, "mode": "lexical"}
     best = client.post("/search", json=asked).json()["passages"][0]
