@@ -151,6 +151,24 @@ def test_a_pair_that_is_not_found_again_is_dropped_and_counted(tmp_path: Path, m
     assert (figures["rows"], figures["not_found_again"]) == (1, {"keywords": 1})
 
 
+def test_what_a_person_judged_stands_first_whatever_the_teacher_thinks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows: list[dict[str, object]] = [
+        {"chunk": f"c{n}", "document": f"d{n}", "group": f"d{n}", "position": 0, "text": f"{word} {word} word"}
+        for n, word in enumerate(WORDS)
+    ]
+    project(tmp_path, ["anchor anchor", "galley hull fuel engine drill cargo"], rows)
+    made = read_table(pairs.PATHS["train"], pairs.SCHEMA).to_pylist()
+    write_table(pairs.PATHS["train"], [made[0], {**made[1], "source": "real"}], pairs.SCHEMA)
+    mine.main()
+    kept = read_table(training.PATH, training.SCHEMA).to_pylist()
+    assert [row["query"] for row in kept] == [row["query"] for row in made]
+    assert kept[1]["positive"] == "c1"
+    assert kept[1]["score"] == max(kept[1]["scores"])
+
+
 def test_no_pair_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     project(tmp_path, [], [{"chunk": "c", "document": "d", "position": 0, "text": "one"}])
