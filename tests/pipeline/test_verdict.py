@@ -37,6 +37,7 @@ PARAMS: dict[str, Any] = {
     "train.epochs": 12,
     "train.patience": 12,
     "train.learning_rate": 1.0e-2,
+    "train.merge": [1.0],  # the whole of what was learned, whatever the recipe keeps of it
     "evaluate.samples": 2000,
 }
 
@@ -122,7 +123,7 @@ def test_a_clear_gain_ships(learned: Path) -> None:
     verdict, figures, verified = outcome(learned)
     assert figures["verdict"]["questions"] == MACHINES * len(JOBS) and figures["verdict"]["documents"] == MACHINES
     assert (verdict["model"], verdict["verdict"]) == ("tuned", "tuned"), figures["text"]["reason"]
-    assert figures["verdict"]["low"] > 0.1
+    assert figures["verdict"]["low"] > 0.05
     release, base, tuned = weights(learned, "release/embedder", "base", "tuned")
     assert release == tuned != base
     assert verified["questions"]["loss"] < 0.005
