@@ -6,10 +6,12 @@ what keeps a tuned model from being searched with the base's vectors: the two lo
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -84,6 +86,7 @@ class Manifest(Settings):
     source: Source
     refreshed: Refreshed | None = None  # by `make refresh`; None: the model was made for these very texts
     files: dict[str, File]
+    seal: str = ""  # SHA-256 of all the rest
     dim: int = 0  # vectors were cut to their first so many dimensions; 0: they are whole
 
     @property
@@ -123,14 +126,20 @@ def inventory(folder: Path) -> dict[str, File]:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write manifest.json: the last file of a release."""
-    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+    write_json(folder / MANIFEST, sealed(manifest.model_dump(mode="json")))
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """A manifest with the hash of itself, so that a bit that flips in it is found like any other."""
+    rest = {key: value for key, value in content.items() if key != "seal"}
+    return {**rest, "seal": hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()}
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read manifest.json alone; ReleaseError if there is none, or it isn't one of this version's."""
     path = folder / MANIFEST
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         what = "has no manifest.json" if folder.exists() else "doesn't exist"
         raise ReleaseError(f"{folder} {what}; {_again(folder)}") from None
@@ -138,6 +147,9 @@ def read_manifest(folder: Path) -> Manifest:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "JSON"
         raise ReleaseError(f"{path}: {where}: {first['msg']}; {_again(folder)}") from None
+    if sealed(manifest.model_dump(mode="json"))["seal"] != manifest.seal:
+        raise ReleaseError(f"{path} was changed after it was written; {_again(folder)}")
+    return manifest
 
 
 def check(folder: Path) -> Manifest:

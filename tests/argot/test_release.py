@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from argot.errors import ReleaseError
-from argot.release import MANIFEST, check, inventory, read_manifest
+from argot.release import MANIFEST, check, inventory, read_manifest, sealed
 
 
 def flip(path: Path) -> None:
@@ -19,7 +19,7 @@ def flip(path: Path) -> None:
 
 def rewrite(folder: Path, **changes: object) -> None:
     path = folder / MANIFEST
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(json.dumps(sealed({**json.loads(path.read_text()), **changes})))
 
 
 def test_a_whole_release_passes(release: Path) -> None:
@@ -40,6 +40,22 @@ def test_a_whole_release_passes(release: Path) -> None:
 def test_one_changed_bit_is_refused_by_the_name_of_its_file(spoilt: Path, part: str) -> None:
     flip(spoilt / part)
     with pytest.raises(ReleaseError, match=f"{part} doesn't match its manifest .*dvc pull"):
+        check(spoilt)
+
+
+def test_one_changed_bit_in_any_file_is_found(spoilt: Path) -> None:
+    for name in [*inventory(spoilt), MANIFEST]:
+        flip(spoilt / name)
+        with pytest.raises(ReleaseError, match=name):
+            check(spoilt)
+        flip(spoilt / name)
+    check(spoilt)
+
+
+def test_a_number_changed_in_the_manifest_is_found(spoilt: Path) -> None:
+    path = spoilt / MANIFEST
+    path.write_text(path.read_text().replace('"weight": 0.5', '"weight": 0.6'))
+    with pytest.raises(ReleaseError, match=r"manifest.json was changed"):
         check(spoilt)
 
 

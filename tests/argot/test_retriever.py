@@ -16,7 +16,7 @@ from argot.errors import ArgotError, InputError, ReleaseError
 from argot.fusion import DEPTH, fuse
 from argot.passages import passage
 from argot.ranking import search_exact, tie_order
-from argot.release import MANIFEST, inventory
+from argot.release import MANIFEST, inventory, sealed
 from argot.retriever import LongQuestion
 from tests.released import rows
 
@@ -116,7 +116,7 @@ def reseal(folder: Path, **changes: object) -> None:
     path = folder / MANIFEST
     content = json.loads(path.read_text())
     files = {name: file.model_dump() for name, file in inventory(folder).items()}
-    path.write_text(json.dumps({**content, **changes, "files": files}))
+    path.write_text(json.dumps(sealed({**content, **changes, "files": files})))
 
 
 def test_parts_that_dont_belong_together_are_refused_even_where_hashes_agree(spoilt: Path) -> None:

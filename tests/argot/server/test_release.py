@@ -19,7 +19,7 @@ from fastapi.testclient import TestClient
 from argot.embedder import Embedder
 from argot.errors import ReleaseError
 from argot.files import write_json
-from argot.release import MANIFEST
+from argot.release import MANIFEST, sealed
 from argot.server.app import create_app
 from argot.server.settings import Limits, ServerSettings
 from tests.argot.server.conftest import listening, opened
@@ -38,7 +38,7 @@ def renamed(folder: Path) -> None:
     """Make the release another one, whole and right."""
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["figures"]["documents"] += 1
-    write_json(folder / MANIFEST, manifest)
+    write_json(folder / MANIFEST, sealed(manifest))
 
 
 def test_bm25_answers_and_says_so_while_the_model_is_slow(
