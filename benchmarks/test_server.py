@@ -137,7 +137,7 @@ def make(folder: Path, base: Path) -> None:
         shutil.copyfile(REPOSITORY / name, folder / name)
     shutil.copytree(base, folder / "models/tuned")
     write_vectors(folder / index.VECTORS / "tuned/passages", [key(text) for text in texts], vectors)
-    write_vectors(folder / index.VECTORS / "tuned/pairs", [key(PAIR["query"])], vectors[:1])
+    write_vectors(folder / index.VECTORS / "tuned/pairs", [key(str(PAIR["query"]))], vectors[:1])
     with chdir(folder):
         index.main()
     tutorial = folder / "tutorial"
