@@ -72,6 +72,15 @@ def write_figures(name: str, figures: dict[str, Any], home: Path = HERE) -> None
     write_json(home / FIGURES / f"{name}.json", figures)
 
 
+def read_figures(path: Path) -> dict[str, Any]:
+    """A stage's figures; InputError if they are missing or damaged."""
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        raise InputError(f"{path} is missing or damaged; run `dvc repro`") from None
+    return figures
+
+
 def _blame(error: BaseException | None) -> str:
     """What the machine is to blame for, here or in what led to here; empty for anything else."""
     while error is not None:

@@ -9,7 +9,6 @@ test. Writes data/judgments.parquet, a row a test query and system, and data/ver
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -24,7 +23,7 @@ from tqdm import tqdm
 
 from argot import slices
 from argot.advice import Facts, advise, overlap
-from argot.errors import InputError, ParamsError
+from argot.errors import ParamsError
 from argot.files import write_json
 from argot.fusion import WEIGHTS, Fusion, Method, choose, curve
 from argot.lexical import Bm25, LexicalSettings
@@ -35,7 +34,7 @@ from argot.params import Settings, load
 from argot.queries import Corpus, Queries, read_corpus, read_pairs, read_questions
 from argot.ranking import Hits
 from argot.rows import ALWAYS, BM25, name, row, with_bm25
-from argot.stage import FIGURES, run, write_figures
+from argot.stage import FIGURES, read_figures, run, write_figures
 from argot.statistics import paired
 from argot.systems import MODELS, Dense, Judged, as_table, judge, search, stored
 from argot.tables import judgments
@@ -281,15 +280,6 @@ def ahead(judged: Judged, managed: Sequence[Dense], draw: Mapping[str, int]) -> 
     gains = paired(np.stack([ndcg[each] - ndcg[best] for each in rows], axis=1), judged.queries.cluster, **draw)
     first = int(gains.mean.argmax())
     return (name(rows[first]), float(gains.mean[first])) if gains.joint_low[first] > 0 else None
-
-
-def read_figures(path: Path) -> dict[str, Any]:
-    """Another stage's figures."""
-    try:
-        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        raise InputError(f"{path} is missing or damaged; run `dvc repro`") from None
-    return figures
 
 
 def rounded(value: Any) -> Any:

@@ -8,7 +8,6 @@ needs no network. The same figures give the same bytes.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,12 +20,11 @@ from pydantic import ConfigDict
 from rich.console import Console
 
 from argot import cases, drawings
-from argot.errors import InputError
 from argot.files import replacing, replacing_folder, sha256, write_json
 from argot.params import Settings, fingerprint, load
 from argot.results import show_verdict
 from argot.rows import name, named
-from argot.stage import FIGURES, run
+from argot.stage import FIGURES, read_figures, run
 from argot.tables import chunks, judgments
 
 FILES = Path(__file__).parent / "templates"
@@ -77,15 +75,6 @@ def main() -> str:
     write_json(METRICS, {stage: numbers(values) for stage, values in figures.items()})
     show_verdict(Console(), figures["evaluate"])
     return f"{PAGE}, {METRICS}"
-
-
-def read_figures(path: Path) -> dict[str, Any]:
-    """One stage's figures; InputError if they are missing or damaged."""
-    try:
-        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        raise InputError(f"{path} is missing or damaged; run `dvc repro`") from None
-    return figures
 
 
 def numbers(value: Any) -> Any:
