@@ -115,6 +115,7 @@ def main(home: Path = HERE) -> str:
             "passages": len(texts),
             "documents": len(table["document"].unique()),
             "dimension": index.dimension,
+            "index_bytes": (folder / INDEX).stat().st_size,
         }
         figures |= {"recall@10": recall, "effort": index.effort}
         manifest = describe(folder, origin, index, figures)
