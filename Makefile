@@ -32,7 +32,7 @@ test: $(VENV)/installed ## the fast tests
 	python -m pytest -n 2 --dist loadgroup
 
 test-all: $(VENV)/installed ## the slow suites: servers, browser, kills, fuzz
-	python -m pytest -m slow
+	python -m pytest -m slow -n 2 --dist loadgroup
 
 lint: $(VENV)/installed ## ruff, mypy, import rules
 	ruff check .

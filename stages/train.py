@@ -206,6 +206,8 @@ def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: Tr
             memory = Memory(memory.tokens // 2, recompute=True)
             model.load_state_dict(start)
             torch.cuda.empty_cache()
+    if best := trainer.state.best_model_checkpoint:
+        trainer._load_from_checkpoint(best)  # the trainer has, but goes on with the last weights where it could not
     if rank() == 0:
         for other in set(CACHE.iterdir()) - {folder}:
             shutil.rmtree(other)

@@ -30,6 +30,7 @@ def test_filter_keeps_documents_with_that_metadata(client: TestClient) -> None:
     assert {one["metadata"]["year"] for one in found} == {2026}
 
 
+@pytest.mark.filterwarnings("ignore::argot.retriever.LongQuestion")
 def test_a_question_far_longer_than_proven_is_answered_with_a_warning(client: TestClient) -> None:
     replies = [client.post("/search", json={"query": "pump " * words}).json() for words in (10, 30)]
     assert replies[0]["warnings"] == []
