@@ -52,10 +52,12 @@ class VectorIndex:
     def build(cls, vectors: Vectors, kind: Kind = "flat") -> VectorIndex:
         """Index `vectors`, (passages, dimension); the same vectors give the same bytes."""
         index = _empty(kind, *vectors.shape)
+        cards = _on_cards(index) if kind == "ivf_pq" else None
         # With several threads FAISS links the graph in the order in which they happen to come.
         with _threads(1):
             index.train(vectors)
             index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        del cards  # which FAISS holds no reference to
         return cls(index, kind)
 
     def save(self, path: Path) -> None:
@@ -204,6 +206,18 @@ def _empty(kind: Kind, passages: int, dimension: int) -> Any:
     refined: Any = faiss.downcast_index(index)
     refined.k_factor = REFINED
     return index
+
+
+def _on_cards(index: Any) -> Any:
+    """Let the cells' k-means run on the graphics cards, where the faiss at hand knows of any; what it runs on."""
+    import faiss
+
+    if not faiss.get_num_gpus():
+        return None
+    refined: Any = faiss.downcast_index(index)
+    cells: Any = faiss.downcast_index(refined.base_index)
+    cells.clustering_index = cards = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(index.d))
+    return cards
 
 
 @contextmanager

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
@@ -79,6 +80,20 @@ def test_the_same_vectors_give_the_same_bytes_and_come_back(
     assert (back.kind, back.effort, len(back), back.dimension) == (kind, one.effort, 3000, 32)
     assert np.array_equal(back.search(queries, 5, TIES).positions, one.search(queries, 5, TIES).positions)
     assert np.abs(back.vectors - vectors).max() < (0.02 if kind == "ivf_pq" else 1e-9)
+
+
+def test_cells_are_found_on_cards_where_there_are_some(vectors: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def on_cards(index: faiss.Index) -> faiss.Index:
+        asked.append(index.d)
+        return index
+
+    expected = faiss.serialize_index(VectorIndex.build(vectors, "ivf_pq").index)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(faiss, "index_cpu_to_all_gpus", on_cards, raising=False)
+    assert np.array_equal(faiss.serialize_index(VectorIndex.build(vectors, "ivf_pq").index), expected)
+    assert asked == [32]
 
 
 @pytest.mark.parametrize("kind", KINDS)
