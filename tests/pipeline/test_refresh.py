@@ -31,7 +31,7 @@ CRANE = (
 
 def refresh(workspace: Path, flags: str = "") -> str:
     """What `make refresh` does, but for the installation before it."""
-    command = ["make", "-n", "-o", ".venv/installed", "refresh", f"FLAGS={flags}"]
+    command = ["make", "--no-print-directory", "-n", "-o", ".venv/installed", "refresh", f"FLAGS={flags}"]
     recipe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return run(workspace, "bash", "-ec", recipe)
 

@@ -233,7 +233,8 @@ def test_selected_words_are_the_quote(page: Page, inputs: Path) -> None:
     )
     assert card.find_element(By.CLASS_NAME, "quote").text == "“the rotor is stuck”"
     page.press(Keys.ENTER)
-    page.until((inputs / "data/queries/labelled.jsonl").exists)
+    labelled = inputs / "data/queries/labelled.jsonl"
+    page.until(lambda: labelled.exists() and labelled.read_text().endswith("\n"))
     [line] = (inputs / "data/queries/labelled.jsonl").read_text().splitlines()
     expected = {"query": "rotor", "relevant": [{"document": "pumps/noise.md", "quote": "the rotor is stuck"}]}
     assert json.loads(line) == expected
