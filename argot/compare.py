@@ -6,7 +6,7 @@ from pathlib import Path
 
 from argot.embedder import Embedder
 from argot.lexical import Bm25
-from argot.passages import passage
+from argot.passages import passages_of
 from argot.ranking import MISSING, search_exact, tie_order
 from argot.release import LEXICAL
 from argot.tables import chunks
@@ -19,7 +19,7 @@ MODELS = ("base", "tuned")
 def compare(question: str, k: int, root: Path = Path(), device: str = "auto") -> dict[str, list[str]]:
     """The k best passages, as `document › heading`, of each system by its name."""
     table = read_table(root / chunks.PATH, chunks.SCHEMA)
-    texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
+    texts = passages_of(table)
     ties = tie_order(table["chunk"].to_pylist())
     names = [f"{row['document']} › {row['heading']}\n{row['text']}" for row in table.to_pylist()]
     found = {}

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from argot.files import replacing_folder, write_json
-from argot.passages import passage
+from argot.passages import passage, passages_of
 from argot.retriever import Retriever
 
 Format = Literal["parquet", "jsonl", "npy"]
@@ -31,7 +31,7 @@ def export(retriever: Retriever, folder: Path, format: Format) -> int:
             flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
             column = pa.FixedSizeListArray.from_arrays(flat, retriever.manifest.dimension)
             about = {b"fingerprint": retriever.manifest.fingerprint.encode()}
-            texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
+            texts = passages_of(table)
             table = table.append_column("embedded", pa.array(texts)).append_column("vector", column)
             pq.write_table(table.replace_schema_metadata(about), beside / "passages.parquet", compression="zstd")
         else:

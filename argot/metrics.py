@@ -76,17 +76,33 @@ def score(ranked: NDArray[np.int32], relevance: Relevance, document: NDArray[np.
     `document` (passages,) is the document of each passage; documents rank by their best passage among the k. MAP is
     cut at k. The definitions are trec_eval's, for binary relevance.
     """
-    found, total = relevance.found(ranked), relevance.counts
-    scores = {
+    found, total = _of_documents(ranked, relevance, document)
+    return {**_measured(relevance.found(ranked), relevance.counts), "document_ndcg@10": ndcg(found, total)}
+
+
+def score_both(ranked: NDArray[np.int32], relevance: Relevance, document: NDArray[np.int64]) -> Scores:
+    """As `score`, with every metric of documents too, as document_ndcg@10 and so on."""
+    of_documents = _measured(*_of_documents(ranked, relevance, document))
+    return {
+        **_measured(relevance.found(ranked), relevance.counts),
+        **{f"document_{metric}": values for metric, values in of_documents.items()},
+    }
+
+
+def _of_documents(
+    ranked: NDArray[np.int32], relevance: Relevance, document: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    above = relevance.lifted(document)
+    return above.found(best_of_each(ranked, document)), above.counts
+
+
+def _measured(found: NDArray[np.bool_], total: NDArray[np.int64]) -> Scores:
+    return {
         "ndcg@10": ndcg(found, total),
         "mrr@10": reciprocal_rank(found),
         "map": average_precision(found, total),
         **{f"recall@{k}": found[:, :k].sum(axis=1) / total for k in RECALLS},
     }
-    documents = best_of_each(ranked, document)
-    above = relevance.lifted(document)
-    scores["document_ndcg@10"] = ndcg(above.found(documents), above.counts)
-    return scores
 
 
 def ndcg(found: NDArray[np.bool_], total: NDArray[np.int64], cutoff: int = CUTOFF) -> NDArray[np.float64]:

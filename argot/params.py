@@ -31,6 +31,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
+class SomeSettings(Settings):
+    """Some keys of a section whose others belong to other stages."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 S = TypeVar("S", bound=Settings)
 
 

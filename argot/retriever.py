@@ -19,7 +19,7 @@ from argot.errors import InputError, ReleaseError
 from argot.fusion import DEPTH, Fusion, fuse
 from argot.index import VectorIndex, read_head
 from argot.lexical import Bm25
-from argot.passages import passage
+from argot.passages import passage, passages_of
 from argot.ranking import MISSING, Hits, tie_order, top_k
 from argot.release import CHUNKS, EMBEDDER, INDEX, LEXICAL, Manifest, Mode, check, mismatch
 from argot.remote import fetch, is_remote
@@ -138,7 +138,7 @@ class Retriever:
         _ = self.lexical
         rows = np.unique(np.linspace(0, self.manifest.passages - 1, VERIFIED).astype(int))
         some = self.chunks.take(rows)
-        texts = list(map(passage, some["heading"].to_pylist(), some["text"].to_pylist()))
+        texts = passages_of(some)
         likeness = np.einsum("nd,nd->n", self.embedder.encode_passages(texts), self.vectors[rows])
         if likeness.min() < SAME:
             raise ReleaseError(f"{self.folder / INDEX} holds vectors of another model than {self.folder / EMBEDDER}")

@@ -14,15 +14,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from argot.errors import ParamsError
 from argot.fusion import DEPTH, Fusion, fuse
 from argot.lexical import Bm25
-from argot.metrics import Relevance, Scores, best_of_each, ndcg, score
+from argot.metrics import Scores, ndcg, score_both
 from argot.queries import Corpus, Queries
 from argot.ranking import MISSING, Hits, search_exact
 from argot.rows import BM25, Sides, row, sides, with_bm25
 from argot.tables import judgments
-from argot.vectors import Vectors, read_vectors, shorten
+from argot.vectors import Vectors, cut, read_vectors
 from argot.verdict import Evidence, Model
 
 VECTORS = Path("data/embeddings")
@@ -40,12 +39,7 @@ class Dense:
 
     def of(self, kind: str, texts: Sequence[str]) -> NDArray[np.float32]:
         """The vectors of texts, (texts, dimensions), cut to `dim` where that isn't 0."""
-        found = self.vectors(kind).of(texts)
-        if self.dim > found.shape[1]:
-            raise ParamsError(
-                f"params.yaml: index.dim: {self.dim} is more than the model's {found.shape[1]}; 0 keeps all"
-            )
-        return shorten(found, self.dim) if self.dim else found
+        return cut(self.vectors(kind).of(texts), self.dim)
 
 
 @dataclass(frozen=True)
@@ -92,7 +86,7 @@ def judge(
     for dense, fusion in fusions.items():
         hits[dense] = found[dense]
         hits[with_bm25(dense)] = fuse(found[dense], found[BM25], fusion, DEPTH, corpus.ties)
-    scores = {system: both_levels(found, queries.relevance, corpus.document) for system, found in hits.items()}
+    scores = {system: score_both(found.positions, queries.relevance, corpus.document) for system, found in hits.items()}
     base, tuned = (row(model, dim) for model in MODELS)
     alike = fuse(found[base], found[BM25], fusions[tuned], DEPTH, corpus.ties)
     both = sides(dim)
@@ -102,14 +96,6 @@ def judge(
     }
     seen["base+bm25 alike"] = ndcg(queries.relevance.found(alike.positions), queries.relevance.counts)
     return Judged(queries, hits, scores, Evidence(seen, queries.cluster), both)
-
-
-def both_levels(found: Hits, relevance: Relevance, document: NDArray[np.int64]) -> Scores:
-    """Each metric's value for each query, of passages and, as document_ndcg@10 and so on, of their documents."""
-    ranked, above = best_of_each(found.positions, document), relevance.lifted(document)
-    of_documents = score(ranked, above, np.arange(document.max(initial=-1) + 1))
-    scores = {name: of_documents[name.removeprefix("document_")] for name in judgments.OF_DOCUMENTS}
-    return {**score(found.positions, relevance, document), **scores}
 
 
 def as_table(judged: Judged, corpus: Corpus) -> pa.Table:

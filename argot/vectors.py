@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from argot.errors import InputError
+from argot.errors import InputError, ParamsError
 from argot.files import replacing_folder
 from argot.tables.parquet import read_table, write_table
 
@@ -27,6 +27,13 @@ def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]
     cut = np.ascontiguousarray(vectors[:, :dimension], dtype=np.float32)
     lengths = np.linalg.norm(cut, axis=1, keepdims=True)
     return np.asarray(cut / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
+
+
+def cut(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The vectors `shorten`ed to `index.dim`, 0 keeping them whole; ParamsError where they have fewer dimensions."""
+    if dim > vectors.shape[1]:
+        raise ParamsError(f"params.yaml: index.dim: {dim} is more than the model's {vectors.shape[1]}; 0 keeps all")
+    return shorten(vectors, dim) if dim else np.asarray(vectors, dtype=np.float32)
 
 
 class Vectors:

@@ -49,13 +49,13 @@ def make_corpus(folder: Path, passages: int) -> Path:
 
 def stand_in() -> str:
     """Random vectors where `embed` would have written the model's: passages and training queries."""
-    from argot.passages import passage
+    from argot.passages import passages_of
     from argot.tables import chunks, pairs
     from argot.tables.parquet import read_table
     from argot.vectors import key, write_vectors
 
     table = read_table(chunks.PATH, chunks.SCHEMA, ["heading", "text"])
-    texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
+    texts = passages_of(table)
     asked = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["query"])["query"].to_pylist()
     for name, some in (("passages", texts), ("pairs", asked)):
         distinct = list(dict.fromkeys(some))

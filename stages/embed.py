@@ -23,12 +23,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict
 
 from argot.embedder import Embedder, Precision, Role
 from argot.errors import InputError
-from argot.params import Settings, load
-from argot.passages import passage
+from argot.params import Settings, SomeSettings, load
+from argot.passages import passages_of
 from argot.stage import FIGURES, HERE, run, write_figures
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import read_table
@@ -52,10 +51,8 @@ class EmbedSettings(Settings):
     precision: Precision
 
 
-class MachineSettings(Settings):
-    """The device; `machine` holds sections of other stages too, so unknown keys are theirs."""
-
-    model_config = ConfigDict(extra="ignore")
+class MachineSettings(SomeSettings):
+    """The device, of the section `machine`."""
 
     device: Literal["auto", "cpu", "cuda", "mps"]
 
@@ -192,7 +189,7 @@ def read_texts(kind: str, home: Path) -> list[str]:
     """The distinct texts to embed, in the order of their tables: passages of all chunks, or queries of all splits."""
     if kind == "passages":
         table = read_table(home / chunks.PATH, chunks.SCHEMA, ["heading", "text"])
-        return list(dict.fromkeys(map(passage, table["heading"].to_pylist(), table["text"].to_pylist())))
+        return list(dict.fromkeys(passages_of(table)))
     module = pairs if kind == "pairs" else questions
     tables = (read_table(path, module.SCHEMA, ["query"]) for path in module.PATHS.values())
     return list(dict.fromkeys(query for table in tables for query in table["query"].to_pylist()))

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from tqdm import tqdm
 
 from argot import slices
@@ -30,7 +30,7 @@ from argot.lexical import Bm25, LexicalSettings
 from argot.llm.settings import MachineLlm, SpendSettings
 from argot.llm.store import Store
 from argot.llm.vectors import MachineCompare, bought, estimate
-from argot.params import Settings, load
+from argot.params import Settings, SomeSettings, load
 from argot.queries import Corpus, Queries, read_corpus, read_pairs, read_questions
 from argot.ranking import Hits
 from argot.rows import ALWAYS, BM25, name, row, with_bm25
@@ -64,10 +64,8 @@ class EvaluateSettings(Settings):
         return {"samples": self.samples, "seed": self.seed}
 
 
-class Cut(Settings):
-    """How many dimensions the release keeps, 0 being all; the other keys of the section `index` are its stage's."""
-
-    model_config = ConfigDict(extra="ignore")
+class Cut(SomeSettings):
+    """How many dimensions the release keeps, 0 being all: of the section `index`."""
 
     dim: int = Field(ge=0)
 
@@ -78,7 +76,7 @@ def main() -> str:
     corpus = read_corpus()
     bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
     dev, *tests = asked(corpus, settings.min_dev_questions)
-    managed, paid = buy(settings.compare, wanted([dev, *tests], corpus))
+    managed, paid = buy(settings.compare, [dev, *tests], corpus)
     systems = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
     curves = curves_of(dev, search(dev, corpus, bm25, systems), corpus.ties)
     trust = 1.0 if dev.set == "questions" else TRUST_IN_SYNTHETIC
@@ -134,9 +132,10 @@ def wanted(sets: Sequence[Queries], corpus: Corpus) -> dict[str, str]:
     return texts
 
 
-def buy(models: Sequence[str], texts: Mapping[str, str]) -> tuple[list[Dense], dict[str, Any]]:
+def buy(models: Sequence[str], sets: Sequence[Queries], corpus: Corpus) -> tuple[list[Dense], dict[str, Any]]:
     """The managed models to compare with, and what their vectors have cost; nothing is asked where there are none."""
     systems, paid = [], {}
+    texts = wanted(sets, corpus) if models else {}
     for model in dict.fromkeys(models):
         if model in ALWAYS:
             raise ParamsError(f"params.yaml: evaluate.compare: '{model}' is a row already; name a managed model")

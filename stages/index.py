@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import Field, ValidationError
 
 from argot import params
 from argot.embedder import check_folder, fingerprint
-from argot.errors import InputError, ParamsError
+from argot.errors import InputError
 from argot.files import replacing_folder, sha256
-from argot.index import VectorIndex, Vectors, kind_for, tune
+from argot.index import VectorIndex, kind_for, tune
 from argot.lexical import Bm25, LexicalSettings
-from argot.passages import passage
+from argot.passages import passages_of
 from argot.release import (
     CARD,
     CHUNKS,
@@ -43,7 +42,7 @@ from argot.release import (
 from argot.stage import HERE, run_in_home, write_figures
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import read_table
-from argot.vectors import read_vectors, shorten
+from argot.vectors import cut, read_vectors
 
 VERDICT = Path("data/verdict.json")
 MODELS = Path("models")
@@ -99,7 +98,7 @@ def main(home: Path = HERE) -> str:
     table = read_table(home / chunks.PATH, chunks.SCHEMA)
     origin = evaluated(settings.dim) if home == HERE else released(home, table["chunk"].to_pylist())
     verdict = origin.verdict
-    texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
+    texts = passages_of(table)
     queries = read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE]
     vectors, queries = cut(read_vectors(origin.vectors).of(texts), origin.dim), cut(queries, origin.dim)
     check_folder(origin.model)
@@ -146,15 +145,6 @@ def released(home: Path, ids: Sequence[str]) -> Origin:
     source = Source(code=hash_of(code), params=sections, libraries=versions(LIBRARIES))
     vectors = home / VECTORS / "released" / "passages"
     return Origin(known.verdict, RELEASE / EMBEDDER, vectors, known.dim, known.longest_question, source, refreshed)
-
-
-def cut(vectors: Vectors, dim: int) -> Vectors:
-    """The first `dim` components of each vector (Matryoshka), of length 1 again; 0 keeps all."""
-    if dim > vectors.shape[1]:
-        raise ParamsError(f"params.yaml: index.dim: {dim} is more than the model's {vectors.shape[1]}; 0 keeps all")
-    if dim == 0:
-        return np.asarray(vectors, dtype=np.float32)
-    return shorten(vectors, dim)
 
 
 def read_verdict(path: Path) -> Verdict:

@@ -26,7 +26,7 @@ from argot.lexical import Bm25, LexicalSettings
 from argot.llm.relabel import UNGRADED, grade_candidates
 from argot.llm.settings import LlmSettings
 from argot.params import Settings, load
-from argot.passages import passage
+from argot.passages import passages_of
 from argot.stage import run, write_figures
 from argot.tables import chunks, pairs, training
 from argot.tables.parquet import read_table, write_table
@@ -111,7 +111,7 @@ def read_passages(lexical: LexicalSettings) -> tuple[Passages, list[str]]:
     """The corpus as the teacher sees it, and the chunks' ids."""
     columns = ["chunk", "document", "group", "position", "heading", "text", "language"]
     table = read_table(chunks.PATH, chunks.SCHEMA, columns)
-    texts = list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
+    texts = passages_of(table)
     ids = table["chunk"].to_pylist()
     language = Counter(table["language"].to_pylist()).most_common(1)[0][0]
     bm25 = Bm25.build(ids, texts, lexical, language)

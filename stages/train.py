@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from argot.abbreviations import Aliases, abbreviations
 from argot.embedder import Embedder, check_folder, fingerprint, read_prompts
@@ -26,7 +26,7 @@ from argot.errors import InputError, ModelError
 from argot.files import replacing_folder, sha256
 from argot.lesson import Dev, Lesson, read_corpus, read_dev, read_lesson
 from argot.metrics import ndcg
-from argot.params import Settings, load
+from argot.params import Settings, SomeSettings, load
 from argot.processes import OUT_OF_MEMORY, choose_card, count, first_says, part, rank, run_together
 from argot.ranking import search_exact, tie_order
 from argot.stage import write_figures
@@ -77,10 +77,8 @@ class TrainSettings(Settings):
     min_dev_questions: int = Field(ge=1)
 
 
-class MachineSettings(Settings):
-    """Device and processes; `machine` holds sections of other stages too, so unknown keys are theirs."""
-
-    model_config = ConfigDict(extra="ignore")
+class MachineSettings(SomeSettings):
+    """Device and processes, of the section `machine`."""
 
     device: Literal["auto", "cpu", "cuda", "mps"]
     processes: int = Field(ge=1)

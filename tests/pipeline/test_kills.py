@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -104,23 +104,26 @@ def test_killed_at_any_moment_the_next_run_ends_as_an_undisturbed_one(built: Pat
     assert not [path for path in workspace.rglob("*.beside") if "cache" not in path.parts]
 
 
-def test_a_stage_ends_with_its_dvc(workspace: Path) -> None:
+@contextmanager
+def training(workspace: Path) -> Iterator[subprocess.Popen[str]]:
+    """A dvc whose first stage, train, has been started."""
     with (workspace / "stages/train.py").open("a", encoding="utf-8") as file:
         file.write("# changed\n")
     with start(workspace) as run:
         while stage_of(run) == run.pid:
             time.sleep(0.01)
+        yield run
+
+
+def test_a_stage_ends_with_its_dvc(workspace: Path) -> None:
+    with training(workspace) as run:
         time.sleep(2)  # now the stage has begun
         run.kill()
     assert not left_in(workspace)
 
 
 def test_the_second_of_two_runs_says_that_there_is_a_first(workspace: Path) -> None:
-    with (workspace / "stages/train.py").open("a", encoding="utf-8") as file:
-        file.write("# changed\n")
-    with start(workspace) as first:
-        while stage_of(first) == first.pid:
-            time.sleep(0.01)
+    with training(workspace) as first:
         second = dvc(workspace, "repro")
         assert second.returncode != 0 and "is busy" in second.stderr and "dvc repro" in second.stderr, second.stderr
         told, _ = first.communicate()
