@@ -12,9 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from argot.errors import ArgotError, InputError
 from argot.files import write_json
@@ -99,13 +101,23 @@ def _blame(error: BaseException | None) -> str:
 def end_with_dvc() -> None:
     """End this process when the `dvc` that started it is killed, lest it write into what the next run makes."""
 
-    def watch(parent: int) -> None:
-        while os.getppid() == parent:
-            time.sleep(0.1)
+    def watch() -> None:
+        with suppress(OSError, psutil.Error):  # those are gone
+            dvc = _starter()
+            # Killed before this began, dvc left it to a process of another group; torchrun's have one of their own.
+            left = os.getsid(0) != os.getpid() and os.getpgid(dvc) != os.getpgrp()
+            while _starter() == dvc and not left:
+                time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGKILL)
 
     if "DVC_STAGE" in os.environ:
-        threading.Thread(target=watch, args=[os.getppid()], daemon=True).start()
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _starter() -> int:
+    """The process that started this one, past the shell that ran its command: bash becomes the command, dash waits."""
+    parent = psutil.Process(os.getppid())
+    return int(parent.ppid() if "-m stages." in " ".join(parent.cmdline()[-1:]) else parent.pid)
 
 
 @contextmanager

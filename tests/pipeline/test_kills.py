@@ -33,15 +33,15 @@ STAGES = (
 )  # fmt: skip
 
 
-def start(workspace: Path) -> subprocess.Popen[str]:
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(["dvc", "repro"], cwd=workspace, env=environment(), **output)  # type: ignore[call-overload, no-any-return]
+def start(workspace: Path, shell: str = "/bin/sh") -> subprocess.Popen[str]:
+    """A dvc with a process group of its own, as one has that is started at a prompt or by a service."""
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "process_group": 0}
+    return subprocess.Popen(["dvc", "repro"], cwd=workspace, env={**environment(), "SHELL": shell}, **output)  # type: ignore[call-overload, no-any-return]
 
 
-def stage_of(run: subprocess.Popen[str]) -> int:
-    """The process of the stage that a dvc runs, or its own where none does."""
-    children = psutil.Process(run.pid).children()
-    return int(children[0].pid) if children else run.pid
+def stage_of(run: subprocess.Popen[str]) -> list[int]:
+    """The processes of the stage that a dvc runs: a shell, Python, and those it started."""
+    return [int(process.pid) for process in psutil.Process(run.pid).children(recursive=True)]
 
 
 def left_in(workspace: Path) -> list[psutil.Process]:
@@ -91,7 +91,8 @@ def test_killed_at_any_moment_the_next_run_ends_as_an_undisturbed_one(built: Pat
                 time.sleep(0.01)
             if run.poll() is None:
                 with suppress(ProcessLookupError, psutil.NoSuchProcess):  # it ended this very moment
-                    os.kill(run.pid if victim == "dvc" else stage_of(run), signal.SIGKILL)
+                    running = (stage_of(run) if victim == "stage" else []) or [run.pid]
+                    os.kill(chance.choice(running), signal.SIGKILL)
                     killed.append(victim)
             elif run.returncode == 0:
                 start_again(workspace, source)
@@ -105,19 +106,21 @@ def test_killed_at_any_moment_the_next_run_ends_as_an_undisturbed_one(built: Pat
 
 
 @contextmanager
-def training(workspace: Path) -> Iterator[subprocess.Popen[str]]:
+def training(workspace: Path, shell: str = "/bin/sh") -> Iterator[subprocess.Popen[str]]:
     """A dvc whose first stage, train, has been started."""
     with (workspace / "stages/train.py").open("a", encoding="utf-8") as file:
         file.write("# changed\n")
-    with start(workspace) as run:
-        while stage_of(run) == run.pid:
+    with start(workspace, shell) as run:
+        while not stage_of(run):
             time.sleep(0.01)
         yield run
 
 
-def test_a_stage_ends_with_its_dvc(workspace: Path) -> None:
-    with training(workspace) as run:
-        time.sleep(2)  # now the stage has begun
+@pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
+@pytest.mark.parametrize("seconds", [0, 2], ids=["as it starts", "at work"])
+def test_a_stage_ends_with_its_dvc(workspace: Path, shell: str, seconds: float) -> None:
+    with training(workspace, shell) as run:
+        time.sleep(seconds)
         run.kill()
     assert not left_in(workspace)
 
