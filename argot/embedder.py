@@ -36,6 +36,7 @@ TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
 ROWS = 4
 GPU_TOKENS = 16_384
 STEP = 16
+ONLY_IDS = {"return_attention_mask": False, "return_token_type_ids": False}
 TOKENIZED = 4096  # texts at once: while it works, a tokenizer needs fifty times the memory of its tokens
 CODE = (__file__, stored.__file__, *(str(Path(__file__).with_name(name)) for name in ("bert.py", "onednn.py")))
 DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy")
@@ -204,7 +205,7 @@ class Embedder:
         for start in range(0, len(texts), TOKENIZED):
             prompted = [self.prompts[role] + text for text in texts[start : start + TOKENIZED]]
             with self._tokenizing:
-                found = self._model.tokenizer(prompted, truncation=cut, verbose=False)["input_ids"]
+                found = self._model.tokenizer(prompted, truncation=cut, verbose=False, **ONLY_IDS)["input_ids"]
             ids += [np.array(row, dtype=np.int32) for row in found]
         return ids
 

@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import bm25s
@@ -42,6 +43,7 @@ ELISION = re.compile(r"\b[^\W\d_]['’](?=\w)|(?<=\w)['’][^\W\d_]\b")
 # Scripts without spaces between words are read as overlapping pairs of characters, as Lucene's CJK analyzer does.
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 WORDS_FILE = "words.json"
+DISTINCT = 1 << 17  # words whose terms are remembered: a corpus says the same ones over and over
 
 
 class LexicalSettings(Settings):
@@ -58,17 +60,19 @@ class Words:
     def __init__(self, language: str) -> None:
         self.stop = frozenset(STOP_WORDS.get(language, ()))
         self._stemmer = Stemmer.Stemmer(STEMMERS[language]) if language in STEMMERS else None
+        self._terms = lru_cache(DISTINCT)(self._terms_of)
 
     def of(self, text: str) -> list[str]:
         """The terms of `text`, in their order, with repetitions."""
         plain = ELISION.sub(" ", unicodedata.normalize("NFKC", text).lower())
-        terms: list[str] = []
-        for match in TERM.finditer(plain):
-            parts = [piece for part in PART.findall(match.group()) for piece in _pieces(part)]
-            # "near-miss" is two words, but "tw-d12" is also one name.
-            if len(parts) > 1 and any(character.isdigit() for character in match.group()):
-                terms.append(match.group())
-            terms.extend(part for part in parts if part not in self.stop)
+        return [term for word in TERM.findall(plain) for term in self._terms(word)]
+
+    def _terms_of(self, word: str) -> list[str]:
+        parts = [piece for part in PART.findall(word) for piece in _pieces(part)]
+        terms = [part for part in parts if part not in self.stop]
+        # "near-miss" is two words, but "tw-d12" is also one name.
+        if len(parts) > 1 and any(character.isdigit() for character in word):
+            terms.insert(0, word)
         return self._stemmer.stemWords(terms) if self._stemmer else terms
 
 
