@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import nsmallest
 from itertools import islice
 from random import Random
 from typing import Any
@@ -55,6 +56,7 @@ class SynthesizeSettings(Settings):
     seed: int
     dev_share: float = Field(ge=0, lt=1)
     test_share: float = Field(ge=0, lt=1)
+    max_passages: int = Field(ge=1)
     queries: Queries
     measured: list[str]
     heading_hidden: float = Field(ge=0, le=1)
@@ -71,8 +73,9 @@ def main() -> str:
     settings = load("synthesize", SynthesizeSettings)
     corpus = read_corpus(load("lexical", LexicalSettings))
     dropped: Counter[tuple[str, str]] = Counter()
-    drafts, paid = llm_drafts(corpus, asked_by_people(), settings.llm, dropped)
-    for chunk in tqdm(corpus.chunks, "queries", disable=None):
+    chosen = drawn(corpus.chunks, settings)
+    drafts, paid = llm_drafts(chosen, asked_by_people(), settings.llm, dropped)
+    for chunk in tqdm(chosen, "queries", disable=None):
         drafts += made(chunk, corpus, settings)
     drafts = distinct(telling(drafts, corpus, settings, dropped), corpus, settings, dropped)
     sides = by_split(drafts, corpus, settings, dropped)
@@ -80,9 +83,11 @@ def main() -> str:
     sides["train"], judged = grounded(sides["train"], corpus, settings.llm, dropped)
     for split, kept in sides.items():
         write_table(pairs.PATHS[split], [row(draft) for draft in kept], pairs.SCHEMA)
-    write_figures("synthesize", {**figures(sides, dropped, corpus), "llm": paid.figures(), "judge": judged.figures()})
+    told = {"passages": len(corpus.chunks), "drawn": len(chosen), **figures(sides, dropped, corpus)}
+    write_figures("synthesize", {**told, "llm": paid.figures(), "judge": judged.figures()})
     counts = ", ".join(f"{len(kept):,} {split}" for split, kept in sides.items())
-    return f"{len(corpus.chunks):,} passages → {counts} pairs; {dropped.total():,} queries dropped"
+    of_all = f" of {len(corpus.chunks):,}" if len(chosen) < len(corpus.chunks) else ""
+    return f"{len(chosen):,}{of_all} passages → {counts} pairs; {dropped.total():,} queries dropped"
 
 
 def read_chunks() -> list[Chunk]:
@@ -107,6 +112,18 @@ def read_corpus(lexical: LexicalSettings) -> Corpus:
         documents=len({chunk.document for chunk in passages}),
         leaves=Counter(leaf for _, leaf in headed),
     )
+
+
+def drawn(passages: Sequence[Chunk], settings: SynthesizeSettings) -> Sequence[Chunk]:
+    """The passages that queries are made for: all, or so many of a large corpus, by the seed and their ids alone."""
+
+    def order(chunk: Chunk) -> bytes:
+        return hashlib.sha256(f"{settings.seed}:{chunk.id}".encode()).digest()
+
+    if len(passages) <= settings.max_passages:
+        return passages
+    last = nsmallest(settings.max_passages, map(order, passages))[-1]
+    return [chunk for chunk in passages if order(chunk) <= last]
 
 
 def made(chunk: Chunk, corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
@@ -273,7 +290,7 @@ def show_estimate() -> str:
     settings, spend = load("synthesize", SynthesizeSettings), load("spend", SpendSettings)
     if settings.llm.provider == "none":
         return "nothing to pay: synthesize.llm.provider is none"
-    requests = requests_for(read_chunks(), asked_by_people(), settings.llm)
+    requests = requests_for(drawn(read_chunks(), settings), asked_by_people(), settings.llm)
     with Store() as store:
         found = estimate(requests, store, spend)
     tokens = "by the usage of earlier replies" if found.measured else "guessed at three letters a token"

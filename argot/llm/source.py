@@ -23,15 +23,15 @@ def requests_for(chunks: Sequence[Chunk], asked_by_people: Sequence[str], settin
 
 
 def llm_drafts(
-    corpus: Corpus, asked_by_people: Sequence[str], settings: LlmSettings, dropped: Dropped
+    chunks: Sequence[Chunk], asked_by_people: Sequence[str], settings: LlmSettings, dropped: Dropped
 ) -> tuple[list[Draft], Paid]:
-    """The queries that the model writes for all passages, from the store or bought now."""
+    """The queries that the model writes for these passages, from the store or bought now."""
     if settings.provider == "none":
         return [], Paid([])
-    requests = requests_for(corpus.chunks, asked_by_people, settings)
+    requests = requests_for(chunks, asked_by_people, settings)
     replies = gather(requests, load("machine.llm", MachineLlm), load("spend", SpendSettings))
     drafts = []
-    for chunk, request in zip(corpus.chunks, requests, strict=True):
+    for chunk, request in zip(chunks, requests, strict=True):
         last = replies[request.key][-1]
         for kind, query in read_queries(last, kinds_for(chunk.id, settings), dropped):
             made = draft(query, chunk, f"llm:{kind}")

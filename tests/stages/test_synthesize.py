@@ -133,6 +133,21 @@ def test_another_document_does_not_reshuffle_the_others(project: Path) -> None:
     assert len(before & after) > 0.8 * len(before)
 
 
+def test_of_a_large_corpus_so_many_passages_get_queries_and_the_line_says_so(project: Path) -> None:
+    write_chunks(TOPICS[:-1])
+    change(max_passages=10)
+    sources = yaml.safe_load(Path("params.yaml").read_text())["synthesize"]["queries"]
+    change(queries={**sources, "bm25": 0.0})  # which asks for another passage than that it is made of
+    assert main().startswith(f"10 of {3 * len(TOPICS[:-1])} passages → ")
+    before = {row["chunk"] for split in pairs.PATHS for row in made(split)}
+    assert 5 <= len(before) <= 10
+    assert (figures()["drawn"], figures()["passages"]) == (10, 3 * len(TOPICS[:-1]))
+    write_chunks(TOPICS)
+    main()
+    after = {row["chunk"] for split in pairs.PATHS for row in made(split)}
+    assert len(before - after) <= 3, "a new document takes the places of a few"
+
+
 def test_a_source_can_be_turned_off_and_a_share_of_headings_hidden(project: Path) -> None:
     write_chunks(TOPICS)
     content = yaml.safe_load(Path("params.yaml").read_text())["synthesize"]["queries"]
