@@ -1,7 +1,7 @@
 """The dense side of a release: passages' vectors in a FAISS index, exact or approximate.
 
 flat     exact, and the choice up to some 50,000 passages: the ranking of the evaluation, ties included
-hnsw     a graph over the exact vectors (Malkov and Yashunin, arXiv 1603.09320): some milliseconds at a million
+hnsw     a graph over the exact vectors (Malkov and Yashunin, arXiv 1603.09320): fast to search, slow to build
 ivf_pq   cells of product-quantised vectors (Jegou et al. 2011), the best candidates scored again by 8 bits a
          dimension: a quarter of the memory, for millions
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -26,16 +26,24 @@ from argot.ranking import MISSING, Hits, search_exact, tie_order
 Kind = Literal["flat", "hnsw", "ivf_pq"]
 # FAISS' own name of each kind, at the head of the file; the dimension and the number of vectors follow it.
 HEADS: dict[bytes, Kind] = {b"IxFI": "flat", b"IHNf": "hnsw", b"IxRF": "ivf_pq"}
-FLAT_UP_TO, HNSW_UP_TO = 50_000, 1_000_000
+FLAT_UP_TO, HNSW_UP_TO = 50_000, 200_000
 NEIGHBOURS, BUILD_EFFORT = 32, 200  # of the graph
 SUBVECTOR = 8  # dimensions that share one byte in ivf_pq
 REFINED = 10  # candidates that ivf_pq scores again, for each passage asked for
 EFFORTS = tuple(2**power for power in range(4, 13))  # efSearch or nprobe, least first
 CUTOFF = 10
 FEW = 32  # queries whose products are done before BLAS' threads are awake
+SHARD = 1 << 17  # vectors that are added to ivf_pq at a time
 PRODUCT = threading.Lock()
 
 Vectors = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Each = Callable[[Callable[[Bytes, Vectors], Bytes], Bytes, Iterable[Vectors]], Iterable[Bytes]]
+
+
+def in_turn(work: Callable[[Bytes, Vectors], Bytes], common: Bytes, parts: Iterable[Vectors]) -> Iterator[Bytes]:
+    """What `work(common, part)` gives for each part, done here."""
+    return (work(common, part) for part in parts)
 
 
 class VectorIndex:
@@ -54,16 +62,49 @@ class VectorIndex:
         return int(self.index.ntotal)
 
     @classmethod
-    def build(cls, vectors: Vectors, kind: Kind = "flat") -> VectorIndex:
-        """Index `vectors`, (passages, dimension); the same vectors give the same bytes."""
-        index = _empty(kind, *vectors.shape)
-        cards = _on_cards(index) if kind == "ivf_pq" else None
+    def build(cls, vectors: Vectors, kind: Kind = "flat", each: Each = in_turn) -> VectorIndex:
+        """Index `vectors`, (passages, dimension); the same vectors give the same bytes.
+
+        ivf_pq is filled shard by shard: `each` does the work on them, here or elsewhere.
+        """
+        index = cls(_empty(kind, *vectors.shape), kind)
+        cards = _on_cards(index.index) if kind == "ivf_pq" else None
+        with _threads(1):
+            index.index.train(vectors)
+        del cards  # which FAISS holds no reference to
+        if kind == "ivf_pq":
+            parts = (vectors[start : start + SHARD] for start in range(0, len(vectors), SHARD))
+            for shard in each(_filled, index.to_bytes(), parts):
+                index.merge(cls.from_bytes(shard))
+        else:
+            index.add(vectors)
+        return index
+
+    def add(self, vectors: Vectors) -> None:
+        """Add `vectors`, (passages, dimension), after those that are there."""
         # With several threads FAISS links the graph in the order in which they happen to come.
         with _threads(1):
-            index.train(vectors)
-            index.add(np.ascontiguousarray(vectors, dtype=np.float32))
-        del cards  # which FAISS holds no reference to
-        return cls(index, kind)
+            self.index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+
+    def merge(self, other: VectorIndex) -> None:
+        """Move the vectors of another ivf_pq index with the same training behind those of this one."""
+        cells, store = self._cells, self._store
+        cells.merge_from(other._cells, cells.ntotal)
+        store.merge_from(other._store)
+        self._whole.ntotal = cells.ntotal
+
+    def to_bytes(self) -> Bytes:
+        """What `save` writes."""
+        import faiss
+
+        return np.asarray(faiss.serialize_index(self.index), dtype=np.uint8)
+
+    @classmethod
+    def from_bytes(cls, content: Bytes) -> VectorIndex:
+        """The index that `to_bytes` wrote."""
+        import faiss
+
+        return cls(faiss.deserialize_index(content), HEADS[content[:4].tobytes()])
 
     def save(self, path: Path) -> None:
         """Write the index in FAISS' own format."""
@@ -207,11 +248,19 @@ def _empty(kind: Kind, passages: int, dimension: int) -> Any:
     parts = next(parts for parts in range(max(1, dimension // SUBVECTOR), 0, -1) if dimension % parts == 0)
     if passages < 256:
         raise InputError(f"index.kind: ivf_pq needs 256 passages or more, there are {passages}; take flat")
-    index = faiss.index_factory(dimension, f"IVF{cells},PQ{parts},Refine(SQ8)", faiss.METRIC_INNER_PRODUCT)
+    # np: without the order of centroids that only a polysemous search needs, and that takes sixty times the training.
+    index = faiss.index_factory(dimension, f"IVF{cells},PQ{parts}np,Refine(SQ8)", faiss.METRIC_INNER_PRODUCT)
     # A downcast index doesn't own itself: what was made must be kept.
     refined: Any = faiss.downcast_index(index)
     refined.k_factor = REFINED
     return index
+
+
+def _filled(empty: Bytes, vectors: Vectors) -> Bytes:
+    """An ivf_pq index of some vectors, with the training of an empty one."""
+    index = VectorIndex.from_bytes(empty)
+    index.add(vectors)
+    return index.to_bytes()
 
 
 def _on_cards(index: Any) -> Any:

@@ -41,7 +41,7 @@ S = TypeVar("S", bound=Settings)
 
 
 def load(section: str, settings: type[S], path: Path = PARAMS) -> S:
-    """Read one section of params.yaml, such as `chunk` or `machine.embed`, into its settings class.
+    """Read one section of params.yaml, such as `chunk` or `machine.ingest`, into its settings class.
 
     Raises ParamsError naming the key, what was expected and, for an unknown key, the nearest known one.
     """

@@ -1,6 +1,6 @@
-"""Encoding on every processor or card of a Ray cluster: the same vectors as on one machine, to the byte.
+"""Encoding, and filling an index, on every processor or card of a Ray cluster: to the byte what one machine makes.
 
-For `machine.embed.engine: ray`. RAY_ADDRESS names the cluster; without it Ray uses this machine alone. Each node has
+For `machine.engine: ray`. RAY_ADDRESS names the cluster; without it Ray uses this machine alone. Each node has
 Argot installed from the same commit; the model's files travel through Ray, so that no disk need be shared.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +21,21 @@ from numpy.typing import NDArray
 
 from argot.embedder import Embedder, Precision, Role
 from argot.errors import ModelError
+from argot.params import SomeSettings, load
 
 BLOCK = 2048  # texts that a worker encodes at a time: what is encoded again when a machine is lost
 Files = dict[str, bytes]
+
+
+class EngineSettings(SomeSettings):
+    """Where millions of passages are encoded and indexed, of the section `machine`."""
+
+    engine: Literal["local", "ray"]
+
+
+def asked_for() -> bool:
+    """Does params.yaml ask for a Ray cluster?"""
+    return load("machine", EngineSettings).engine == "ray"
 
 
 class Worker:
@@ -79,24 +91,31 @@ def encode_stream(
             num_gpus=1 if cards else 0,
             compute=ray.data.ActorPoolStrategy(size=min(workers, len(blocks))),
         )
-        try:
-            for batch in encoded.iter_batches(batch_size=None, batch_format="numpy"):
-                yield batch["row"].tolist(), batch["vector"]
-        except ray.exceptions.RayError as error:
-            reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
-            raise ModelError(f"machine.embed.engine: a worker of the Ray cluster failed ({reason})") from None
+        for batch in encoded.iter_batches(batch_size=None, batch_format="numpy"):
+            yield batch["row"].tolist(), batch["vector"]
+
+
+def each(work: Callable[[Any, Any], Any], common: Any, parts: Iterable[Any]) -> Iterator[Any]:
+    """What `work(common, part)` gives for each part, in their order, done by the workers, one a core."""
+    with _cluster() as ray:
+        there, remote = ray.put(common), ray.remote(num_cpus=1)(work)
+        for done in [remote.remote(there, part) for part in parts]:
+            yield ray.get(done)
 
 
 @contextmanager
 def _cluster() -> Iterator[Any]:
-    """Ray, joined or started for as long as the block runs; its telemetry and dashboard stay off."""
+    """Ray, joined or started for as long as the block runs; its telemetry and dashboard stay off.
+
+    Raises ModelError where it isn't installed or a worker fails.
+    """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it tells of Ray Data's own ways as of errors
     try:
         import ray
         import ray.data
     except ImportError:
-        raise ModelError("machine.embed.engine: ray is not installed; pip install '.[ray]', or take local") from None
+        raise ModelError("machine.engine: ray is not installed; pip install '.[ray]', or take local") from None
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -104,6 +123,9 @@ def _cluster() -> Iterator[Any]:
     context.enable_progress_bars = sys.stderr.isatty()
     try:
         yield ray
+    except ray.exceptions.RayError as error:
+        reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
+        raise ModelError(f"machine.engine: a worker of the Ray cluster failed ({reason})") from None
     finally:
         ray.shutdown()
 

@@ -24,6 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from argot import ray_engine
 from argot.embedder import Embedder, Precision, Role
 from argot.errors import InputError
 from argot.params import Settings, SomeSettings, load
@@ -57,12 +58,6 @@ class MachineSettings(SomeSettings):
     device: Literal["auto", "cpu", "cuda", "mps"]
 
 
-class Machine(Settings):
-    """Where texts are encoded: the section `machine.embed`."""
-
-    engine: Literal["local", "ray"]
-
-
 def main(model: str, kind: str, home: Path = HERE) -> str:
     """Embed `kind` of texts by `model`: those that were never embedded by it before."""
     device, precision = load("machine", MachineSettings).device, load("embed", EmbedSettings).precision
@@ -85,11 +80,7 @@ def main(model: str, kind: str, home: Path = HERE) -> str:
 
 def encoder(embedder: Embedder, device: str) -> Encode:
     """What turns texts into vectors: this process, or the workers of a Ray cluster."""
-    if load("machine.embed", Machine).engine == "local":
-        return embedder.encode_stream
-    from argot.ray_engine import encode_stream
-
-    return partial(encode_stream, embedder, device)
+    return partial(ray_engine.encode_stream, embedder, device) if ray_engine.asked_for() else embedder.encode_stream
 
 
 def embed(embedder: Embedder, encode: Encode, kind: str, texts: list[str], kept: Kept) -> tuple[Array, int]:

@@ -17,11 +17,11 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from argot import params
+from argot import params, ray_engine
 from argot.embedder import check_folder, fingerprint
 from argot.errors import InputError
 from argot.files import replacing_folder, sha256
-from argot.index import VectorIndex, kind_for, tune
+from argot.index import VectorIndex, in_turn, kind_for, tune
 from argot.lexical import Bm25, LexicalSettings
 from argot.passages import passages_of
 from argot.release import (
@@ -104,7 +104,8 @@ def main(home: Path = HERE) -> str:
     check_folder(origin.model)
     with replacing_folder(home / RELEASE) as folder:
         shutil.copytree(origin.model, folder / EMBEDDER)
-        index = VectorIndex.build(vectors, kind_for(len(vectors)) if settings.kind == "auto" else settings.kind)
+        kind = kind_for(len(vectors)) if settings.kind == "auto" else settings.kind
+        index = VectorIndex.build(vectors, kind, ray_engine.each if ray_engine.asked_for() else in_turn)
         recall = tune(index, vectors, queries, settings.recall)
         index.save(folder / INDEX)
         ids, languages = table["chunk"].to_pylist(), table["language"].to_pylist()

@@ -66,6 +66,14 @@ def test_a_recall_out_of_reach_is_told(vectors: Vectors, queries: Vectors) -> No
         tune(index, vectors, queries, 1.0)
 
 
+def test_shards_merged_are_the_bytes_of_an_index_filled_at_once(
+    vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = VectorIndex.build(vectors, "ivf_pq").to_bytes()
+    monkeypatch.setattr("argot.index.SHARD", 700)
+    assert np.array_equal(VectorIndex.build(vectors, "ivf_pq").to_bytes(), whole)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_vectors_give_the_same_bytes_and_come_back(
     vectors: Vectors, queries: Vectors, tmp_path: Path, kind: Kind

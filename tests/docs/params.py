@@ -17,12 +17,19 @@ from pydantic.fields import FieldInfo
 from argot.lexical import LexicalSettings
 from argot.llm.settings import MachineLlm, SpendSettings
 from argot.llm.vectors import MachineCompare
+from argot.ray_engine import EngineSettings
 from argot.verdict import ReleaseSettings
 from stages import chunk, embed, evaluate, fetch, index, ingest, mine, questions, synthesize, train, verify
 from tests.docs.commands import ROOT
 from tests.pipeline.closure import stages
 
 PAGE = ROOT / "docs/params.md"
+
+
+class Machine(train.MachineSettings, EngineSettings):
+    """The section `machine`, but for the sections in it."""
+
+
 SETTINGS: dict[str, type[BaseModel]] = {
     "ingest": ingest.IngestSettings,
     "chunk": chunk.ChunkSettings,
@@ -37,10 +44,9 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "release": ReleaseSettings,
     "index": index.IndexSettings,
     "verify": verify.VerifySettings,
-    "machine": train.MachineSettings,
+    "machine": Machine,
     "machine.llm": MachineLlm,
     "machine.compare": MachineCompare,
-    "machine.embed": embed.Machine,
     "machine.ingest": ingest.Machine,
     "spend": SpendSettings,
 }

@@ -36,7 +36,7 @@ def row(table: object, **known: object) -> dict[str, object]:
 
 
 def configure(engine: str) -> None:
-    machine = {"device": "cpu", "embed": {"engine": engine}, "other": {"workers": 2}}
+    machine = {"device": "cpu", "engine": engine, "other": {"workers": 2}}
     Path("params.yaml").write_text(json.dumps({"embed": {"precision": "float32"}, "machine": machine}))
 
 
@@ -212,20 +212,6 @@ def test_without_a_cache_the_last_output_is_taken_from_dvc(project: Path, tmp_pa
     assert outputs() == from_scratch()
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Ray on two nodes of one core each, as two machines would be."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("PYTHONPATH", str(Path(embed.__file__).parents[1]))
-    from ray.cluster_utils import Cluster
-
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    nodes.add_node(num_cpus=1)
-    monkeypatch.setenv("RAY_ADDRESS", nodes.address)
-    yield
-    nodes.shutdown()
-
-
 @pytest.mark.slow
 def test_workers_of_a_ray_cluster_make_the_same_bytes(
     project: Path, cluster: None, monkeypatch: pytest.MonkeyPatch
@@ -249,5 +235,5 @@ def test_a_worker_with_another_model_is_refused_in_one_line(project: Path, clust
     embedder = Embedder.load(Path("models/base"), "cpu")
     assert embedder.identity
     make_tiny_model(Path("models/base"), ["damaged"], seed=14)  # as on a node that wasn't updated
-    with pytest.raises(ModelError, match=r"^machine\.embed\.engine: [^\n]*a node has other code[^\n]*$"):
+    with pytest.raises(ModelError, match=r"^machine\.engine: [^\n]*a node has other code[^\n]*$"):
         list(ray_engine.encode_stream(embedder, "cpu", ["a text"], "passage"))
