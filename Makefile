@@ -55,7 +55,7 @@ docs: $(VENV)/installed ## write params, commands and diagram anew; after `make 
 
 bench: $(VENV)/installed ## race the peers (SMALL=1: a twentieth, once)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[bench]'
-	python -m pytest benchmarks -m '' -s $(if $(SMALL),--small,--benchmark-json=reports/benchmarks.json)
+	python -m pytest benchmarks -m '' -s -W default --timeout 7200 $(if $(SMALL),--small,--benchmark-json=reports/benchmarks.json)
 	$(if $(SMALL),,python -m benchmarks.table)
 
 clear-sample: ## drop the sample documents and questions, to put your own in their place

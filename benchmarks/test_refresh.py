@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from argot.files import write_json
 from argot.release import inventory
 from argot.tables import chunks, judgments, pairs, questions
@@ -24,7 +22,6 @@ VERDICT = {
 }  # fmt: skip
 
 
-@pytest.mark.timeout(7200)
 def test_refresh_after_one_changed_document(
     race: Track, scale: Callable[[int], int], base: Path, tmp_path: Path
 ) -> None:

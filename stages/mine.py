@@ -9,7 +9,9 @@ find again teach noise, and are dropped (the round trip of Promptagator, arXiv 2
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from argot.errors import InputError
@@ -30,14 +33,13 @@ from argot.passages import passages_of
 from argot.stage import run, write_figures
 from argot.tables import chunks, pairs, training
 from argot.tables.parquet import read_table, write_table
+from argot.teacher import rank
 from argot.vectors import read_vectors
 
 VECTORS = Path("data/embeddings/base")
 # Queries are scored against all passages in blocks of this many scores, 16 MiB, which a processor's cache holds;
 # but at least so many queries at once, or each would read all vectors again.
 BLOCK, AT_ONCE = 1 << 22, 64
-# A passage with a score this far down the dense ranking counts as far as the teacher can see.
-HORIZON = 100
 # A passage that a judge gives this grade is too near to the answer to be pushed away.
 PARTIAL = 5
 
@@ -68,7 +70,7 @@ class Passages:
 
 @dataclass(frozen=True)
 class Mined:
-    """For each query: the positive's teacher score and rank (from 0), and the best other passages, best first."""
+    """For each query a `Ranking` by the teacher, and which of its candidates may be relevant too."""
 
     score: NDArray[np.float32]
     rank: NDArray[np.int64]
@@ -127,15 +129,20 @@ def mine(
     corpus: Passages,
     settings: MineSettings,
 ) -> Mined:
-    """Score all passages for each query, block by block: memory grows with the block, not with the corpus."""
+    """Rank all passages for each query, a block of queries a core: memory grows with the block, not with the corpus."""
     terms, weights = term_counts(queries, corpus.bm25), term_weights(corpus.bm25)
+    weight, count = settings.bm25_weight, min(settings.candidates, len(corpus.vectors) - 1)
     step = max(AT_ONCE, BLOCK // len(corpus.vectors))
-    blocks = []
-    for start in tqdm(range(0, len(queries), step), "mine", disable=None):
+
+    def mined(start: int) -> Mined:
         block = slice(start, start + step)
-        dense = vectors[block] @ corpus.vectors.T
-        scores = fused(dense, terms[block] @ weights, settings.bm25_weight)
-        blocks.append(best(scores, positives[block], corpus, settings))
+        lexical = terms[block] @ weights if weight else None
+        found = rank(vectors[block] @ corpus.vectors.T, lexical, positives[block], weight, count)
+        return Mined(*found, related(found.candidates, positives[block], corpus, settings.duplicate))
+
+    starts = range(0, len(queries), step)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        blocks = list(tqdm(pool.map(mined, starts), "mine", len(starts), disable=None))
     return Mined(*(np.concatenate(parts) for parts in zip(*(vars(block).values() for block in blocks), strict=True)))
 
 
@@ -144,48 +151,6 @@ def believe(mined: Mined, real: NDArray[np.bool_]) -> None:
     best = mined.scores[real].max(axis=1, initial=0)
     mined.score[real] = np.maximum(mined.score[real], best)
     mined.rank[real] = 0
-
-
-def fused(dense: NDArray[np.float32], lexical: sparse.csr_matrix, weight: float) -> NDArray[np.float32]:
-    """The teacher's scores in [0, 1]: BM25 over its best, dense from its 100th to its best, in a convex combination.
-
-    Convex combinations beat rank fusion and hardly depend on the normaliser (Bruch et al., arXiv 2210.11934).
-    `dense` is overwritten: what takes time here is memory.
-    """
-    at = max(0, dense.shape[1] - HORIZON)
-    low = np.partition(dense, at, axis=1)[:, at, None]
-    span = np.maximum(dense.max(axis=1, keepdims=True) - low, 1e-6)
-    dense -= low
-    dense *= np.float32(1 - weight) / span
-    np.maximum(dense, 0, out=dense)
-    if weight:
-        most = np.maximum(lexical.max(axis=1).toarray().ravel(), 1e-6)
-        row = np.repeat(np.arange(len(dense)), np.diff(lexical.indptr))
-        dense[row, lexical.indices] += np.float32(weight) * lexical.data / most[row]
-    return dense
-
-
-def best(scores: NDArray[np.float32], positives: NDArray[np.int64], corpus: Passages, settings: MineSettings) -> Mined:
-    """The positive's score and rank among (queries, passages), and the best passages beside it with their scores."""
-    rows = np.arange(len(scores))
-    own = scores[rows, positives]
-    rank = (scores > own[:, None]).sum(axis=1)
-    scores[rows, positives] = -1
-    count = min(settings.candidates, scores.shape[1] - 1)
-    found, values = highest(scores, count)
-    return Mined(own, rank, found, values, related(found, positives, corpus, settings.duplicate))
-
-
-def highest(scores: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The places and values, (queries, count), of the `count` highest scores of each row, by score, then by place."""
-    if count == 0:
-        return np.empty((len(scores), 0), np.int64), np.empty((len(scores), 0), np.float32)
-    at = scores.shape[1] - count
-    # A threshold first: numpy partitions values many times as fast as places.
-    row, place = np.nonzero(scores >= np.partition(scores, at, axis=1)[:, at, None])
-    order = np.lexsort((place, -scores[row, place], row))
-    kept = order[np.arange(len(row)) - np.searchsorted(row, row) < count]
-    return place[kept].reshape(-1, count), scores[row[kept], place[kept]].reshape(-1, count)
 
 
 def related(

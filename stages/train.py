@@ -241,10 +241,13 @@ def make_trainer(
     """sentence-transformers' trainer over the planned steps, in their order: one row a step for each process."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-    from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardCallback
     from transformers import EarlyStoppingCallback, PrinterCallback
 
     from argot.contrastive import InOrder, RankingLoss
+
+    class Trainer(SentenceTransformerTrainer):
+        def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+            """The card of a checkpoint is read by nobody."""
 
     warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)  # in favour of nothing yet
     arguments = SentenceTransformerTrainingArguments(
@@ -275,7 +278,7 @@ def make_trainer(
         report_to=[],
     )
     arguments._n_gpu = min(1, arguments.n_gpu)  # a process has one card; else torch splits the step's one row
-    trainer = SentenceTransformerTrainer(
+    trainer = Trainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_dict({"step": np.repeat(np.arange(len(collator.steps)), count())}),
@@ -286,7 +289,6 @@ def make_trainer(
         data_collator=collator,  # type: ignore[arg-type]  # any callable will do
         callbacks=[EarlyStoppingCallback(settings.patience)],
     )
-    trainer.remove_callback(SentenceTransformerModelCardCallback)  # the card of a checkpoint is read by nobody
     trainer.remove_callback(PrinterCallback)  # the figures tell each pass
     return trainer
 

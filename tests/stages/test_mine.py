@@ -12,6 +12,7 @@ from argot.lexical import Bm25, LexicalSettings
 from argot.passages import passage
 from argot.tables import chunks, pairs, training
 from argot.tables.parquet import read_table, write_table
+from argot.teacher import HORIZON
 from argot.vectors import key, write_vectors
 from stages import mine
 
@@ -52,7 +53,7 @@ def by_loops(query: str, vector: NDArray[np.float32], corpus: mine.Passages, wei
     """The teacher's scores as its definition says them, one passage after the other."""
     dense = [float(vector @ other) for other in corpus.vectors]
     lexical = [float(score) for score in corpus.bm25.scores(query)]
-    low = sorted(dense, reverse=True)[min(mine.HORIZON, len(dense) - 1)]
+    low = sorted(dense, reverse=True)[min(HORIZON, len(dense) - 1)]
     return [
         weight * word / max(lexical) + (1 - weight) * max(0.0, (near - low) / (max(dense) - low))
         for word, near in zip(lexical, dense, strict=True)
