@@ -142,7 +142,7 @@ class Embedder:
         """As the two above, batch by batch as each is done: rows of `texts` and their vectors, longest texts first."""
         import torch
 
-        tokens = self._tokenize(texts, role, cut=True)
+        tokens = [np.array(ids, dtype=np.int32) for ids in self._tokenize(texts, role, cut=True)]
         kind, half = self._device.type, self.precision == "bfloat16"
         for rows, length in self._batches([len(ids) for ids in tokens], role):
             with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=half):
@@ -200,19 +200,17 @@ class Embedder:
         whole = shorten(vectors, vectors.shape[1])
         return whole if self.dimension == vectors.shape[1] else shorten(whole, self.dimension)
 
-    def _tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> list[NDArray[np.int32]]:
-        ids: list[NDArray[np.int32]] = []
+    def _tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> Iterator[list[int]]:
         for start in range(0, len(texts), TOKENIZED):
             prompted = [self.prompts[role] + text for text in texts[start : start + TOKENIZED]]
             with self._tokenizing:
                 found = self._model.tokenizer(prompted, truncation=cut, verbose=False, **ONLY_IDS)["input_ids"]
-            ids += [np.array(row, dtype=np.int32) for row in found]
-        return ids
+            yield from found
 
     def _check_tokens(self, role: Role) -> int:
         """Refuse a model whose input is more than its tokens (a chat template, say); return its prompt's length."""
         features = self._model.preprocess([PROBE], prompt=self.prompts[role], task=TASKS[role])
-        if features["input_ids"][0].tolist() != self._tokenize([PROBE], role, cut=True)[0].tolist():
+        if features["input_ids"][0].tolist() != next(self._tokenize([PROBE], role, cut=True)):
             raise ModelError(f"{self.folder}: its input is more than prompt and text, which Argot doesn't support")
         return int(features.get("prompt_length") or 0)
 

@@ -27,7 +27,7 @@ NO_DOCUMENT = {"image", "audio", "video", "font"}
 SHINGLE, PERMUTATIONS, SEED = 5, 128, 13
 # How sure the index of near-duplicates must be to find a pair at the threshold.
 RECALL = 0.999
-LANGUAGE_SAMPLE, LANGUAGE_WORDS = 4000, 5
+LANGUAGE_SAMPLE, LANGUAGE_WORDS = 2000, 5
 
 
 class IngestSettings(Settings):
@@ -173,7 +173,7 @@ def group(rows: Sequence[dict[str, Any]], threshold: float) -> None:
 
 def shingles(text: str) -> list[str]:
     """Runs of five words, whatever their case; a shorter text is one."""
-    words = [word.lower() for word in WORD.findall(text)]
+    words = WORD.findall(text.lower())
     runs = zip(*(words[offset:] for offset in range(SHINGLE)), strict=False)
     return [" ".join(run) for run in runs] or [" ".join(words)]
 
