@@ -14,6 +14,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -67,13 +68,15 @@ class Store:
 
     def __enter__(self) -> Store:
         self.open.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.open / "lock").open("a+")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"another run writes to {self.folder}; wait for it, or end it") from None
-        self._read()
-        self._seal()  # what a killed run left
+        with ExitStack() as opened:
+            lock = opened.enter_context((self.open / "lock").open("a+"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"another run writes to {self.folder}; wait for it, or end it") from None
+            self._read()
+            self._seal()  # what a killed run left
+            self._lock = opened.pop_all()
         return self
 
     def __exit__(
