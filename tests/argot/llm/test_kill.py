@@ -45,6 +45,12 @@ def start(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
 
+def finish(folder: Path) -> int:
+    """Run the stage to its end."""
+    with start(folder) as stage:
+        return stage.wait()
+
+
 def kill_after(folder: Path, hits: int, seconds: float, provider: Provider) -> bool:
     """Run the stage and kill it `seconds` after its call number `hits`; False if it ended before."""
     last = provider.hits + hits
@@ -71,7 +77,7 @@ def test_killed_again_and_again_nothing_is_lost_or_paid_twice(
     chance = random.Random(f"{provider}{batch}")
     with serving(seconds=0.03, batch_seconds=0.5, create_seconds=0.05) as server:
         calm = project(tmp_path / "calm", server.url, provider, batch)
-        assert start(calm).wait() == 0
+        assert finish(calm) == 0
         expected = Counter(server.provider.paid)
         server.provider.paid.clear()
         server.provider.batches.clear()
@@ -79,7 +85,7 @@ def test_killed_again_and_again_nothing_is_lost_or_paid_twice(
         mean = 2 if batch else 9  # calls to the server, so that most kills come before the run is at its end
         moments = [(int(chance.expovariate(1 / mean)), chance.uniform(0.0, 0.1)) for _ in range(times)]
         kills = sum(kill_after(killed, hits, seconds, server.provider) for hits, seconds in moments)
-        assert start(killed).wait() == 0
+        assert finish(killed) == 0
         paid = Counter(server.provider.paid)
     assert kills >= 0.6 * times
     assert set(paid) == set(expected)
