@@ -101,6 +101,7 @@ def hub() -> Iterator[Hub]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
+    server.server_close()
 
 
 def publish(workspace: Path, hub: Hub, *options: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:

@@ -52,13 +52,13 @@ def warm(folder: Path) -> Iterator[dict[str, str]]:
         shim.write_text(CLIENT.format(python=sys.executable, address=address, command=command))
         shim.chmod(0o755)
     cold = {**environment(), "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    server = subprocess.Popen([sys.executable, "-m", "tests.pipeline.warm", address], env=cold, stdout=subprocess.PIPE)
-    try:
-        assert server.stdout and server.stdout.readline() == b"ready\n"
-        yield {**cold, "PATH": f"{folder / 'bin'}{os.pathsep}{cold['PATH']}"}
-    finally:
-        server.kill()
-        server.wait()
+    command = [sys.executable, "-m", "tests.pipeline.warm", address]
+    with subprocess.Popen(command, env=cold, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout and server.stdout.readline() == b"ready\n"
+            yield {**cold, "PATH": f"{folder / 'bin'}{os.pathsep}{cold['PATH']}"}
+        finally:
+            server.kill()
 
 
 def serve(address: str) -> None:

@@ -55,6 +55,7 @@ def listening(app: FastAPI) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(timeout=20)
+        held.close()
 
 
 @pytest.fixture
