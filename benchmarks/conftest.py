@@ -68,11 +68,11 @@ class Track:
         rows = [self._row(who, goal, laps) for who, goal in peers.items()]
         self._keep(name, given, rows)
 
-    def once(self, name: str, given: str, ours: float, peer: str, theirs: float, ratio: float) -> None:
+    def once(self, name: str, given: str, ours: float, peer: str, theirs: float, goal: Goal) -> None:
         """Keep a race of minutes, run once by the caller: seconds of both."""
         self.benchmark.pedantic(lambda: None)
         laps = {OURS: [ours], peer: [theirs]}
-        self._keep(name, given, [self._row(peer, Goal(lambda: None, ratio), laps)])
+        self._keep(name, given, [self._row(peer, goal, laps)])
 
     def alone(self, name: str, given: str, work: Work, at_most: float) -> None:
         """Time what has no peer but a limit, in seconds."""
