@@ -123,7 +123,7 @@ def test_hard_negatives_query_by_query(race: Track, scale: Callable[[int], int])
     race("hard negatives, vectors given", given, task.ours, {"loop over queries": Goal(task.loop, 20, LOOP)})
 
 
-LOOP = "ours also scores by BM25 and writes the table, whose fixed costs weigh most on few queries"
+LOOP = "ours also ranks the positive and writes the table, whose fixed costs weigh most on few queries"
 REASON = (
     "both spend most of their time on the product of all queries with all passages; ours also ranks the positive, "
     "keeps 64 scored candidates where the peer keeps three, and compares each of them with the positive"
