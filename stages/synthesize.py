@@ -120,10 +120,8 @@ def drawn(passages: Sequence[Chunk], settings: SynthesizeSettings) -> Sequence[C
     def order(chunk: Chunk) -> bytes:
         return hashlib.sha256(f"{settings.seed}:{chunk.id}".encode()).digest()
 
-    if len(passages) <= settings.max_passages:
-        return passages
-    last = nsmallest(settings.max_passages, map(order, passages))[-1]
-    return [chunk for chunk in passages if order(chunk) <= last]
+    chosen = {chunk.id for chunk in nsmallest(settings.max_passages, passages, key=order)}
+    return [chunk for chunk in passages if chunk.id in chosen]
 
 
 def made(chunk: Chunk, corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
