@@ -7,7 +7,7 @@ query, have a score at all: after the product that made a row, a few hundred of 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
 
 
-class Ranking(NamedTuple):
+@dataclass(frozen=True)
+class Ranking:
     """For each query the positive's score and rank (from 0), and the best other passages with their scores."""
 
     score: Floats
@@ -48,17 +49,14 @@ def rank(dense: Floats, lexical: sparse.csr_matrix | None, positives: Places, we
     own, found = seen(dense[every, positives], every), seen(value, row)
     least = seen(best_first[first + min(count, dense.shape[1] - 1)], every)  # `count` others reach it
     if lexical is not None:
-        words_row = np.repeat(every, np.diff(lexical.indptr))
-        most = np.maximum(lexical.max(axis=1).toarray().ravel(), 1e-6)
-        words = np.float32(weight) * lexical.data / most[words_row]
-        dense.fill(0)
-        dense[words_row, lexical.indices] = words
-        own, found = own + dense[every, positives], found + dense[row, place]
-        dense[row, place] = -1  # these are known
-        few = np.flatnonzero(words >= np.minimum(own, least)[words_row])
-        alone = few[dense[words_row[few], lexical.indices[few]] >= 0]
-        row, place = np.append(row, words_row[alone]), np.append(place, lexical.indices[alone])
-        found = np.append(found, words[alone])
+        words = lexical.toarray(out=dense)
+        most = np.maximum(words.max(axis=1, keepdims=True), np.float32(1e-6))
+        words *= np.float32(weight)
+        words /= most
+        own, found = own + words[every, positives], found + words[row, place]
+        words[row, place] = -1  # these are known
+        others, alone = _above(words, np.maximum(np.minimum(own, least), np.finfo(np.float32).tiny))
+        row, place, found = np.append(row, others), np.append(place, alone), np.append(found, words[others, alone])
     above = np.bincount(row[found > own[row]], minlength=len(dense))
     kept = np.flatnonzero((found >= least[row]) & (place != positives[row]))
     kept = kept[np.lexsort((place[kept], -found[kept], row[kept]))]

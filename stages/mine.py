@@ -33,7 +33,7 @@ from argot.passages import passages_of
 from argot.stage import run, write_figures
 from argot.tables import chunks, pairs, training
 from argot.tables.parquet import read_table, write_table
-from argot.teacher import rank
+from argot.teacher import Ranking, rank
 from argot.vectors import read_vectors
 
 VECTORS = Path("data/embeddings/base")
@@ -69,13 +69,9 @@ class Passages:
 
 
 @dataclass(frozen=True)
-class Mined:
-    """For each query a `Ranking` by the teacher, and which of its candidates may be relevant too."""
+class Mined(Ranking):
+    """The teacher's ranking, and which of its candidates may be relevant too, (queries, candidates)."""
 
-    score: NDArray[np.float32]
-    rank: NDArray[np.int64]
-    candidates: NDArray[np.int64]
-    scores: NDArray[np.float32]
     related: NDArray[np.bool_]
 
 
@@ -138,7 +134,7 @@ def mine(
         block = slice(start, start + step)
         lexical = terms[block] @ weights if weight else None
         found = rank(vectors[block] @ corpus.vectors.T, lexical, positives[block], weight, count)
-        return Mined(*found, related(found.candidates, positives[block], corpus, settings.duplicate))
+        return Mined(**vars(found), related=related(found.candidates, positives[block], corpus, settings.duplicate))
 
     starts = range(0, len(queries), step)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
