@@ -14,7 +14,8 @@ from argot.errors import InputError, ParamsError
 from argot.files import replacing_folder
 from argot.tables.parquet import read_table, write_table
 
-SCHEMA = pa.schema([pa.field("key", pa.string(), nullable=False)])
+SCHEMA = pa.schema([pa.field("key", pa.string(), nullable=False), pa.field("truncated", pa.bool_(), nullable=False)])
+Flags = NDArray[np.bool_]
 
 
 def key(text: str) -> str:
@@ -37,12 +38,18 @@ def cut(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
 
 
 class Vectors:
-    """A store of normalised float32 vectors, (texts, dimensions), memory-mapped from its folder."""
+    """A store of normalised float32 vectors, (texts, dimensions), memory-mapped from its folder.
 
-    def __init__(self, folder: Path, keys: Sequence[str], values: NDArray[np.float32]) -> None:
+    `truncated`, (texts,), tells which texts were longer than the model reads; without it, none was.
+    """
+
+    def __init__(
+        self, folder: Path, keys: Sequence[str], values: NDArray[np.float32], truncated: Flags | None = None
+    ) -> None:
         self.folder = folder
         self.keys = list(keys)
         self.values = values
+        self.truncated = np.zeros(len(keys), dtype=bool) if truncated is None else truncated
         self._rows = {key: row for row, key in enumerate(self.keys)}
 
     def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -54,20 +61,24 @@ class Vectors:
         return np.asarray(self.values[rows], dtype=np.float32)
 
 
-def write_vectors(folder: Path, keys: Sequence[str], values: NDArray[np.float32]) -> None:
+def write_vectors(
+    folder: Path, keys: Sequence[str], values: NDArray[np.float32], truncated: Flags | None = None
+) -> None:
     """Write a store: keys.parquet and vectors.npy."""
+    told = np.zeros(len(keys), dtype=bool) if truncated is None else truncated
     with replacing_folder(folder) as beside:
-        write_table(beside / "keys.parquet", [{"key": key} for key in keys], SCHEMA)
+        write_table(beside / "keys.parquet", pa.table([pa.array(keys, pa.string()), told], schema=SCHEMA), SCHEMA)
         np.save(beside / "vectors.npy", np.ascontiguousarray(values, dtype=np.float32), allow_pickle=False)
 
 
 def read_vectors(folder: Path) -> Vectors:
     """Open a store; InputError if it is missing, cut short, or its parts don't match."""
-    keys = read_table(folder / "keys.parquet", SCHEMA)["key"].to_pylist()
+    table = read_table(folder / "keys.parquet", SCHEMA)
+    keys = table["key"].to_pylist()
     try:
         values = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}/vectors.npy can't be read ({error}); run `dvc checkout` or `dvc repro`") from None
     if values.ndim != 2 or len(values) != len(keys):
         raise InputError(f"{folder}: {len(keys)} keys but vectors of shape {values.shape}; run `dvc repro`")
-    return Vectors(folder, keys, values)
+    return Vectors(folder, keys, values, table["truncated"].to_numpy())

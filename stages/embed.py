@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ SEGMENT = 2048
 MODELS = {name: Path("models") / name for name in ("base", "tuned")} | {"released": Path("models/release/embedder")}
 ROLES: dict[str, Role] = {"passages": "passage", "pairs": "query", "questions": "query"}
 Array = NDArray[np.float32]
-Kept = dict[str, Array]
+Kept = dict[str, tuple[Array, bool]]
 Encode = Callable[[Sequence[str], Role], Iterator[tuple[list[int], Array]]]
 
 
@@ -58,6 +58,18 @@ class MachineSettings(SomeSettings):
     device: Literal["auto", "cpu", "cuda", "mps"]
 
 
+class Made(NamedTuple):
+    """Vectors, (texts, dimension), by their texts' keys, and which texts were longer than the model reads."""
+
+    keys: list[str]
+    values: Array
+    truncated: NDArray[np.bool_]
+
+    def take(self, rows: Sequence[int]) -> Made:
+        """Some of them."""
+        return Made([self.keys[row] for row in rows], self.values[rows], self.truncated[rows])
+
+
 def main(model: str, kind: str, home: Path = HERE) -> str:
     """Embed `kind` of texts by `model`: those that were never embedded by it before."""
     device, precision = load("machine", MachineSettings).device, load("embed", EmbedSettings).precision
@@ -65,14 +77,13 @@ def main(model: str, kind: str, home: Path = HERE) -> str:
     embedder = Embedder.load(MODELS[model], device, precision=precision)
     name = f"embed-{model}-{kind}"
     kept = read_kept(kind, embedder.identity) or previous(model, kind, embedder.identity, home)
-    values, reused = embed(embedder, encoder(embedder, device), kind, texts, kept)
-    cut = int((embedder.token_counts(texts, ROLES[kind]) > embedder.max_tokens).sum())
-    keys = [key(text) for text in texts]
-    write_vectors(home / OUT / model / kind, keys, values)
+    made = embed(embedder, encoder(embedder, device), kind, texts, kept)
+    write_vectors(home / OUT / model / kind, *made)
+    reused, cut = sum(name in kept for name in made.keys), int(made.truncated.sum())
     figures = {"texts": len(texts), "cut": cut, "dimension": embedder.dimension, "identity": embedder.identity}
     write_figures(name, figures, home)
-    keep_only(KEPT / embedder.folder.name / kind, embedder.identity, keys, values)
-    forget(kind, keys)
+    keep_only(KEPT / embedder.folder.name / kind, embedder.identity, made)
+    forget(kind, made.keys)
     log(name, len(texts), reused)
     cut_line = f"; {cut} cut at {embedder.max_tokens} tokens" if cut else ""
     return f"{len(texts)} texts → {embedder.dimension} dimensions; {reused} known before{cut_line}"
@@ -83,30 +94,32 @@ def encoder(embedder: Embedder, device: str) -> Encode:
     return partial(ray_engine.encode_stream, embedder, device) if ray_engine.asked_for() else embedder.encode_stream
 
 
-def embed(embedder: Embedder, encode: Encode, kind: str, texts: list[str], kept: Kept) -> tuple[Array, int]:
-    """The vectors of `texts`, (texts, dimension), and how many of them were kept from before.
+def embed(embedder: Embedder, encode: Encode, kind: str, texts: list[str], kept: Kept) -> Made:
+    """The vectors of `texts`: those of `kept` as they are, the others made now.
 
     What is new goes to disk segment by segment, so that a stage that is killed has lost little.
     """
-    values = np.empty((len(texts), embedder.dimension), dtype=np.float32)
-    new = [row for row, text in enumerate(texts) if key(text) not in kept]
+    values, truncated = np.empty((len(texts), embedder.dimension), np.float32), np.zeros(len(texts), dtype=bool)
+    made = Made([key(text) for text in texts], values, truncated)
+    new = [row for row, name in enumerate(made.keys) if name not in kept]
     for row in set(range(len(texts))).difference(new):
-        values[row] = kept[key(texts[row])]
+        values[row], truncated[row] = kept[made.keys[row]]
+    unknown = [texts[row] for row in new]
+    truncated[new] = embedder.token_counts(unknown, ROLES[kind]) > embedder.max_tokens
     fresh: list[int] = []
-    for batch, vectors in encode([texts[row] for row in new], ROLES[kind]):
+    for batch, vectors in encode(unknown, ROLES[kind]):
         rows = [new[row] for row in batch]
         values[rows] = vectors
         fresh += rows
         if len(fresh) >= SEGMENT:
-            write_segment(KEPT / embedder.folder.name / kind / embedder.identity, texts, values, fresh)
+            write_segment(KEPT / embedder.folder.name / kind / embedder.identity, made.take(fresh))
             fresh = []
-    return values, len(texts) - len(new)
+    return made
 
 
-def write_segment(folder: Path, texts: list[str], values: Array, rows: list[int]) -> None:
-    """Keep the vectors of some rows in a folder of their own, named by what it holds."""
-    keys = [key(texts[row]) for row in rows]
-    write_vectors(folder / key("".join(keys)), keys, values[rows])
+def write_segment(folder: Path, some: Made) -> None:
+    """Keep some vectors in a folder of their own, named by what it holds."""
+    write_vectors(folder / key("".join(some.keys)), *some)
 
 
 def segments(kind: str, identity: str = "*") -> Iterator[tuple[Path, Vectors]]:
@@ -122,8 +135,13 @@ def read_kept(kind: str, identity: str) -> Kept:
     """All vectors that were kept of a model, by key."""
     kept: Kept = {}
     for _, stored in segments(kind, identity):
-        kept.update(zip(stored.keys, stored.values, strict=True))
+        kept.update(by_key(stored))
     return kept
+
+
+def by_key(stored: Vectors) -> Kept:
+    """What a store holds of each text."""
+    return {name: (stored.values[row], bool(stored.truncated[row])) for row, name in enumerate(stored.keys)}
 
 
 def previous(model: str, kind: str, identity: str, home: Path) -> Kept:
@@ -144,15 +162,15 @@ def previous(model: str, kind: str, identity: str, home: Path) -> Kept:
             if figures["identity"] == identity:
                 committed.get(str(place / OUT / name / kind), f"{folder}/stored", recursive=True)
                 stored = read_vectors(Path(folder) / "stored")
-                return dict(zip(stored.keys, np.array(stored.values), strict=True))
+                return by_key(stored)
     return {}
 
 
-def keep_only(folder: Path, identity: str, keys: list[str], values: Array) -> None:
+def keep_only(folder: Path, identity: str, made: Made) -> None:
     """Keep these vectors, in one segment, and no others: neither deleted texts' nor another model's."""
-    whole = key("".join(keys))
+    whole = key("".join(made.keys))
     if not (folder / identity / whole).exists():
-        write_vectors(folder / identity / whole, keys, values)
+        write_segment(folder / identity, made)
     for old in [*folder.glob("*"), *(folder / identity).glob("*")]:
         if old.name not in (identity, whole):
             shutil.rmtree(old)
@@ -164,8 +182,7 @@ def forget(kind: str, keys: list[str]) -> None:
     for segment, stored in segments(kind):
         rows = [row for row, name in enumerate(stored.keys) if name in alive]
         if len(rows) < len(stored.keys):
-            left = [stored.keys[row] for row in rows]
-            write_vectors(segment.parent / key("".join(left)), left, stored.values[rows])
+            write_segment(segment.parent, Made(stored.keys, stored.values, stored.truncated).take(rows))
             shutil.rmtree(segment)
 
 

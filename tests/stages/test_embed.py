@@ -77,6 +77,19 @@ def test_texts_that_the_window_cuts_are_counted(project: Path) -> None:
     assert (figures["texts"], figures["cut"], figures["dimension"]) == (3, 1, 32)
 
 
+def test_what_was_cut_is_known_of_texts_that_are_not_read_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed.main("base", "questions")
+    first, counted, count = outputs("questions"), list[str](), Embedder.token_counts
+
+    def counting(self: Embedder, texts: list[str], role: Role) -> NDArray[np.int64]:
+        counted.extend(texts)
+        return count(self, texts, role)
+
+    monkeypatch.setattr(Embedder, "token_counts", counting)
+    embed.main("base", "questions")
+    assert (outputs("questions"), counted) == (first, [])
+
+
 def test_no_questions_give_an_empty_store(project: Path) -> None:
     for path in questions.PATHS.values():
         write_table(path, [], questions.SCHEMA)
