@@ -65,14 +65,16 @@ class Track:
 
         self.benchmark.pedantic(self._time, (OURS, ours), setup=others, rounds=self.rounds, warmup_rounds=1)
         laps = {who: seconds[1:] for who, seconds in self.seconds.items()}
-        rows = [self._row(who, goal, laps) for who, goal in peers.items()]
+        rows = [self._row(who, goal.ratio, goal.reason, laps) for who, goal in peers.items()]
         self._keep(name, given, rows)
 
-    def once(self, name: str, given: str, ours: float, peer: str, theirs: float, goal: Goal) -> None:
-        """Keep a race of minutes, run once by the caller: seconds of both."""
+    def once(
+        self, name: str, given: str, ours: float, peer: str, theirs: float, ratio: float, reason: str = ""
+    ) -> None:
+        """Keep a race of minutes, run once by the caller: seconds of both, the goal, and why it isn't reached."""
         self.benchmark.pedantic(lambda: None)
         laps = {OURS: [ours], peer: [theirs]}
-        self._keep(name, given, [self._row(peer, goal, laps)])
+        self._keep(name, given, [self._row(peer, ratio, reason, laps)])
 
     def alone(self, name: str, given: str, work: Work, at_most: float) -> None:
         """Time what has no peer but a limit, in seconds."""
@@ -100,14 +102,14 @@ class Track:
         work()
         self.seconds[who].append(self.clock() - started)
 
-    def _row(self, peer: str, goal: Goal, laps: dict[str, list[float]]) -> dict[str, Any]:
+    def _row(self, peer: str, goal: float, reason: str, laps: dict[str, list[float]]) -> dict[str, Any]:
         theirs, ours = np.array(laps[peer]), np.array(laps[OURS])
         ratio = float(np.median(theirs) / np.median(ours))
         return {
             "peer": peer,
             "ratio": ratio,
-            "goal": goal.ratio,
-            "reason": "" if ratio >= goal.ratio else goal.reason,
+            "goal": goal,
+            "reason": "" if ratio >= goal else reason,
             "peer_seconds": spread(theirs),
             "our_seconds": spread(ours),
         }

@@ -12,7 +12,7 @@ from argot.files import write_json
 from argot.release import inventory
 from argot.tables import chunks, judgments, pairs, questions
 from argot.tables.parquet import read_table, write_table
-from benchmarks.conftest import Goal, Track
+from benchmarks.conftest import Track
 from benchmarks.prose import Author
 from benchmarks.workspace import ROOT, lay_out
 
@@ -44,7 +44,7 @@ def test_refresh_after_one_changed_document(
     assert inventory(workspace / "refresh/models/release") == first
     count = len(read_table(workspace / "refresh" / chunks.PATH, chunks.SCHEMA, ["chunk"]))
     given = f"{count:,} passages, one of {len(list(document.parent.iterdir())):,} documents changed"
-    race.once("refresh", given, changed, "from nothing, by the same model", nothing, Goal(lambda: None, 20, REASON))
+    race.once("refresh", given, changed, "from nothing, by the same model", nothing, 20, REASON)
 
 
 def refresh(workspace: Path, clock: Callable[[], float]) -> float:
