@@ -1,0 +1,207 @@
+"""Ways to a better model that the pipeline doesn't take; docs/LOG.md tells what each is worth.
+
+    python -m benchmarks.ways embedded WORKSPACE [--model tuned]     other texts for a passage's vector
+    python -m benchmarks.ways soup WORKSPACE WORKSPACE ...           the mean of several tuned models' weights
+    python -m benchmarks.ways adapt crop|tsdae WORKSPACE MODEL       the base adapted to the passages, without pairs
+
+A WORKSPACE is what `benchmarks.recipe --into WORKSPACE` left. The first two print nDCG@10 on the test questions, of
+vectors alone and fused with BM25 at the weight that is best on these very questions. The third writes a folder MODEL,
+from which `benchmarks.recipe fetch.model=path:MODEL` goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from argot.embedder import Embedder
+from argot.fusion import DEPTH, curve
+from argot.lexical import Bm25, LexicalSettings
+from argot.metrics import ndcg
+from argot.params import load
+from argot.passages import passage, passages_of
+from argot.queries import read_corpus, read_questions
+from argot.ranking import search_exact
+from argot.tables import chunks
+from argot.tables.parquet import read_table
+from argot.vectors import shorten
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = NDArray[np.float32]
+SEED = 13
+BESIDE = 30  # words of either neighbour that are embedded with a passage
+MIXED = 0.25  # of either neighbour's vector
+KEPT = 0.4  # of the words that TSDAE shows (arXiv 2104.06979)
+CROPPED = 0.5  # the least share of a passage's words in one crop (as in SimCSE's cropping, arXiv 2104.08821)
+
+
+def measured(encode: Callable[[], tuple[Vectors, Vectors]]) -> str:
+    """nDCG@10 of the test questions here: of vectors alone, and fused. `encode` gives passages and questions."""
+    corpus = read_corpus()
+    questions = read_questions("test", corpus)
+    bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
+    passages, asked = encode()
+    dense, lexical = search_exact(asked, passages, DEPTH, corpus.ties), bm25.search(questions.texts, DEPTH)
+    alone = ndcg(questions.relevance.found(dense.positions), questions.relevance.counts).mean()
+    fused = curve(dense, lexical, questions.relevance, "convex", corpus.ties).mean(axis=1).max()
+    return f"{100 * alone:5.1f}  fused {100 * fused:5.1f}"
+
+
+def asked() -> list[str]:
+    """The test questions here."""
+    return read_questions("test", read_corpus()).texts
+
+
+def embedded(workspace: Path, model: str) -> None:
+    """What a passage's vector could be made of."""
+    with chdir(workspace):
+        table = read_table(chunks.PATH, chunks.SCHEMA, ["document", "heading", "text"])
+        embedder = Embedder.load(Path("models") / model)
+        questions = embedder.encode_queries(asked())
+        whole = embedder.encode_passages(passages_of(table))
+        rows = table.to_pylist()
+        texts = {
+            "text alone": [row["text"] for row in rows],
+            "last heading, text": [passage(row["heading"].rpartition(" > ")[2], row["text"]) for row in rows],
+            "and the neighbours' words": with_neighbours(rows),
+        }
+        made = {
+            "heading path, text": whole,
+            "and the neighbours' vectors": mixed(whole, rows),
+            **{name: embedder.encode_passages(some) for name, some in texts.items()},
+        }
+        for name, vectors in made.items():
+            print(f"{name:30}{measured(lambda vectors=vectors: (vectors, questions))}")  # type: ignore[misc]
+
+
+def with_neighbours(rows: Sequence[dict[str, str]]) -> list[str]:
+    """Each passage after the end of the one before and before the beginning of the next, of the same document."""
+    made = []
+    for at, row in enumerate(rows):
+        before = rows[at - 1]["text"].split()[-BESIDE:] if at and beside(rows, at) else []
+        after = rows[at + 1]["text"].split()[:BESIDE] if beside(rows, at + 1) else []
+        made.append(passage(row["heading"], " ".join([*before, row["text"], *after])))
+    return made
+
+
+def mixed(vectors: Vectors, rows: Sequence[dict[str, str]]) -> Vectors:
+    """Each passage's vector with a share of its neighbours'."""
+    close = np.array([beside(rows, at) for at in range(1, len(rows))], dtype=np.float32)[:, None]
+    made = vectors.copy()
+    made[1:] += MIXED * close * vectors[:-1]
+    made[:-1] += MIXED * close * vectors[1:]
+    return shorten(made, made.shape[1])
+
+
+def beside(rows: Sequence[dict[str, str]], at: int) -> bool:
+    """Whether a passage and the one before are of the same document."""
+    return at < len(rows) and rows[at - 1]["document"] == rows[at]["document"]
+
+
+def soup(workspaces: Sequence[Path]) -> None:
+    """The mean of their tuned models (Wortsman et al., arXiv 2203.05482), asked in the first of them."""
+    from sentence_transformers import SentenceTransformer
+
+    models = [SentenceTransformer(str(place / "models/tuned"), device="cpu") for place in workspaces]
+    states = [model.state_dict() for model in models]
+    mean = {
+        name: sum(state[name] for state in states) / len(states) if value.is_floating_point() else value
+        for name, value in states[0].items()
+    }
+    with TemporaryDirectory() as folder, chdir(workspaces[0]):
+        for place, model in zip(workspaces, models, strict=True):
+            print(f"{place.name:30}{of_model(model, Path(folder) / place.name)}")
+        models[0].load_state_dict(mean)
+        print(f"{'the mean of their weights':30}{of_model(models[0], Path(folder) / 'mean')}")
+
+
+def of_model(model: SentenceTransformer, folder: Path) -> str:
+    """What a model reaches here, by way of a folder."""
+    model.save_pretrained(str(folder), create_model_card=False)
+    embedder = Embedder.load(folder)
+    return measured(lambda: (embedder.encode_passages(read_corpus().texts), embedder.encode_queries(asked())))
+
+
+def adapt(way: str, workspace: Path, model: Path) -> None:
+    """Train the base on the passages alone, one pass: to tell crops of one apart, or to rebuild it from few words."""
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+    from sentence_transformers.sentence_transformer import losses
+    from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
+
+    base = str((workspace / "models/base").resolve())
+    with chdir(workspace):
+        texts = read_corpus().texts
+    random, learner = np.random.default_rng(SEED), SentenceTransformer(base, device="cpu")
+    first = [cropped(text, random) if way == "crop" else thinned(text, random) for text in texts]
+    second = [cropped(text, random) for text in texts] if way == "crop" else texts
+    loss: Any = (
+        losses.MultipleNegativesRankingLoss(learner)
+        if way == "crop"
+        else losses.DenoisingAutoEncoderLoss(learner, tie_encoder_decoder=True)
+    )
+    with TemporaryDirectory() as folder:
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=folder,
+            num_train_epochs=1,
+            per_device_train_batch_size=32 if way == "crop" else 8,
+            learning_rate=2e-5 if way == "crop" else 3e-5,
+            seed=SEED,
+            use_cpu=True,
+            save_strategy="no",
+            report_to=[],
+        )
+        SentenceTransformerTrainer(
+            model=learner,
+            args=arguments,
+            train_dataset=Dataset.from_dict({"first": first, "second": second}),
+            loss=loss,
+        ).train()
+    learner.save_pretrained(str(model), create_model_card=False)
+
+
+def cropped(text: str, random: np.random.Generator) -> str:
+    """A run of a passage's words, at least CROPPED of them."""
+    words = text.split()
+    count = max(1, round(len(words) * random.uniform(CROPPED, 1)))
+    start = int(random.integers(0, len(words) - count + 1))
+    return " ".join(words[start : start + count])
+
+
+def thinned(text: str, random: np.random.Generator) -> str:
+    """KEPT of a passage's words, in their order."""
+    words = text.split()
+    return " ".join(word for word in words if random.random() < KEPT) or words[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ways = parser.add_subparsers(dest="way", required=True)
+    one = ways.add_parser("embedded")
+    one.add_argument("workspace", type=Path)
+    one.add_argument("--model", default="base", choices=("base", "tuned"))
+    ways.add_parser("soup").add_argument("workspaces", type=Path, nargs="+")
+    other = ways.add_parser("adapt")
+    other.add_argument("how", choices=("crop", "tsdae"))
+    other.add_argument("workspace", type=Path)
+    other.add_argument("model", type=Path)
+    given = parser.parse_args()
+    if given.way == "embedded":
+        embedded(given.workspace, given.model)
+    elif given.way == "soup":
+        soup([place.resolve() for place in given.workspaces])
+    else:
+        adapt(given.how, given.workspace, given.model.resolve())
+
+
+if __name__ == "__main__":
+    main()
