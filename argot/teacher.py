@@ -47,17 +47,20 @@ def rank(dense: Floats, lexical: sparse.csr_matrix | None, positives: Places, we
         return np.asarray(np.maximum((scores - low[query]) * factor[query], 0))
 
     own, found = seen(dense[every, positives], every), seen(value, row)
-    least = seen(best_first[first + min(count, dense.shape[1] - 1)], every)  # `count` others reach it
-    if lexical is not None:
+    if lexical is None:
+        above = np.bincount(row[found > own[row]], minlength=len(dense))
+        least = seen(best_first[first + min(count, dense.shape[1] - 1)], every)  # `count` others reach it
+    else:
         words = lexical.toarray(out=dense)
         most = np.maximum(words.max(axis=1, keepdims=True), np.float32(1e-6))
         words *= np.float32(weight)
         words /= most
         own, found = own + words[every, positives], found + words[row, place]
         words[row, place] = -1  # these are known
-        others, alone = _above(words, np.maximum(np.minimum(own, least), np.finfo(np.float32).tiny))
+        above = np.bincount(row[found > own[row]], minlength=len(dense)) + (words > own[:, None]).sum(axis=1)
+        least = found[np.lexsort((-found, row))][first + min(count, dense.shape[1] - 1)]
+        others, alone = nearest(words, min(dense.shape[1], count + 1))
         row, place, found = np.append(row, others), np.append(place, alone), np.append(found, words[others, alone])
-    above = np.bincount(row[found > own[row]], minlength=len(dense))
     kept = np.flatnonzero((found >= least[row]) & (place != positives[row]))
     kept = kept[np.lexsort((place[kept], -found[kept], row[kept]))]
     kept = kept[np.arange(len(kept)) - np.searchsorted(row[kept], row[kept]) < count]
