@@ -49,8 +49,8 @@ def _line(info: dict[str, Any], row: dict[str, Any]) -> str:
 
 
 def _seconds(quartiles: list[float]) -> str:
-    low, middle, high = quartiles
-    return f"{middle:.3g}" if low == high else f"{middle:.3g} ({low:.3g} to {high:.3g})"
+    low, middle, high = (f"{value:.3g}" if value < 1000 else f"{value:,.0f}" for value in quartiles)
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 def main() -> None:
