@@ -59,7 +59,7 @@ def rank(dense: Floats, lexical: sparse.csr_matrix | None, positives: Places, we
         words[row, place] = -1  # these are known
         above = np.bincount(row[found > own[row]], minlength=len(dense)) + (words > own[:, None]).sum(axis=1)
         least = found[np.lexsort((-found, row))][first + min(count, dense.shape[1] - 1)]
-        others, alone = nearest(words, min(dense.shape[1], count + 1))
+        others, alone = nearest(words, min(dense.shape[1], count + 1), np.maximum(least, np.finfo(np.float32).tiny))
         row, place, found = np.append(row, others), np.append(place, alone), np.append(found, words[others, alone])
     kept = np.flatnonzero((found >= least[row]) & (place != positives[row]))
     kept = kept[np.lexsort((place[kept], -found[kept], row[kept]))]
@@ -68,13 +68,18 @@ def rank(dense: Floats, lexical: sparse.csr_matrix | None, positives: Places, we
     return Ranking(own, above, place[kept].reshape(shape), found[kept].reshape(shape))
 
 
-def nearest(scores: Floats, count: int) -> tuple[Places, Places]:
-    """Row and place of the `count` highest scores of each row, and of some more, in the order of rows and places."""
+def nearest(scores: Floats, count: int, least: Floats | None = None) -> tuple[Places, Places]:
+    """Row and place of the `count` highest scores of each row, and of some more, in the order of rows and places.
+
+    With `least`, (queries,), only of those that reach it.
+    """
     threshold = _highest(scores[:, ::STRIDE], min(-(-SPARE * count // STRIDE), -(-scores.shape[1] // STRIDE)))
+    threshold = threshold if least is None else np.maximum(threshold, least)
     row, place = _above(scores, threshold)
     short = np.flatnonzero(np.bincount(row, minlength=len(scores)) < count)
-    if len(short):
-        threshold[short] = _highest(scores[short], count)
+    lower = _highest(scores[short], count) if least is None else least[short]
+    if (lower < threshold[short]).any():
+        threshold[short] = lower
         row, place = _above(scores, threshold)
     return row, place
 

@@ -69,3 +69,14 @@ def test_all_of_the_nearest_are_among_those_that_are_found(order: str) -> None:
     for query, values in enumerate(scores):
         assert set(np.argsort(-values)[:100]) <= set(place[row == query].tolist())
     assert order != "random" or len(row) < 30 * 400
+
+
+@pytest.mark.parametrize("order", ["random", "sorted", "hidden", "shown"])
+def test_of_what_reaches_the_least_all_of_the_nearest_are_found_and_nothing_below(order: str) -> None:
+    scores, _, _ = task(5000, 0.0, order)
+    least = np.linspace(-2, 5, len(scores)).astype(np.float32)  # thousands of places reach the first, none the last
+    row, place = nearest(scores, 100, least)
+    for query, values in enumerate(scores):
+        best = np.argsort(-values)[:100]
+        assert set(best[values[best] >= least[query]]) <= set(place[row == query].tolist())
+    assert (scores[row, place] >= least[row]).all()
