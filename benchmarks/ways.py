@@ -1,11 +1,12 @@
 """Ways to a better model that the pipeline doesn't take; docs/LOG.md tells what each is worth.
 
     python -m benchmarks.ways embedded WORKSPACE [--model tuned]     other texts for a passage's vector
+    python -m benchmarks.ways scaled WORKSPACE [--model tuned]       other scales of the two scores that are fused
     python -m benchmarks.ways soup WORKSPACE WORKSPACE ...           the mean of several tuned models' weights
     python -m benchmarks.ways adapt crop|tsdae WORKSPACE MODEL       the base adapted to the passages, without pairs
 
-A WORKSPACE is what `benchmarks.recipe --into WORKSPACE` left. The first two print nDCG@10 on the test questions, of
-vectors alone and fused with BM25 at the weight that is best on these very questions. The third writes a folder MODEL,
+A WORKSPACE is what `benchmarks.recipe --into WORKSPACE` left. All but the last print nDCG@10 on the test questions,
+of vectors alone and fused with BM25 at the weight that is best on these very questions. The last writes a folder MODEL,
 from which `benchmarks.recipe fetch.model=path:MODEL` goes on.
 """
 
@@ -22,16 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argot.embedder import Embedder
-from argot.fusion import DEPTH, curve
+from argot.fusion import DEPTH, WEIGHTS, curve
 from argot.lexical import Bm25, LexicalSettings
 from argot.metrics import ndcg
 from argot.params import load
 from argot.passages import passage, passages_of
 from argot.queries import read_corpus, read_questions
 from argot.ranking import search_exact
+from argot.systems import stored
 from argot.tables import chunks
 from argot.tables.parquet import read_table
 from argot.vectors import shorten
+from argot.verdict import Model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -61,7 +64,7 @@ def asked() -> list[str]:
     return read_questions("test", read_corpus()).texts
 
 
-def embedded(workspace: Path, model: str) -> None:
+def embedded(workspace: Path, model: Model) -> None:
     """What a passage's vector could be made of."""
     with chdir(workspace):
         table = read_table(chunks.PATH, chunks.SCHEMA, ["document", "heading", "text"])
@@ -105,6 +108,36 @@ def mixed(vectors: Vectors, rows: Sequence[dict[str, str]]) -> Vectors:
 def beside(rows: Sequence[dict[str, str]], at: int) -> bool:
     """Whether a passage and the one before are of the same document."""
     return at < len(rows) and rows[at - 1]["document"] == rows[at]["document"]
+
+
+def scaled(workspace: Path, model: Model) -> None:
+    """Scales of a query's scores before they are weighed and added; all passages are scored by both sides."""
+    with chdir(workspace):
+        corpus = read_corpus()
+        questions = read_questions("test", corpus)
+        bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
+        known = stored(model)
+        dense = known.of("questions", questions.texts) @ known.of("passages", corpus.texts).T
+        words = np.stack([bm25.scores(query) for query in questions.texts])
+    high, most = dense.max(axis=1, keepdims=True), np.maximum(words.max(axis=1, keepdims=True), 1e-6)
+    seen = np.maximum(dense - np.sort(dense, axis=1)[:, -DEPTH, None], 0)
+    mean, spread = dense.mean(axis=1, keepdims=True), dense.std(axis=1, keepdims=True)
+    shown = seen / seen.max(axis=1, keepdims=True)
+    sides = {
+        f"dense from its {DEPTH}th, BM25 from 0": (shown, words / most),
+        "dense from its theoretical minimum": (6 * (dense + 1) / (high + 1), words / most),
+        "dense from its mean": (np.maximum(dense - mean, 0) / (high - mean), words / most),
+        "one span for all queries": (seen / seen.max(axis=1).mean(), words / most),
+        "standard scores": ((dense - mean) / spread / 6, words / words.std(axis=1, keepdims=True) / 20),
+        "the root of BM25": (shown, np.sqrt(words / most)),
+        "the root of dense": (np.sqrt(shown), words / most),
+    }
+    for name, (left, right) in sides.items():
+        means = []
+        for weight in WEIGHTS:
+            best = np.argsort(-(weight * left + (1 - weight) * right), axis=1, kind="stable")[:, :10]
+            means.append(ndcg(questions.relevance.found(best.astype(np.int32)), questions.relevance.counts).mean())
+        print(f"{name:38}{100 * max(means):5.1f} at {WEIGHTS[int(np.argmax(means))]:.2f}")
 
 
 def soup(workspaces: Sequence[Path]) -> None:
@@ -186,17 +219,18 @@ def thinned(text: str, random: np.random.Generator) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ways = parser.add_subparsers(dest="way", required=True)
-    one = ways.add_parser("embedded")
-    one.add_argument("workspace", type=Path)
-    one.add_argument("--model", default="base", choices=("base", "tuned"))
+    for name in ("embedded", "scaled"):
+        one = ways.add_parser(name)
+        one.add_argument("workspace", type=Path)
+        one.add_argument("--model", default="base", choices=("base", "tuned"))
     ways.add_parser("soup").add_argument("workspaces", type=Path, nargs="+")
     other = ways.add_parser("adapt")
     other.add_argument("how", choices=("crop", "tsdae"))
     other.add_argument("workspace", type=Path)
     other.add_argument("model", type=Path)
     given = parser.parse_args()
-    if given.way == "embedded":
-        embedded(given.workspace, given.model)
+    if given.way in ("embedded", "scaled"):
+        (embedded if given.way == "embedded" else scaled)(given.workspace, given.model)
     elif given.way == "soup":
         soup([place.resolve() for place in given.workspaces])
     else:
