@@ -4,7 +4,8 @@
     python -m benchmarks.gpu.run --device cpu --small    # every line of it at a tiny size: to see that it runs
 
 The model is as large as BERT-base and its weights are random: what they hold changes no speed. Tokens count once,
-however often they are encoded. The share is that of the rate at which this card multiplies large bfloat16 matrices.
+however often they are encoded. The share is that of the rate at which this card multiplies large bfloat16 matrices. At
+the end it checks what `make refresh` relies on: passages encoded again by themselves have the vectors that they had.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tests.tiny_model import make_tiny_model
 ROUNDS = 3
 LEARNING_RATE, WARM_UP = 2e-5, 0.1  # the tutorial's
 GOAL = 3.0
+MOVED = 1e-5  # by which a component of a vector may differ after a refresh on a card; on a processor by nothing
 NONE = "benchmarks.gpu: torch finds no CUDA card here; nothing was measured (--device cpu --small shows that it runs)"
 
 
@@ -86,12 +88,14 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         rows = make_rows(scale.rows, scale.words)
         base = make_model(Path(folder) / "base", rows.passages, scale)
+        passages = Author(seed=7).passages(scale.passages, scale.words)
         for line in (
-            encoding(base, Author(seed=7).passages(scale.passages, scale.words), device, rate),
+            encoding(base, passages, device, rate),
             *training(base, rows, device, rate),
             searching(scale, device, rate),
         ):
             print(line, flush=True)
+        print(f"\n{refreshing(base, passages, device)}")
 
 
 def machine(device: torch.device) -> str:
@@ -235,6 +239,24 @@ def searching(scale: Scale, device: torch.device, rate: float) -> Line:
     seconds = timed(lambda: next(search_torch([queries], passages, 10, ties, device.type)))
     share = 2.0 * queries.size * len(passages) / seconds / rate
     return Line("search", "queries", len(queries) / theirs, len(queries) / seconds, share, f"{same:.2%} the same hits")
+
+
+def refreshing(base: Path, texts: list[str], device: torch.device) -> str:
+    """What `make refresh` relies on: passages encoded without the others have the vectors that they had among them."""
+    embedder = Embedder.load(base, device.type)
+    whole = embedder.encode_passages(texts)
+    mixed = whole.copy()
+    mixed[::3] = embedder.encode_passages(texts[::3])
+    moved = float(np.abs(mixed - whole).max())
+    assert moved <= MOVED, f"a component has moved by {moved:.1e}"
+    queries, ties = (
+        embedder.encode_queries([" ".join(text.split()[:8]) for text in texts[:1000]]),
+        np.arange(len(texts)),
+    )
+    first, second = (search_exact(queries, vectors, 10, ties).positions for vectors in (whole, mixed))
+    assert np.array_equal(first, second), f"the top 10 of {(first != second).any(axis=1).sum()} queries differ"
+    told = f"no component moved by more than {moved:.1e}, and the top 10 of {len(queries):,} queries are the same"
+    return f"refresh: a third of {len(texts):,} passages encoded again by themselves: {told}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def test_without_a_card_it_says_so(capsys: pytest.CaptureFixture[str], monkeypat
 def test_every_race_runs_and_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["run", "--device", "cpu", "--small"])
     run.main()
-    table = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    told = capsys.readouterr().out.splitlines()
+    assert "no component moved by more than 0.0e+00" in told[-1]
+    table = [line.split(" | ") for line in told if line.startswith("| ")]
     assert [row[0] for row in table[2:]] == ["| encode", "| train", "| search"]
     for row in table[2:]:
         theirs, ours, ratio = (float(cell.replace(",", "")) for cell in row[2:5])
