@@ -13,8 +13,9 @@ from which `benchmarks.recipe fetch.model=path:MODEL` goes on.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import chdir
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from argot.lexical import Bm25, LexicalSettings
 from argot.metrics import ndcg
 from argot.params import load
 from argot.passages import passage, passages_of
-from argot.queries import read_corpus, read_questions
+from argot.queries import Corpus, Queries, read_corpus, read_questions
 from argot.ranking import search_exact
 from argot.systems import stored
 from argot.tables import chunks
@@ -47,29 +48,40 @@ KEPT = 0.4  # of the words that TSDAE shows (arXiv 2104.06979)
 CROPPED = 0.5  # the least share of a passage's words in one crop (as in SimCSE's cropping, arXiv 2104.08821)
 
 
-def measured(encode: Callable[[], tuple[Vectors, Vectors]]) -> str:
-    """nDCG@10 of the test questions here: of vectors alone, and fused. `encode` gives passages and questions."""
-    corpus = read_corpus()
-    questions = read_questions("test", corpus)
-    bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
-    passages, asked = encode()
-    dense, lexical = search_exact(asked, passages, DEPTH, corpus.ties), bm25.search(questions.texts, DEPTH)
-    alone = ndcg(questions.relevance.found(dense.positions), questions.relevance.counts).mean()
-    fused = curve(dense, lexical, questions.relevance, "convex", corpus.ties).mean(axis=1).max()
-    return f"{100 * alone:5.1f}  fused {100 * fused:5.1f}"
+@dataclass(frozen=True)
+class Test:
+    """What is asked of vectors: the passages, the test questions, and BM25 beside them."""
 
+    corpus: Corpus
+    questions: Queries
+    bm25: Bm25
 
-def asked() -> list[str]:
-    """The test questions here."""
-    return read_questions("test", read_corpus()).texts
+    @classmethod
+    def here(cls) -> Test:
+        """That of the workspace that is the current folder."""
+        corpus = read_corpus()
+        bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
+        return cls(corpus, read_questions("test", corpus), bm25)
+
+    def ndcg(self, found: NDArray[np.int32]) -> float:
+        """The mean nDCG@10 of ranked passages, (questions, k)."""
+        return float(ndcg(self.questions.relevance.found(found), self.questions.relevance.counts).mean())
+
+    def of(self, passages: Vectors, questions: Vectors) -> str:
+        """nDCG@10 of vectors, alone and fused."""
+        ties = self.corpus.ties
+        dense = search_exact(questions, passages, DEPTH, ties)
+        lexical = self.bm25.search(self.questions.texts, DEPTH)
+        fused = curve(dense, lexical, self.questions.relevance, "convex", ties).mean(axis=1).max()
+        return f"{100 * self.ndcg(dense.positions):5.1f}  fused {100 * fused:5.1f}"
 
 
 def embedded(workspace: Path, model: Model) -> None:
     """What a passage's vector could be made of."""
     with chdir(workspace):
         table = read_table(chunks.PATH, chunks.SCHEMA, ["document", "heading", "text"])
-        embedder = Embedder.load(Path("models") / model)
-        questions = embedder.encode_queries(asked())
+        embedder, test = Embedder.load(Path("models") / model), Test.here()
+        questions = embedder.encode_queries(test.questions.texts)
         whole = embedder.encode_passages(passages_of(table))
         rows = table.to_pylist()
         texts = {
@@ -83,7 +95,7 @@ def embedded(workspace: Path, model: Model) -> None:
             **{name: embedder.encode_passages(some) for name, some in texts.items()},
         }
         for name, vectors in made.items():
-            print(f"{name:30}{measured(lambda vectors=vectors: (vectors, questions))}")  # type: ignore[misc]
+            print(f"{name:30}{test.of(vectors, questions)}")
 
 
 def with_neighbours(rows: Sequence[dict[str, str]]) -> list[str]:
@@ -113,12 +125,9 @@ def beside(rows: Sequence[dict[str, str]], at: int) -> bool:
 def scaled(workspace: Path, model: Model) -> None:
     """Scales of a query's scores before they are weighed and added; all passages are scored by both sides."""
     with chdir(workspace):
-        corpus = read_corpus()
-        questions = read_questions("test", corpus)
-        bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
-        known = stored(model)
-        dense = known.of("questions", questions.texts) @ known.of("passages", corpus.texts).T
-        words = np.stack([bm25.scores(query) for query in questions.texts])
+        test, known = Test.here(), stored(model)
+        dense = known.of("questions", test.questions.texts) @ known.of("passages", test.corpus.texts).T
+        words = np.stack([test.bm25.scores(query) for query in test.questions.texts])
     high, most = dense.max(axis=1, keepdims=True), np.maximum(words.max(axis=1, keepdims=True), 1e-6)
     seen = np.maximum(dense - np.sort(dense, axis=1)[:, -DEPTH, None], 0)
     mean, spread = dense.mean(axis=1, keepdims=True), dense.std(axis=1, keepdims=True)
@@ -136,7 +145,7 @@ def scaled(workspace: Path, model: Model) -> None:
         means = []
         for weight in WEIGHTS:
             best = np.argsort(-(weight * left + (1 - weight) * right), axis=1, kind="stable")[:, :10]
-            means.append(ndcg(questions.relevance.found(best.astype(np.int32)), questions.relevance.counts).mean())
+            means.append(test.ndcg(best.astype(np.int32)))
         print(f"{name:38}{100 * max(means):5.1f} at {WEIGHTS[int(np.argmax(means))]:.2f}")
 
 
@@ -151,17 +160,18 @@ def soup(workspaces: Sequence[Path]) -> None:
         for name, value in states[0].items()
     }
     with TemporaryDirectory() as folder, chdir(workspaces[0]):
+        test = Test.here()
         for place, model in zip(workspaces, models, strict=True):
-            print(f"{place.name:30}{of_model(model, Path(folder) / place.name)}")
+            print(f"{place.name:30}{of_model(model, Path(folder) / place.name, test)}")
         models[0].load_state_dict(mean)
-        print(f"{'the mean of their weights':30}{of_model(models[0], Path(folder) / 'mean')}")
+        print(f"{'the mean of their weights':30}{of_model(models[0], Path(folder) / 'mean', test)}")
 
 
-def of_model(model: SentenceTransformer, folder: Path) -> str:
-    """What a model reaches here, by way of a folder."""
+def of_model(model: SentenceTransformer, folder: Path, test: Test) -> str:
+    """What a model reaches, by way of a folder."""
     model.save_pretrained(str(folder), create_model_card=False)
     embedder = Embedder.load(folder)
-    return measured(lambda: (embedder.encode_passages(read_corpus().texts), embedder.encode_queries(asked())))
+    return test.of(embedder.encode_passages(test.corpus.texts), embedder.encode_queries(test.questions.texts))
 
 
 def adapt(way: str, workspace: Path, model: Path) -> None:
@@ -219,8 +229,9 @@ def thinned(text: str, random: np.random.Generator) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ways = parser.add_subparsers(dest="way", required=True)
-    for name in ("embedded", "scaled"):
-        one = ways.add_parser(name)
+    for way in (embedded, scaled):
+        one = ways.add_parser(way.__name__)
+        one.set_defaults(run=way)
         one.add_argument("workspace", type=Path)
         one.add_argument("--model", default="base", choices=("base", "tuned"))
     ways.add_parser("soup").add_argument("workspaces", type=Path, nargs="+")
@@ -229,12 +240,12 @@ def main() -> None:
     other.add_argument("workspace", type=Path)
     other.add_argument("model", type=Path)
     given = parser.parse_args()
-    if given.way in ("embedded", "scaled"):
-        (embedded if given.way == "embedded" else scaled)(given.workspace, given.model)
-    elif given.way == "soup":
+    if given.way == "soup":
         soup([place.resolve() for place in given.workspaces])
-    else:
+    elif given.way == "adapt":
         adapt(given.how, given.workspace, given.model.resolve())
+    else:
+        given.run(given.workspace, given.model)
 
 
 if __name__ == "__main__":

@@ -249,11 +249,8 @@ def refreshing(base: Path, texts: list[str], device: torch.device) -> str:
     mixed[::3] = embedder.encode_passages(texts[::3])
     moved = float(np.abs(mixed - whole).max())
     assert moved <= MOVED, f"a component has moved by {moved:.1e}"
-    queries, ties = (
-        embedder.encode_queries([" ".join(text.split()[:8]) for text in texts[:1000]]),
-        np.arange(len(texts)),
-    )
-    first, second = (search_exact(queries, vectors, 10, ties).positions for vectors in (whole, mixed))
+    queries = embedder.encode_queries([" ".join(text.split()[:8]) for text in texts[:1000]])
+    first, second = (search_exact(queries, some, 10, np.arange(len(texts))).positions for some in (whole, mixed))
     assert np.array_equal(first, second), f"the top 10 of {(first != second).any(axis=1).sum()} queries differ"
     told = f"no component moved by more than {moved:.1e}, and the top 10 of {len(queries):,} queries are the same"
     return f"refresh: a third of {len(texts):,} passages encoded again by themselves: {told}"
