@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,37 +39,40 @@ def cut(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
 
 
 class Vectors:
-    """A store of normalised float32 vectors, (texts, dimensions), memory-mapped from its folder.
+    """Normalised float32 vectors, (texts, dimensions), by the keys of their texts; memory-mapped where they are stored.
 
     `truncated`, (texts,), tells which texts were longer than the model reads; without it, none was.
     """
 
-    def __init__(
-        self, folder: Path, keys: Sequence[str], values: NDArray[np.float32], truncated: Flags | None = None
-    ) -> None:
-        self.folder = folder
+    def __init__(self, keys: Sequence[str], values: NDArray[np.float32], truncated: Flags | None = None) -> None:
         self.keys = list(keys)
         self.values = values
         self.truncated = np.zeros(len(keys), dtype=bool) if truncated is None else truncated
-        self._rows = {key: row for row, key in enumerate(self.keys)}
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {key: row for row, key in enumerate(self.keys)}
+
+    def take(self, rows: Sequence[int]) -> Vectors:
+        """Some of them."""
+        return Vectors([self.keys[row] for row in rows], self.values[rows], self.truncated[rows])
 
     def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The vectors of `texts`, (texts, dimensions), in their order; InputError if one was never embedded."""
         try:
             rows = [self._rows[key(text)] for text in texts]
         except KeyError:
-            raise InputError(f"{self.folder}: holds no vector for a text that was asked for; run `dvc repro`") from None
+            text = next(text for text in texts if key(text) not in self._rows)
+            raise InputError(f"no vector is stored for the text {text[:60]!r}; run `dvc repro`") from None
         return np.asarray(self.values[rows], dtype=np.float32)
 
 
-def write_vectors(
-    folder: Path, keys: Sequence[str], values: NDArray[np.float32], truncated: Flags | None = None
-) -> None:
+def write_vectors(folder: Path, store: Vectors) -> None:
     """Write a store: keys.parquet and vectors.npy."""
-    told = np.zeros(len(keys), dtype=bool) if truncated is None else truncated
+    table = pa.table([pa.array(store.keys, pa.string()), store.truncated], schema=SCHEMA)
     with replacing_folder(folder) as beside:
-        write_table(beside / "keys.parquet", pa.table([pa.array(keys, pa.string()), told], schema=SCHEMA), SCHEMA)
-        np.save(beside / "vectors.npy", np.ascontiguousarray(values, dtype=np.float32), allow_pickle=False)
+        write_table(beside / "keys.parquet", table, SCHEMA)
+        np.save(beside / "vectors.npy", np.ascontiguousarray(store.values, dtype=np.float32), allow_pickle=False)
 
 
 def read_vectors(folder: Path) -> Vectors:
@@ -81,4 +85,4 @@ def read_vectors(folder: Path) -> Vectors:
         raise InputError(f"{folder}/vectors.npy can't be read ({error}); run `dvc checkout` or `dvc repro`") from None
     if values.ndim != 2 or len(values) != len(keys):
         raise InputError(f"{folder}: {len(keys)} keys but vectors of shape {values.shape}; run `dvc repro`")
-    return Vectors(folder, keys, values, table["truncated"].to_numpy())
+    return Vectors(keys, values, table["truncated"].to_numpy())

@@ -52,14 +52,15 @@ def stand_in() -> str:
     from argot.passages import passages_of
     from argot.tables import chunks, pairs
     from argot.tables.parquet import read_table
-    from argot.vectors import key, write_vectors
+    from argot.vectors import Vectors, key, write_vectors
 
     table = read_table(chunks.PATH, chunks.SCHEMA, ["heading", "text"])
     texts = passages_of(table)
     asked = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["query"])["query"].to_pylist()
     for name, some in (("passages", texts), ("pairs", asked)):
         distinct = list(dict.fromkeys(some))
-        write_vectors(Path("data/embeddings/base") / name, list(map(key, distinct)), vectors(len(distinct), DIMENSION))
+        made = Vectors(list(map(key, distinct)), vectors(len(distinct), DIMENSION))
+        write_vectors(Path("data/embeddings/base") / name, made)
     return f"{len(texts):,} passages, {len(asked):,} queries"
 
 

@@ -23,7 +23,7 @@ import pytest
 from argot.files import write_json
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import write_table
-from argot.vectors import key, write_vectors
+from argot.vectors import Vectors, key, write_vectors
 from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
 from stages import index
@@ -136,8 +136,8 @@ def make(folder: Path, base: Path) -> None:
     for name in ("params.yaml", "numerics.lock"):
         shutil.copyfile(REPOSITORY / name, folder / name)
     shutil.copytree(base, folder / "models/tuned")
-    write_vectors(folder / index.VECTORS / "tuned/passages", [key(text) for text in texts], vectors)
-    write_vectors(folder / index.VECTORS / "tuned/pairs", [key(str(PAIR["query"]))], vectors[:1])
+    write_vectors(folder / index.VECTORS / "tuned/passages", Vectors([key(text) for text in texts], vectors))
+    write_vectors(folder / index.VECTORS / "tuned/pairs", Vectors([key(str(PAIR["query"]))], vectors[:1]))
     with chdir(folder):
         index.main()
     tutorial = folder / "tutorial"

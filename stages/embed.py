@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,18 +58,6 @@ class MachineSettings(SomeSettings):
     device: Literal["auto", "cpu", "cuda", "mps"]
 
 
-class Made(NamedTuple):
-    """Vectors, (texts, dimension), by their texts' keys, and which texts were longer than the model reads."""
-
-    keys: list[str]
-    values: Array
-    truncated: NDArray[np.bool_]
-
-    def take(self, rows: Sequence[int]) -> Made:
-        """Some of them."""
-        return Made([self.keys[row] for row in rows], self.values[rows], self.truncated[rows])
-
-
 def main(model: str, kind: str, home: Path = HERE) -> str:
     """Embed `kind` of texts by `model`: those that were never embedded by it before."""
     device, precision = load("machine", MachineSettings).device, load("embed", EmbedSettings).precision
@@ -78,7 +66,7 @@ def main(model: str, kind: str, home: Path = HERE) -> str:
     name = f"embed-{model}-{kind}"
     kept = read_kept(kind, embedder.identity) or previous(model, kind, embedder.identity, home)
     made = embed(embedder, encoder(embedder, device), kind, texts, kept)
-    write_vectors(home / OUT / model / kind, *made)
+    write_vectors(home / OUT / model / kind, made)
     reused, cut = sum(name in kept for name in made.keys), int(made.truncated.sum())
     figures = {"texts": len(texts), "cut": cut, "dimension": embedder.dimension, "identity": embedder.identity}
     write_figures(name, figures, home)
@@ -94,13 +82,13 @@ def encoder(embedder: Embedder, device: str) -> Encode:
     return partial(ray_engine.encode_stream, embedder, device) if ray_engine.asked_for() else embedder.encode_stream
 
 
-def embed(embedder: Embedder, encode: Encode, kind: str, texts: list[str], kept: Kept) -> Made:
+def embed(embedder: Embedder, encode: Encode, kind: str, texts: list[str], kept: Kept) -> Vectors:
     """The vectors of `texts`: those of `kept` as they are, the others made now.
 
     What is new goes to disk segment by segment, so that a stage that is killed has lost little.
     """
     values, truncated = np.empty((len(texts), embedder.dimension), np.float32), np.zeros(len(texts), dtype=bool)
-    made = Made([key(text) for text in texts], values, truncated)
+    made = Vectors([key(text) for text in texts], values, truncated)
     new = [row for row, name in enumerate(made.keys) if name not in kept]
     for row in set(range(len(texts))).difference(new):
         values[row], truncated[row] = kept[made.keys[row]]
@@ -117,9 +105,9 @@ def embed(embedder: Embedder, encode: Encode, kind: str, texts: list[str], kept:
     return made
 
 
-def write_segment(folder: Path, some: Made) -> None:
+def write_segment(folder: Path, some: Vectors) -> None:
     """Keep some vectors in a folder of their own, named by what it holds."""
-    write_vectors(folder / key("".join(some.keys)), *some)
+    write_vectors(folder / key("".join(some.keys)), some)
 
 
 def segments(kind: str, identity: str = "*") -> Iterator[tuple[Path, Vectors]]:
@@ -166,7 +154,7 @@ def previous(model: str, kind: str, identity: str, home: Path) -> Kept:
     return {}
 
 
-def keep_only(folder: Path, identity: str, made: Made) -> None:
+def keep_only(folder: Path, identity: str, made: Vectors) -> None:
     """Keep these vectors, in one segment, and no others: neither deleted texts' nor another model's."""
     whole = key("".join(made.keys))
     if not (folder / identity / whole).exists():
@@ -182,7 +170,7 @@ def forget(kind: str, keys: list[str]) -> None:
     for segment, stored in segments(kind):
         rows = [row for row, name in enumerate(stored.keys) if name in alive]
         if len(rows) < len(stored.keys):
-            write_segment(segment.parent, Made(stored.keys, stored.values, stored.truncated).take(rows))
+            write_segment(segment.parent, stored.take(rows))
             shutil.rmtree(segment)
 
 

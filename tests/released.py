@@ -15,7 +15,7 @@ from argot.files import write_json
 from argot.passages import passage
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import write_table
-from argot.vectors import key, write_vectors
+from argot.vectors import Vectors, key, write_vectors
 from stages import index
 from tests.tiny_model import make_tiny_model
 
@@ -105,7 +105,7 @@ def make_inputs(root: Path) -> None:
             ("passages", texts, embedder.encode_passages(texts)),
             ("pairs", [QUERY], embedder.encode_queries([QUERY])),
         ):
-            write_vectors(root / index.VECTORS / folder.name / name, [key(text) for text in some], vectors)
+            write_vectors(root / index.VECTORS / folder.name / name, Vectors([key(text) for text in some], vectors))
 
 
 def _tuned(base: Path) -> Path:

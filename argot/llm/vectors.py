@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -164,4 +163,4 @@ def _vectors(model: str, replies: Mapping[str, Reply]) -> Vectors:
     if len(lengths) > 1:
         raise ProviderError(f"{model} gave vectors of {lengths} dimensions: it is not one model; name another")
     values = np.stack(rows) if rows else np.empty((0, 0), np.float32)
-    return Vectors(Path(model), [key(text) for text in replies], shorten(values, values.shape[1]))
+    return Vectors([key(text) for text in replies], shorten(values, values.shape[1]))

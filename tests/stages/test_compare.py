@@ -18,7 +18,7 @@ from argot.stage import run
 from argot.systems import VECTORS
 from argot.tables import chunks, judgments, questions
 from argot.tables.parquet import read_table, write_table
-from argot.vectors import key, read_vectors, write_vectors
+from argot.vectors import Vectors, key, read_vectors, write_vectors
 from stages import evaluate, synthesize
 from tests.argot.llm import server
 from tests.argot.llm.server import KEY, embedding, serving
@@ -111,7 +111,7 @@ def add_passage(folder: Path, text: str) -> None:
         place = folder / VECTORS / model / "passages"
         known = read_vectors(place)
         values = np.concatenate([known.values, known.values[:1]])
-        write_vectors(place, [*known.keys, key(f"Manual 39\n{text}")], values)
+        write_vectors(place, Vectors([*known.keys, key(f"Manual 39\n{text}")], values))
 
 
 def test_without_key_and_replies_one_line_says_so(

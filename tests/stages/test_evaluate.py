@@ -19,7 +19,7 @@ from argot.rows import ALWAYS
 from argot.systems import VECTORS
 from argot.tables import chunks, judgments, pairs, questions
 from argot.tables.parquet import read_table, write_table
-from argot.vectors import key, write_vectors
+from argot.vectors import Vectors, key, write_vectors
 from stages import evaluate
 
 DOCUMENTS, CHUNKS, DIMENSION = 40, 4, 32
@@ -100,10 +100,10 @@ def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: i
     passages = [passage(row["heading"], row["text"]) for row in rows]
     for model, skill in (("base", base), ("tuned", tuned)):
         stored = unit(rng.normal(size=(len(rows), DIMENSION)))
-        write_vectors(folder / VECTORS / model / "passages", [key(text) for text in passages], stored)
+        write_vectors(folder / VECTORS / model / "passages", Vectors([key(text) for text in passages], stored))
         towards = unit(skill * stored[list(targets.values())] * 3 + rng.normal(size=(len(targets), DIMENSION)))
         for texts in ("pairs", "questions"):
-            write_vectors(folder / VECTORS / model / texts, [key(text) for text in targets], towards)
+            write_vectors(folder / VECTORS / model / texts, Vectors([key(text) for text in targets], towards))
 
 
 def outcome(

@@ -13,7 +13,7 @@ from argot.passages import passage
 from argot.tables import chunks, pairs, training
 from argot.tables.parquet import read_table, write_table
 from argot.teacher import HORIZON
-from argot.vectors import key, write_vectors
+from argot.vectors import Vectors, key, write_vectors
 from stages import mine
 
 WORDS = ["anchor", "bilge", "cargo", "drill", "engine", "fuel", "galley", "hull"]
@@ -73,9 +73,8 @@ def project(folder: Path, queries: list[str], rows: list[dict[str, object]]) -> 
     passages = [passage(str(row.get("heading", "")), str(row["text"])) for row in rows]
     for name, embedded in (("passages", passages), ("pairs", queries)):
         distinct = list(dict.fromkeys(embedded))
-        write_vectors(
-            mine.VECTORS / name, [key(text) for text in distinct], unit(random.normal(size=(len(distinct), 8)))
-        )
+        vectors = unit(random.normal(size=(len(distinct), 8)))
+        write_vectors(mine.VECTORS / name, Vectors([key(text) for text in distinct], vectors))
 
 
 def test_scores_and_candidates_are_those_of_a_plain_loop() -> None:
