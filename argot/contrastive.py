@@ -99,9 +99,8 @@ class Collator:
         return batch
 
     def texts(self, step: Step, random: np.random.Generator) -> dict[Role, list[str]]:
-        """Queries, some put anew; passages, without heading where one of their queries is that heading."""
-        hidden = set(step.passages[step.own[self.lesson.heading_hidden[step.queries]]].tolist())
-        passages = [(self.corpus.headless if at in hidden else self.corpus.passages)[at] for at in step.passages]
+        """Queries, some put anew; passages."""
+        passages = [self.corpus.passages[at] for at in step.passages]
         english = [self.corpus.languages[at] == "en" for at in step.passages[step.own]]
         plain = [self.lesson.queries[at] for at in step.queries]
         queries = [self.phrasing.put(query, told, random) for query, told in zip(plain, english, strict=True)]

@@ -11,7 +11,7 @@ from pyarrow import compute
 
 from argot.errors import InputError
 from argot.metrics import Relevance
-from argot.passages import passage
+from argot.passages import passages_of
 from argot.tables import chunks, pairs, questions, training
 from argot.tables.parquet import read_table
 
@@ -21,11 +21,10 @@ CLOSE = 16
 
 @dataclass(frozen=True)
 class Corpus:
-    """All chunks: ids, passages as they are embedded, their texts without heading, and their languages."""
+    """All chunks: ids, passages as they are embedded, and their languages."""
 
     ids: list[str]
     passages: list[str]
-    headless: list[str]
     languages: list[str]
     places: dict[str, int]
 
@@ -70,7 +69,6 @@ class Lesson:
 
     queries: list[str]
     own: NDArray[np.int64]
-    heading_hidden: NDArray[np.bool_]
     teacher: Teacher
     rivals: list[NDArray[np.int64]]  # of each passage: those that the teacher confuses with it, worst first
 
@@ -89,10 +87,9 @@ class Dev:
 def read_corpus() -> Corpus:
     """The chunks of data/chunks.parquet."""
     table = read_table(chunks.PATH, chunks.SCHEMA, ["chunk", "heading", "text", "language"])
-    ids, texts = table["chunk"].to_pylist(), table["text"].to_pylist()
-    passages = list(map(passage, table["heading"].to_pylist(), texts))
+    ids = table["chunk"].to_pylist()
     places = {chunk: place for place, chunk in enumerate(ids)}
-    return Corpus(ids, passages, texts, table["language"].to_pylist(), places)
+    return Corpus(ids, passages_of(table), table["language"].to_pylist(), places)
 
 
 def read_lesson(corpus: Corpus) -> Lesson:
@@ -105,7 +102,6 @@ def read_lesson(corpus: Corpus) -> Lesson:
     return Lesson(
         queries=table["query"].to_pylist(),
         own=own,
-        heading_hidden=table["heading_hidden"].to_numpy(),
         teacher=_teacher(own, table["score"].to_numpy(), candidates, len(corpus.ids)),
         rivals=_rivals(own, candidates.only(candidates.rank < CLOSE), len(corpus.ids)),
     )

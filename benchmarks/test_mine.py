@@ -74,7 +74,7 @@ class Task:
         masked = mined.related | (mined.scores >= margin * mined.score[:, None])
         names = [f"{n}" for n in kept]
         columns = {"pair": names, "query": self.queries, "source": ["sentence"] * len(kept)}
-        chosen = {"chunk": [self.ids[at] for at in self.positives], "heading_hidden": [False] * len(kept)}
+        chosen = {"chunk": [self.ids[at] for at in self.positives]}
         return mine.rows(pa.table(columns | chosen), mined, masked, kept, self.ids)
 
     def negatives(self) -> list[list[int]]:

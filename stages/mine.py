@@ -78,7 +78,7 @@ class Mined(Ranking):
 def main() -> str:
     """Score, filter, mask and write the training rows."""
     settings = load("mine", MineSettings)
-    table = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["pair", "query", "source", "chunk", "heading_hidden"])
+    table = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["pair", "query", "source", "chunk"])
     table = table.filter(drawn(table["pair"].to_pylist(), settings.share))
     if table.num_rows == 0:
         raise InputError(f"{pairs.PATHS['train']} holds no pair; add documents, or lower synthesize's shares")
@@ -231,7 +231,6 @@ def rows(table: pa.Table, mined: Mined, masked: NDArray[np.bool_], kept: NDArray
         chosen["query"],
         chosen["source"],
         chosen["chunk"],
-        chosen["heading_hidden"],
         pa.array(mined.score[kept]),
         lists(names.take(pa.array(mined.candidates[kept].ravel()))),
         lists(pa.array(mined.scores[kept].ravel())),

@@ -33,7 +33,6 @@ from argot.stage import run, write_figures
 from argot.tables import chunks, pairs, questions
 from argot.tables.parquet import read_table, write_table
 
-FROM_HEADINGS = {"heading", "question", "faq"}
 SHORT = 5  # words: a query as short as that can't be told from a phrase of its passage
 
 
@@ -59,7 +58,6 @@ class SynthesizeSettings(Settings):
     max_passages: int = Field(ge=1)
     queries: Queries
     measured: list[str]
-    heading_hidden: float = Field(ge=0, le=1)
     partner_score: float = Field(gt=0)
     copy_share: float = Field(gt=0, le=1)
     near_duplicate: float = Field(gt=0, le=1)
@@ -139,9 +137,7 @@ def made(chunk: Chunk, corpus: Corpus, settings: SynthesizeSettings) -> Iterator
     for name, ways in sources.items():
         random = Random(f"{settings.seed}:{name}:{chunk.id}")
         wanted = _rounded(getattr(settings.queries, name), random)
-        for draft in islice((draft for way in ways for draft in way(chunk, corpus, random)), wanted):
-            of_heading = name in FROM_HEADINGS and draft.end <= chunk.start
-            yield draft._replace(heading_hidden=of_heading and random.random() < settings.heading_hidden)
+        yield from islice((draft for way in ways for draft in way(chunk, corpus, random)), wanted)
 
 
 def telling(

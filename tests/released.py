@@ -57,7 +57,6 @@ PAIR = {
     "query": QUERY,
     "chunk": "returns.md#0",
     "source": "sentence",
-    "heading_hidden": False,
     "document": "returns.md",
     "start": 0,
     "end": 10,

@@ -45,7 +45,6 @@ class Draft(NamedTuple):
     document: str
     start: int
     end: int
-    heading_hidden: bool = False
     provider: str = ""  # these four: only where a model wrote the query
     model: str = ""
     prompt: str = ""

@@ -14,7 +14,6 @@ SCHEMA = pa.schema(
         pa.field(
             "source", pa.string(), nullable=False
         ),  # heading, sentence, keywords, faq, bm25, real, llm:question ...
-        pa.field("heading_hidden", pa.bool_(), nullable=False),  # train on the passage without its heading
         pa.field("document", pa.string(), nullable=False),
         pa.field("start", pa.int64(), nullable=False),  # what the query was made from, in the document's Markdown
         pa.field("end", pa.int64(), nullable=False),

@@ -11,7 +11,6 @@ SCHEMA = pa.schema(
         pa.field("query", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
         pa.field("positive", pa.string(), nullable=False),  # chunk id
-        pa.field("heading_hidden", pa.bool_(), nullable=False),
         pa.field("score", pa.float32(), nullable=False),  # the teacher's, of the positive, in [0, 1]
         pa.field("candidates", pa.list_(pa.string()), nullable=False),  # other chunks, best for the teacher first
         pa.field("scores", pa.list_(pa.float32()), nullable=False),  # the teacher's, one a candidate

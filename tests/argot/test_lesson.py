@@ -13,11 +13,11 @@ from argot.tables.parquet import write_table
 
 ROWS = [
     {"pair": "a", "query": "one", "positive": "c1", "score": 0.9, "candidates": ["c3", "c0"], "scores": [0.8, 0.2],
-     "masked": [True, False], "heading_hidden": True},
+     "masked": [True, False]},
     {"pair": "b", "query": "two", "positive": "c3", "score": 0.7, "candidates": ["c2", "c1"], "scores": [0.6, 0.5],
-     "masked": [False, False], "heading_hidden": False},
+     "masked": [False, False]},
     {"pair": "c", "query": "three", "positive": "c1", "score": 0.5, "candidates": ["c0", "c2"], "scores": [0.4, 0.3],
-     "masked": [False, False], "heading_hidden": False},
+     "masked": [False, False]},
 ]  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def lesson(rows: list[dict[str, Any]] = ROWS) -> Lesson:
 
 
 def write_dev(rows: list[tuple[str, str, str]]) -> None:
-    empty = {field.name: "" for field in pairs.SCHEMA} | {"heading_hidden": False, "start": 0, "end": 1}
+    empty = {field.name: "" for field in pairs.SCHEMA} | {"start": 0, "end": 1}
     made = [{**empty, "pair": pair, "query": query, "chunk": chunk} for pair, query, chunk in rows]
     write_table(pairs.PATHS["dev"], made, pairs.SCHEMA)
 
@@ -57,7 +57,6 @@ def test_rivals_of_a_passage_are_what_its_queries_find_besides(project: Path) ->
 def test_queries_keep_their_passages(project: Path) -> None:
     found = lesson()
     assert found.own.tolist() == [1, 3, 1]
-    assert found.heading_hidden.tolist() == [True, False, False]
 
 
 def test_rows_of_other_chunks_are_refused(project: Path) -> None:

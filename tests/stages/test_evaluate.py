@@ -52,7 +52,7 @@ def chunk_rows(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 def pair_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
     texts = dict.fromkeys(("provider", "model", "prompt", "reply"), "")
-    place = {"document": chunk["document"], "start": 0, "end": 1, "heading_hidden": False}
+    place = {"document": chunk["document"], "start": 0, "end": 1}
     return {"pair": key(query)[:16], "query": query, "chunk": chunk["chunk"], "source": "sentence", **place, **texts}
 
 

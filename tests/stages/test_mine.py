@@ -66,7 +66,7 @@ def project(folder: Path, queries: list[str], rows: list[dict[str, object]]) -> 
     blank = {"group": "g", "title": "", "heading": "", "start": 0, "end": 1, "language": "en", "metadata": "{}"}
     write_table(chunks.PATH, [{**blank, **row} for row in rows], chunks.SCHEMA)
     empty = {field.name: "" for field in pairs.SCHEMA}
-    blank = {**empty, "source": "keywords", "heading_hidden": False, "start": 0, "end": 1}
+    blank = {**empty, "source": "keywords", "start": 0, "end": 1}
     made = [{**blank, "pair": f"p{n}", "query": query, "chunk": rows[n]["chunk"]} for n, query in enumerate(queries)]
     write_table(pairs.PATHS["train"], made, pairs.SCHEMA)
     random = np.random.default_rng(2)

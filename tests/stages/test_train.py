@@ -56,7 +56,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_table(chunks.PATH, rows, chunks.SCHEMA)
     lesson = [training_row(n, text.split()[0], texts) for n, text in enumerate(texts[:30])]
     write_table(training.PATH, lesson, training.SCHEMA)
-    empty = {field.name: "" for field in pairs.SCHEMA} | {"heading_hidden": False, "start": 0, "end": 1}
+    empty = {field.name: "" for field in pairs.SCHEMA} | {"start": 0, "end": 1}
     dev = [{**empty, "pair": f"p{n}", "query": texts[n].split()[1], "chunk": f"c{n:02}"} for n in range(30, 40)]
     write_table(pairs.PATHS["dev"], dev, pairs.SCHEMA)
     write_table(questions.PATHS["dev"], [], questions.SCHEMA)
@@ -68,7 +68,7 @@ def training_row(number: int, query: str, texts: list[str]) -> dict[str, Any]:
     others = holding + [n for n in range(len(texts)) if n not in holding and n != number][:3]
     return {
         "pair": f"t{number}", "query": query, "source": "keywords", "positive": f"c{number:02}",
-        "heading_hidden": number % 2 == 0, "score": 1.0, "candidates": [f"c{n:02}" for n in others],
+        "score": 1.0, "candidates": [f"c{n:02}" for n in others],
         "scores": [0.6 if n in holding else 0.1 for n in others], "masked": [n in holding for n in others],
     }  # fmt: skip
 
