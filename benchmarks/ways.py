@@ -2,6 +2,8 @@
 
     python -m benchmarks.ways embedded WORKSPACE [--model tuned]     other texts for a passage's vector
     python -m benchmarks.ways scaled WORKSPACE [--model tuned]       other scales of the two scores that are fused
+    python -m benchmarks.ways fed_back WORKSPACE [--model tuned]     questions moved towards what is found for them
+    python -m benchmarks.ways taught untitled|sparse WORKSPACE       training on other texts than are searched
     python -m benchmarks.ways soup WORKSPACE WORKSPACE ...           the mean of several tuned models' weights
     python -m benchmarks.ways adapt crop|tsdae WORKSPACE MODEL       the base adapted to the passages, without pairs
 
@@ -19,12 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.embedder import Embedder
-from argot.fusion import DEPTH, WEIGHTS, curve
+from argot.embedder import Embedder, Role
+from argot.fusion import DEFAULT, DEPTH, WEIGHTS, Fusion, curve, fuse
 from argot.lexical import Bm25, LexicalSettings
 from argot.metrics import ndcg
 from argot.params import load
@@ -44,7 +47,10 @@ Vectors = NDArray[np.float32]
 SEED = 13
 BESIDE = 30  # words of either neighbour that are embedded with a passage
 MIXED = 0.25  # of either neighbour's vector
+MOVED = 0.4  # of the best passages' mean vector, added to a question's
 KEPT = 0.4  # of the words that TSDAE shows (arXiv 2104.06979)
+UNTITLED = 0.5  # of the passages that are trained on
+SPARSE = 0.85  # of a training query's words that stay
 CROPPED = 0.5  # the least share of a passage's words in one crop (as in SimCSE's cropping, arXiv 2104.08821)
 
 
@@ -149,6 +155,22 @@ def scaled(workspace: Path, model: Model) -> None:
         print(f"{name:38}{100 * max(means):5.1f} at {WEIGHTS[int(np.argmax(means))]:.2f}")
 
 
+def fed_back(workspace: Path, model: Model) -> None:
+    """Each question's vector moved towards those of the best passages (Li et al., arXiv 2108.11044)."""
+    with chdir(workspace):
+        test, known = Test.here(), stored(model)
+        passages, asked = known.of("passages", test.corpus.texts), known.of("questions", test.questions.texts)
+        print(f"{'as they are':30}{test.of(passages, asked)}")
+        dense = search_exact(asked, passages, DEPTH, test.corpus.ties)
+        lexical = test.bm25.search(test.questions.texts, DEPTH)
+        fused = fuse(dense, lexical, Fusion("convex", DEFAULT), DEPTH, test.corpus.ties)
+        for name, found in (("dense", dense), ("fused", fused)):
+            for count in (1, 3, 5):
+                best = passages[found.positions[:, :count]].mean(axis=1)
+                moved = shorten(asked + MOVED * best, asked.shape[1])
+                print(f"{f'to the best {count}, {name}':30}{test.of(passages, moved)}")
+
+
 def soup(workspaces: Sequence[Path]) -> None:
     """The mean of their tuned models (Wortsman et al., arXiv 2203.05482), asked in the first of them."""
     from sentence_transformers import SentenceTransformer
@@ -165,6 +187,35 @@ def soup(workspaces: Sequence[Path]) -> None:
             print(f"{place.name:30}{of_model(model, Path(folder) / place.name, test)}")
         models[0].load_state_dict(mean)
         print(f"{'the mean of their weights':30}{of_model(models[0], Path(folder) / 'mean', test)}")
+
+
+def taught(way: str, workspace: Path) -> None:
+    """Train once more, without half of the passages' titles or with fewer of the queries' words, and ask."""
+    from argot.contrastive import Collator, Step
+    from stages import train
+
+    plain = Collator.texts
+
+    def texts(collator: Collator, step: Step, random: np.random.Generator) -> dict[Role, list[str]]:
+        made = plain(collator, step, random)
+        if way == "untitled":
+            passages = [untitled(text) if random.random() < UNTITLED else text for text in made["passage"]]
+            return {**made, "passage": passages}
+        return {**made, "query": [thinned(text, random, SPARSE) for text in made["query"]]}
+
+    with TemporaryDirectory() as place, chdir(workspace):
+        folder = Path(place)
+        aside = patch.multiple(train, CACHE=folder / "checkpoints", OUT=folder / "tuned", write_figures=lambda *_: None)
+        with aside, patch.object(Collator, "texts", texts):
+            print(train.main())
+        test, embedder = Test.here(), Embedder.load(folder / "tuned")
+        print(test.of(embedder.encode_passages(test.corpus.texts), embedder.encode_queries(test.questions.texts)))
+
+
+def untitled(text: str) -> str:
+    """A passage with the last of its headings alone."""
+    heading, line, rest = text.partition("\n")
+    return f"{heading.rpartition(' > ')[2]}{line}{rest}"
 
 
 def of_model(model: SentenceTransformer, folder: Path, test: Test) -> str:
@@ -185,7 +236,7 @@ def adapt(way: str, workspace: Path, model: Path) -> None:
     with chdir(workspace):
         texts = read_corpus().texts
     random, learner = np.random.default_rng(SEED), SentenceTransformer(base, device="cpu")
-    first = [cropped(text, random) if way == "crop" else thinned(text, random) for text in texts]
+    first = [cropped(text, random) if way == "crop" else thinned(text, random, KEPT) for text in texts]
     second = [cropped(text, random) for text in texts] if way == "crop" else texts
     loss: Any = (
         losses.MultipleNegativesRankingLoss(learner)
@@ -220,21 +271,24 @@ def cropped(text: str, random: np.random.Generator) -> str:
     return " ".join(words[start : start + count])
 
 
-def thinned(text: str, random: np.random.Generator) -> str:
-    """KEPT of a passage's words, in their order."""
+def thinned(text: str, random: np.random.Generator, share: float) -> str:
+    """A share of a text's words, in their order."""
     words = text.split()
-    return " ".join(word for word in words if random.random() < KEPT) or words[0]
+    return " ".join(word for word in words if random.random() < share) or words[0]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ways = parser.add_subparsers(dest="way", required=True)
-    for way in (embedded, scaled):
+    for way in (embedded, scaled, fed_back):
         one = ways.add_parser(way.__name__)
         one.set_defaults(run=way)
         one.add_argument("workspace", type=Path)
         one.add_argument("--model", default="base", choices=("base", "tuned"))
     ways.add_parser("soup").add_argument("workspaces", type=Path, nargs="+")
+    changed = ways.add_parser("taught")
+    changed.add_argument("how", choices=("untitled", "sparse"))
+    changed.add_argument("workspace", type=Path)
     other = ways.add_parser("adapt")
     other.add_argument("how", choices=("crop", "tsdae"))
     other.add_argument("workspace", type=Path)
@@ -242,6 +296,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.way == "soup":
         soup([place.resolve() for place in given.workspaces])
+    elif given.way == "taught":
+        taught(given.how, given.workspace)
     elif given.way == "adapt":
         adapt(given.how, given.workspace, given.model.resolve())
     else:

@@ -34,8 +34,13 @@ def test_a_crop_is_a_run_of_at_least_half_of_the_words() -> None:
 
 def test_thinned_words_keep_their_order_and_one_stays() -> None:
     random = np.random.default_rng(1)
-    for made in (ways.thinned("1 2 3", random).split() for _ in range(50)):
+    for made in (ways.thinned("1 2 3", random, 0.4).split() for _ in range(50)):
         assert made and made == sorted(made)
+
+
+def test_an_untitled_passage_keeps_its_last_heading() -> None:
+    assert ways.untitled("Pumps > Care > Oil\nFirst > second") == "Oil\nFirst > second"
+    assert ways.untitled("Oil\nFirst") == "Oil\nFirst"
 
 
 @pytest.mark.slow
