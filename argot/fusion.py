@@ -19,7 +19,8 @@ DEPTH = 100  # candidates from each side; evaluate and Retriever must take the s
 RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack et al. 2009)
 WEIGHTS = tuple(step / 20 for step in range(21))
 DEFAULT = 0.35  # what costs little anywhere: within 2.2 points of the best weight on three corpora with MiniLM
-PRIOR = 20  # queries' worth of preference for it ...
+TUNED = 0.45  # ... and of a model that was trained on these documents: BM25 has less to tell it (docs/LOG.md)
+PRIOR = 20  # queries' worth of preference for either ...
 FALL = 0.4  # ... whose nDCG@10 falls by so much times the squared distance, as measured curves do
 BAGS = 200
 
@@ -70,28 +71,37 @@ def curve(
     )
 
 
-def choose(curves: Mapping[Method, NDArray[np.float64]], clusters: NDArray[np.int64], trust: float = 1.0) -> Fusion:
+def choose(
+    curves: Mapping[Method, NDArray[np.float64]],
+    clusters: NDArray[np.int64],
+    trust: float = 1.0,
+    default: float = DEFAULT,
+) -> Fusion:
     """The fusion that dev queries speak for: convex, unless RRF is better there by two standard errors."""
-    convex, rrf = (Fusion(method, choose_weight(curves[method], clusters, trust)) for method in ("convex", "rrf"))
+    convex, rrf = (
+        Fusion(method, choose_weight(curves[method], clusters, trust, default)) for method in ("convex", "rrf")
+    )
     gain = curves["rrf"][WEIGHTS.index(rrf.weight)] - curves["convex"][WEIGHTS.index(convex.weight)]
     return rrf if len(gain) and gain.mean() > 2 * _error(gain, clusters) else convex
 
 
-def choose_weight(values: NDArray[np.float64], clusters: NDArray[np.int64], trust: float = 1.0) -> float:
+def choose_weight(
+    values: NDArray[np.float64], clusters: NDArray[np.int64], trust: float = 1.0, default: float = DEFAULT
+) -> float:
     """The weight, out of WEIGHTS, that dev queries speak for: `values` (weights, queries) as `curve` gives them.
 
     The mean of the best weights of resampled clusters (bagging, Breiman 1996), each held by PRIOR queries that prefer
-    DEFAULT: of seven rules tried on three corpora this one lost least from 10 to 200 dev queries, half of what the
-    plain optimum lost at 10. `trust` below 1 goes only that far from DEFAULT, for queries that are not people's own.
+    `default`: of seven rules tried on three corpora this one lost least from 10 to 200 dev queries, half of what the
+    plain optimum lost at 10. `trust` below 1 goes only that far from it, for queries that are not people's own.
     """
     grid = np.array(WEIGHTS)
     if values.shape[1] == 0:
-        return DEFAULT
+        return default
     sums = np.stack([np.bincount(clusters, row) for row in values])
     count = sums.shape[1]
     drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=BAGS)
-    best = (drawn @ sums.T - PRIOR * FALL * (grid - DEFAULT) ** 2).argmax(axis=1)
-    weight = DEFAULT + trust * (grid[best].mean() - DEFAULT)
+    best = (drawn @ sums.T - PRIOR * FALL * (grid - default) ** 2).argmax(axis=1)
+    weight = default + trust * (grid[best].mean() - default)
     return WEIGHTS[int(np.abs(grid - weight).argmin())]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from argot.fusion import DEPTH, Fusion, fuse
+from argot.fusion import DEFAULT, DEPTH, TUNED, Fusion, fuse
 from argot.lexical import Bm25
 from argot.metrics import Scores, ndcg, score_both
 from argot.queries import Corpus, Queries
@@ -31,11 +31,15 @@ TOP = 10
 
 @dataclass(frozen=True)
 class Dense:
-    """A way of searching by vectors: its row, its vectors of passages, pairs or questions, and where they are cut."""
+    """A way of searching by vectors: its row, its vectors of passages, pairs or questions, and where they are cut.
+
+    `share` is the weight beside BM25 that dev queries start from.
+    """
 
     name: str
     vectors: Callable[[str], Vectors]
     dim: int = 0
+    share: float = DEFAULT
 
     def of(self, kind: str, texts: Sequence[str]) -> NDArray[np.float32]:
         """The vectors of texts, (texts, dimensions), cut to `dim` where that isn't 0."""
@@ -60,7 +64,8 @@ class Judged:
 
 def stored(model: Model, dim: int = 0) -> Dense:
     """A model by the vectors that `embed` stored, whole or cut."""
-    return Dense(row(model, dim), lambda kind: read_vectors(VECTORS / model / kind), dim)
+    share = TUNED if model == "tuned" else DEFAULT
+    return Dense(row(model, dim), lambda kind: read_vectors(VECTORS / model / kind), dim, share)
 
 
 def search(queries: Queries, corpus: Corpus, bm25: Bm25, systems: Sequence[Dense]) -> dict[str, Hits]:

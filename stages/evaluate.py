@@ -80,7 +80,7 @@ def main() -> str:
     systems = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
     curves = curves_of(dev, search(dev, corpus, bm25, systems), corpus.ties)
     trust = 1.0 if dev.set == "questions" else TRUST_IN_SYNTHETIC
-    fusions = {name: choose(values, dev.cluster, trust) for name, values in curves.items()}
+    fusions = {each.name: choose(curves[each.name], dev.cluster, trust, each.share) for each in systems}
     judged, carried = [], {}
     for queries in tqdm(tests, "search", disable=None):
         found = search(queries, corpus, bm25, systems)

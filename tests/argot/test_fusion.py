@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from argot.fusion import DEFAULT, WEIGHTS, Fusion, Method, choose, choose_weight, curve, fuse
+from argot.fusion import DEFAULT, TUNED, WEIGHTS, Fusion, Method, choose, choose_weight, curve, fuse
 from argot.metrics import Relevance, ndcg
 from argot.ranking import MISSING, Hits
 
@@ -132,6 +132,14 @@ def test_convex_is_chosen_unless_rrf_is_surely_better() -> None:
 def test_without_dev_queries_the_default_is_chosen() -> None:
     nothing = np.zeros((len(WEIGHTS), 0))
     assert choose({"convex": nothing, "rrf": nothing}, np.zeros(0, np.int64)) == Fusion("convex", DEFAULT)
+    assert choose_weight(nothing, np.zeros(0, np.int64), default=TUNED) == TUNED
+
+
+def test_few_queries_stay_near_the_default_that_is_given() -> None:
+    dense, lexical, relevance = sides(8, 0.6, 0.6, seed=5)
+    values = curve(dense, lexical, relevance, "convex", np.arange(41))
+    low, high = (choose_weight(values, np.arange(8), default=default) for default in (0.3, 0.7))
+    assert low < high
 
 
 @pytest.mark.parametrize("method", ["convex", "rrf"])

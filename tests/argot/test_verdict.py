@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from argot.fusion import Fusion, choose, curve, fuse
+from argot.fusion import DEFAULT, TUNED, Fusion, choose, curve, fuse
 from argot.metrics import Relevance, ndcg
 from argot.ranking import Hits, top_k
 from argot.verdict import OPPONENTS, SHIPS, Decision, Evidence, ReleaseSettings, decide
@@ -119,11 +119,11 @@ def null_run(seed: int, lexical_skill: float) -> Decision:
     found = {"bm25": side(lexical_skill), "base": side(2.0), "tuned": side(2.0)}
     dev, test = np.flatnonzero(clusters < 10), np.flatnonzero(clusters >= 10)
     fusions = {}
-    for model in ("base", "tuned"):
+    for model, default in (("base", DEFAULT), ("tuned", TUNED)):
         curves = {
             method: curve(found[model], found["bm25"], relevance, method, ties)[:, dev] for method in ("convex", "rrf")
         }
-        fusions[model] = choose(curves, clusters[dev])
+        fusions[model] = choose(curves, clusters[dev], default=default)
     hits = {f"{model}+bm25": fuse(found[model], found["bm25"], fusions[model], 10, ties) for model in fusions}
     hits["base+bm25 alike"] = fuse(found["base"], found["bm25"], fusions["tuned"], 10, ties)
     scores = {
