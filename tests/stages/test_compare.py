@@ -69,15 +69,15 @@ def test_a_managed_model_is_a_row_and_never_ships(tmp_path: Path, monkeypatch: p
 
 
 def test_the_row_is_what_its_vectors_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A managed model that has the tuned model's own vectors gets the tuned model's row, to the last bit."""
-    workspace(tmp_path, base=0.5, tuned=2.0)
-    stores = [read_vectors(tmp_path / VECTORS / "tuned" / kind) for kind in ("passages", "pairs")]
+    """A managed model that has the base's own vectors gets the base's row, to the last bit."""
+    workspace(tmp_path, base=2.0, tuned=0.5)
+    stores = [read_vectors(tmp_path / VECTORS / "base" / kind) for kind in ("passages", "pairs")]
     rows = {name: row for store in stores for name, row in zip(store.keys, np.array(store.values), strict=True)}
     monkeypatch.setattr(server, "embedding", lambda text: rows[key(text)].tolist())
     with serving() as provider:
         test = further(tmp_path, monkeypatch, provider, [MANAGED])["questions"]["test"]
-    assert test[MANAGED] == pytest.approx(test["tuned"], abs=1e-6)
-    assert test[f"{MANAGED}+bm25"] == pytest.approx(test["tuned+bm25"], abs=1e-6)
+    assert test[MANAGED] == pytest.approx(test["base"], abs=1e-6)
+    assert test[f"{MANAGED}+bm25"] == pytest.approx(test["base+bm25"], abs=1e-6)
 
 
 def test_vectors_are_paid_once_and_need_no_key_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,16 +178,16 @@ def test_vectors_are_trained_to_be_cut(project: Path) -> None:
     configure(epochs=12, patience=12, typed=0.0, merge=[1.0])
     train.main()
     whole = cut_rank()
-    configure(epochs=12, patience=12, typed=0.0, merge=[1.0], matryoshka=[4])
+    configure(epochs=12, patience=12, typed=0.0, merge=[1.0], matryoshka=[8])
     train.main()
-    assert cut_rank() > whole + 0.02
+    assert cut_rank() > whole + 0.1
 
 
 def cut_rank() -> float:
-    """The mean reciprocal rank of the training queries' own passages, by vectors cut to four dimensions."""
+    """The mean reciprocal rank of the training queries' own passages, by vectors cut to eight dimensions."""
     corpus = read_corpus()
     lesson = read_lesson(corpus)
-    embedder = Embedder.load(Path("models/tuned"), "cpu", dimension=4)
+    embedder = Embedder.load(Path("models/tuned"), "cpu", dimension=8)
     scores = embedder.encode_queries(lesson.queries) @ embedder.encode_passages(corpus.passages).T
     own = scores[np.arange(len(scores)), lesson.own]
     return float((1 / (scores >= own[:, None]).sum(axis=1)).mean())
