@@ -2,6 +2,7 @@
 
     python -m benchmarks.ways embedded WORKSPACE [--model tuned]     other texts for a passage's vector
     python -m benchmarks.ways scaled WORKSPACE [--model tuned]       other scales of the two scores that are fused
+    python -m benchmarks.ways weighed WORKSPACE [--model tuned]      each weight of the fusion
     python -m benchmarks.ways fed_back WORKSPACE [--model tuned]     questions moved towards what is found for them
     python -m benchmarks.ways taught untitled|sparse WORKSPACE       training on other texts than are searched
     python -m benchmarks.ways soup WORKSPACE WORKSPACE ...           the mean of several tuned models' weights
@@ -18,6 +19,7 @@ import argparse
 from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -60,14 +62,21 @@ class Test:
 
     corpus: Corpus
     questions: Queries
-    bm25: Bm25
 
     @classmethod
     def here(cls) -> Test:
         """That of the workspace that is the current folder."""
         corpus = read_corpus()
-        bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
-        return cls(corpus, read_questions("test", corpus), bm25)
+        return cls(corpus, read_questions("test", corpus))
+
+    @cached_property
+    def bm25(self) -> Bm25:
+        """BM25 over the passages as they stand."""
+        return self.over(self.corpus.texts)
+
+    def over(self, texts: list[str]) -> Bm25:
+        """BM25 over other texts of the same passages."""
+        return Bm25.build(self.corpus.ids, texts, load("lexical", LexicalSettings), self.corpus.language)
 
     def ndcg(self, found: NDArray[np.int32]) -> float:
         """The mean nDCG@10 of ranked passages, (questions, k)."""
@@ -75,11 +84,15 @@ class Test:
 
     def of(self, passages: Vectors, questions: Vectors) -> str:
         """nDCG@10 of vectors, alone and fused."""
-        ties = self.corpus.ties
-        dense = search_exact(questions, passages, DEPTH, ties)
+        fused = 100 * self.fused(passages, questions)
+        return f"{fused[-1]:5.1f}  fused {fused.max():5.1f}"
+
+    def fused(self, passages: Vectors, questions: Vectors) -> NDArray[np.float64]:
+        """nDCG@10 of vectors fused with BM25 by each of WEIGHTS, whose last is dense alone."""
+        dense = search_exact(questions, passages, DEPTH, self.corpus.ties)
         lexical = self.bm25.search(self.questions.texts, DEPTH)
-        fused = curve(dense, lexical, self.questions.relevance, "convex", ties).mean(axis=1).max()
-        return f"{100 * self.ndcg(dense.positions):5.1f}  fused {100 * fused:5.1f}"
+        means = curve(dense, lexical, self.questions.relevance, "convex", self.corpus.ties).mean(axis=1)
+        return np.asarray(means)
 
 
 def embedded(workspace: Path, model: Model) -> None:
@@ -102,6 +115,8 @@ def embedded(workspace: Path, model: Model) -> None:
         }
         for name, vectors in made.items():
             print(f"{name:30}{test.of(vectors, questions)}")
+        for name, some in {"heading path, text": test.corpus.texts, **texts}.items():
+            print(f"{name:30}BM25 {100 * test.ndcg(test.over(some).search(test.questions.texts, 10).positions):5.1f}")
 
 
 def with_neighbours(rows: Sequence[dict[str, str]]) -> list[str]:
@@ -153,6 +168,15 @@ def scaled(workspace: Path, model: Model) -> None:
             best = np.argsort(-(weight * left + (1 - weight) * right), axis=1, kind="stable")[:, :10]
             means.append(test.ndcg(best.astype(np.int32)))
         print(f"{name:38}{100 * max(means):5.1f} at {WEIGHTS[int(np.argmax(means))]:.2f}")
+
+
+def weighed(workspace: Path, model: Model) -> None:
+    """Each share of dense in the fusion."""
+    with chdir(workspace):
+        test, known = Test.here(), stored(model)
+        passages, asked = known.of("passages", test.corpus.texts), known.of("questions", test.questions.texts)
+        for weight, value in zip(WEIGHTS, test.fused(passages, asked), strict=True):
+            print(f"{weight:.2f} {100 * value:5.1f}")
 
 
 def fed_back(workspace: Path, model: Model) -> None:
@@ -280,7 +304,7 @@ def thinned(text: str, random: np.random.Generator, share: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ways = parser.add_subparsers(dest="way", required=True)
-    for way in (embedded, scaled, fed_back):
+    for way in (embedded, scaled, weighed, fed_back):
         one = ways.add_parser(way.__name__)
         one.set_defaults(run=way)
         one.add_argument("workspace", type=Path)
