@@ -63,8 +63,8 @@ def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
     count, width = len(rows.queries), len(rows.passages)
     place = np.arange(count)
     sure = Teacher(width, place * width + place, np.ones(count, np.float32), np.zeros(count, bool))
-    lesson = Lesson(rows.queries, place, np.zeros(count, bool), sure, [])
-    corpus = Corpus([str(n) for n in range(width)], rows.passages, rows.passages, ["en"] * width, {})
+    lesson = Lesson(rows.queries, place, sure, [])
+    corpus = Corpus([str(n) for n in range(width)], rows.passages, ["en"] * width, {})
     batches = [place[at : at + BATCH] for at in range(0, count, BATCH)]
     steps = [
         Step(np.concatenate([batch + n * count for n in range(1 + NEGATIVES)]), batch, np.arange(len(batch)))
