@@ -35,7 +35,7 @@ from argot.metrics import ndcg
 from argot.params import load
 from argot.passages import passage, passages_of
 from argot.queries import Corpus, Queries, read_corpus, read_questions
-from argot.ranking import search_exact
+from argot.ranking import Hits, search_exact
 from argot.systems import stored
 from argot.tables import chunks
 from argot.tables.parquet import read_table
@@ -74,6 +74,11 @@ class Test:
         """BM25 over the passages as they stand."""
         return self.over(self.corpus.texts)
 
+    @cached_property
+    def lexical(self) -> Hits:
+        """What BM25 finds."""
+        return self.bm25.search(self.questions.texts, DEPTH)
+
     def over(self, texts: list[str]) -> Bm25:
         """BM25 over other texts of the same passages."""
         return Bm25.build(self.corpus.ids, texts, load("lexical", LexicalSettings), self.corpus.language)
@@ -87,11 +92,15 @@ class Test:
         fused = 100 * self.fused(passages, questions)
         return f"{fused[-1]:5.1f}  fused {fused.max():5.1f}"
 
+    def by(self, folder: Path) -> str:
+        """The same of the model in a folder."""
+        embedder = Embedder.load(folder)
+        return self.of(embedder.encode_passages(self.corpus.texts), embedder.encode_queries(self.questions.texts))
+
     def fused(self, passages: Vectors, questions: Vectors) -> NDArray[np.float64]:
         """nDCG@10 of vectors fused with BM25 by each of WEIGHTS, whose last is dense alone."""
         dense = search_exact(questions, passages, DEPTH, self.corpus.ties)
-        lexical = self.bm25.search(self.questions.texts, DEPTH)
-        means = curve(dense, lexical, self.questions.relevance, "convex", self.corpus.ties).mean(axis=1)
+        means = curve(dense, self.lexical, self.questions.relevance, "convex", self.corpus.ties).mean(axis=1)
         return np.asarray(means)
 
 
@@ -115,8 +124,9 @@ def embedded(workspace: Path, model: Model) -> None:
         }
         for name, vectors in made.items():
             print(f"{name:30}{test.of(vectors, questions)}")
-        for name, some in {"heading path, text": test.corpus.texts, **texts}.items():
-            print(f"{name:30}BM25 {100 * test.ndcg(test.over(some).search(test.questions.texts, 10).positions):5.1f}")
+        found = {name: test.over(some).search(test.questions.texts, DEPTH) for name, some in texts.items()}
+        for name, hits in {"heading path, text": test.lexical, **found}.items():
+            print(f"{name:30}BM25 {100 * test.ndcg(hits.positions):5.1f}")
 
 
 def with_neighbours(rows: Sequence[dict[str, str]]) -> list[str]:
@@ -186,8 +196,7 @@ def fed_back(workspace: Path, model: Model) -> None:
         passages, asked = known.of("passages", test.corpus.texts), known.of("questions", test.questions.texts)
         print(f"{'as they are':30}{test.of(passages, asked)}")
         dense = search_exact(asked, passages, DEPTH, test.corpus.ties)
-        lexical = test.bm25.search(test.questions.texts, DEPTH)
-        fused = fuse(dense, lexical, Fusion("convex", DEFAULT), DEPTH, test.corpus.ties)
+        fused = fuse(dense, test.lexical, Fusion("convex", DEFAULT), DEPTH, test.corpus.ties)
         for name, found in (("dense", dense), ("fused", fused)):
             for count in (1, 3, 5):
                 best = passages[found.positions[:, :count]].mean(axis=1)
@@ -232,8 +241,7 @@ def taught(way: str, workspace: Path) -> None:
         aside = patch.multiple(train, CACHE=folder / "checkpoints", OUT=folder / "tuned", write_figures=lambda *_: None)
         with aside, patch.object(Collator, "texts", texts):
             print(train.main())
-        test, embedder = Test.here(), Embedder.load(folder / "tuned")
-        print(test.of(embedder.encode_passages(test.corpus.texts), embedder.encode_queries(test.questions.texts)))
+        print(Test.here().by(folder / "tuned"))
 
 
 def untitled(text: str) -> str:
@@ -245,8 +253,7 @@ def untitled(text: str) -> str:
 def of_model(model: SentenceTransformer, folder: Path, test: Test) -> str:
     """What a model reaches, by way of a folder."""
     model.save_pretrained(str(folder), create_model_card=False)
-    embedder = Embedder.load(folder)
-    return test.of(embedder.encode_passages(test.corpus.texts), embedder.encode_queries(test.questions.texts))
+    return test.by(folder)
 
 
 def adapt(way: str, workspace: Path, model: Path) -> None:
