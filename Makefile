@@ -18,9 +18,9 @@ $(VENV)/installed: pyproject.toml requirements.lock
 install: $(VENV)/installed ## make .venv and install the pinned versions
 
 repro: $(VENV)/installed ## run the pipeline, and show what it found
-	@test ! -e data/replies.dvc || python -m argot.llm.share pull
+	@test ! -e data/replies.dvc || python -m argot.llm.calls.share pull
 	dvc repro
-	@test ! -d data/replies || python -m argot.llm.share push
+	@test ! -d data/replies || python -m argot.llm.calls.share push
 	argot results
 
 refresh: $(VENV)/installed ## the same model over changed documents: minutes, not hours (FLAGS="--pull --allow-missing")
@@ -42,16 +42,16 @@ lint: $(VENV)/installed ## ruff, mypy, import rules
 
 lock: ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
-	$(BIN)/python -m tests.numerics > numerics.lock
+	$(BIN)/python -m tools.numerics > numerics.lock
 
 deps: $(VENV)/installed ## write the stages' imports into dvc.yaml
-	python -m tests.pipeline.closure
+	python -m tools.deps
 
 docs: $(VENV)/installed ## write params, commands and diagram anew; after `make repro` the pictures too
-	python -m tests.docs.params
-	python -m tests.docs.help
-	python -m tests.docs.dag
-	@test ! -e reports/index.html || python -m tests.docs.pictures
+	python -m tools.docs.params
+	python -m tools.docs.help
+	python -m tools.docs.dag
+	@test ! -e reports/index.html || python -m tools.docs.pictures
 
 bench: $(VENV)/installed ## race the peers (SMALL=1: a twentieth, once)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[bench]'

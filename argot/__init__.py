@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from argot.retriever import Retriever
+    from argot.search.retriever import Retriever
 
 __all__ = ["Retriever"]
 
@@ -12,5 +12,5 @@ __all__ = ["Retriever"]
 def __getattr__(name: str) -> Any:
     # Imported by name and only when asked for: a stage that needs no search engine neither loads nor depends on it.
     if name == "Retriever":
-        return importlib.import_module("argot.retriever").Retriever
+        return importlib.import_module("argot.search.retriever").Retriever
     raise AttributeError(f"module 'argot' has no attribute {name!r}")

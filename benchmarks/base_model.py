@@ -6,7 +6,7 @@ import shutil
 from contextlib import chdir
 from pathlib import Path
 
-from benchmarks.workspace import ROOT
+from tools.workspace import ROOT
 
 
 def fetch(folder: Path) -> Path:

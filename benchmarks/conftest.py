@@ -63,13 +63,22 @@ class Track:
             for who, goal in peers.items():
                 self._time(who, goal.work)
 
-        self.benchmark.pedantic(self._time, (OURS, ours), setup=others, rounds=self.rounds, warmup_rounds=1)
+        self.benchmark.pedantic(
+            self._time, (OURS, ours), setup=others, rounds=self.rounds, warmup_rounds=1
+        )
         laps = {who: seconds[1:] for who, seconds in self.seconds.items()}
         rows = [self._row(who, goal.ratio, goal.reason, laps) for who, goal in peers.items()]
         self._keep(name, given, rows)
 
     def once(
-        self, name: str, given: str, ours: float, peer: str, theirs: float, ratio: float, reason: str = ""
+        self,
+        name: str,
+        given: str,
+        ours: float,
+        peer: str,
+        theirs: float,
+        ratio: float,
+        reason: str = "",
     ) -> None:
         """Keep a race of minutes, run once by the caller: seconds of both, the goal, and why it isn't reached."""
         self.benchmark.pedantic(lambda: None)
@@ -95,14 +104,18 @@ class Track:
     def _keep(self, name: str, given: str, rows: list[dict[str, Any]]) -> None:
         self.benchmark.extra_info.update(race=name, given=given, rows=rows)
         for row in rows:
-            print(f"\n{name}, {given}: {row['ratio']:.2f} times {row['peer']} (goal {row['goal']:g})")
+            print(
+                f"\n{name}, {given}: {row['ratio']:.2f} times {row['peer']} (goal {row['goal']:g})"
+            )
 
     def _time(self, who: str, work: Work) -> None:
         started = self.clock()
         work()
         self.seconds[who].append(self.clock() - started)
 
-    def _row(self, peer: str, goal: float, reason: str, laps: dict[str, list[float]]) -> dict[str, Any]:
+    def _row(
+        self, peer: str, goal: float, reason: str, laps: dict[str, list[float]]
+    ) -> dict[str, Any]:
         theirs, ours = np.array(laps[peer]), np.array(laps[OURS])
         ratio = float(np.median(theirs) / np.median(ours))
         return {
@@ -127,12 +140,20 @@ def processor_seconds() -> float:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--corpus", help="a folder with raw/ and queries/ for the race of whole pipelines")
-    parser.addoption("--busy", action="store_true", help="count processor seconds: for a machine that is not idle")
+    parser.addoption(
+        "--corpus", help="a folder with raw/ and queries/ for the race of whole pipelines"
+    )
+    parser.addoption(
+        "--busy",
+        action="store_true",
+        help="count processor seconds: for a machine that is not idle",
+    )
     parser.addoption("--small", action="store_true", help="a twentieth of the input, once")
 
 
-def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+def pytest_benchmark_update_machine_info(
+    config: pytest.Config, machine_info: dict[str, Any]
+) -> None:
     """What decides the figures, and nothing that names the machine."""
     versions = {name: version(name) for name in LIBRARIES}
     machine_info.clear()
@@ -148,7 +169,9 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 
 def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
     """What the table is made of, and no times or names of commits: the file is versioned."""
-    kept = [{key: entry[key] for key in ("name", "extra_info")} for entry in output_json["benchmarks"]]
+    kept = [
+        {key: entry[key] for key in ("name", "extra_info")} for entry in output_json["benchmarks"]
+    ]
     machine = output_json["machine_info"]
     output_json.clear()
     output_json.update(machine_info=machine, benchmarks=kept)
@@ -156,7 +179,11 @@ def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
 
 def _processor() -> str:
     cpu = Path("/proc/cpuinfo")
-    names = [line for line in cpu.read_text().splitlines() if "model name" in line] if cpu.exists() else []
+    names = (
+        [line for line in cpu.read_text().splitlines() if "model name" in line]
+        if cpu.exists()
+        else []
+    )
     return names[0].split(":")[1].strip() if names else platform.processor()
 
 
@@ -169,7 +196,11 @@ def race(benchmark: Any, request: pytest.FixtureRequest) -> Track:
 @pytest.fixture(scope="session")
 def scale(request: pytest.FixtureRequest) -> Callable[[int], int]:
     """A number of things, or a twentieth of it with --small."""
-    return (lambda count: max(1, count // 20)) if request.config.getoption("--small") else (lambda count: count)
+    return (
+        (lambda count: max(1, count // 20))
+        if request.config.getoption("--small")
+        else (lambda count: count)
+    )
 
 
 @pytest.fixture(scope="session")

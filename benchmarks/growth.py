@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from argot.files import write_json
+from argot.core.files import write_json
 from benchmarks.prose import Author, vectors
-from benchmarks.workspace import ROOT, lay_out
+from tools.workspace import ROOT, lay_out
 
 PASSAGES_A_DOCUMENT = 16
 DIMENSION = 384
@@ -49,10 +49,10 @@ def make_corpus(folder: Path, passages: int) -> Path:
 
 def stand_in() -> str:
     """Random vectors where `embed` would have written the model's: passages and training queries."""
-    from argot.passages import passages_of
+    from argot.core.parquet import read_table
+    from argot.encoding.store import Vectors, key, write_vectors
     from argot.tables import chunks, pairs
-    from argot.tables.parquet import read_table
-    from argot.vectors import Vectors, key, write_vectors
+    from argot.tables.passages import passages_of
 
     table = read_table(chunks.PATH, chunks.SCHEMA, ["heading", "text"])
     texts = passages_of(table)
@@ -66,8 +66,8 @@ def stand_in() -> str:
 
 def mine_vectors(count: int) -> str:
     """Mining of 10,000 queries over `count` passages whose vectors are random and whose texts are short."""
-    from argot.lexical import Bm25, LexicalSettings
-    from argot.params import load
+    from argot.core.params import load
+    from argot.search.bm25 import Bm25, LexicalSettings
     from stages import mine
 
     author, place = Author(), np.arange(count)
@@ -77,13 +77,15 @@ def mine_vectors(count: int) -> str:
     corpus = mine.Passages(vectors(count, DIMENSION), bm25, place, place, place)
     queries = [" ".join(author.some(5)) for _ in range(QUERIES)]
     settings = load("mine", mine.MineSettings, ROOT / "params.yaml")
-    mined = mine.mine(queries, vectors(QUERIES, DIMENSION, seed=7), place[:QUERIES] % count, corpus, settings)
+    mined = mine.mine(
+        queries, vectors(QUERIES, DIMENSION, seed=7), place[:QUERIES] % count, corpus, settings
+    )
     return f"{mined.candidates.shape}"
 
 
 def index_vectors(count: int) -> str:
     """The index of the kind that the release would take, built and written."""
-    from argot.index import VectorIndex, kind_for
+    from argot.search.dense import VectorIndex, kind_for
 
     built = VectorIndex.build(vectors(count, DIMENSION), kind_for(count))
     built.save(Path("index.faiss"))
@@ -103,19 +105,31 @@ def step(name: str, count: int) -> None:
     started = time.perf_counter()
     line = work()
     seconds = time.perf_counter() - started
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * 1024
-    print(json.dumps({"step": name, "count": count, "seconds": seconds, "bytes": peak, "line": line}))
+    peak = (
+        max(
+            resource.getrusage(who).ru_maxrss
+            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        * 1024
+    )
+    print(
+        json.dumps({"step": name, "count": count, "seconds": seconds, "bytes": peak, "line": line})
+    )
 
 
 def apart(name: str, count: int, folder: Path) -> dict[str, Any]:
     """`step` in a process of its own, in `folder`."""
     command = [sys.executable, "-m", "benchmarks.growth", "--one", name, str(count)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     if result.returncode:
         sys.exit(f"{name} at {count:,}: {result.stderr.strip().splitlines()[-1]}")
     measured: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
-    print(f"{name:16} {count:>9,} {measured['seconds']:9.2f} s {measured['bytes'] / GIB:6.2f} GiB  {measured['line']}")
+    print(
+        f"{name:16} {count:>9,} {measured['seconds']:9.2f} s {measured['bytes'] / GIB:6.2f} GiB  {measured['line']}"
+    )
     return measured
 
 
@@ -135,7 +149,9 @@ def plot(rows: list[dict[str, Any]]) -> str:
     import vl_convert
 
     axis = {"type": "quantitative", "scale": {"type": "log"}}
-    points = [{"step": row["step"], "count": row["count"], "seconds": row["seconds"]} for row in rows]
+    points = [
+        {"step": row["step"], "count": row["count"], "seconds": row["seconds"]} for row in rows
+    ]
     chart = {
         "data": {"values": points},
         "mark": {"type": "line", "point": True},
@@ -152,7 +168,9 @@ def plot(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Measure all steps at all sizes, print, fit and draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--passages", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--vectors", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
@@ -169,7 +187,9 @@ def main() -> None:
         with TemporaryDirectory() as folder, chdir(folder):
             rows += [apart(name, count, Path(folder)) for name in ALONE]
     slopes = exponents(rows)
-    print("\n".join(f"{name:16} grows with the power {slope:.2f}" for name, slope in slopes.items()))
+    print(
+        "\n".join(f"{name:16} grows with the power {slope:.2f}" for name, slope in slopes.items())
+    )
     write_json(ROOT / "reports/growth.json", {"rows": rows, "exponents": slopes})
     (ROOT / "reports/growth.svg").write_text(plot(rows), encoding="utf-8")
 

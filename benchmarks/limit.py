@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from argot.embedder import Embedder
-from argot.files import write_json
-from argot.onednn import Linear
-from argot.ranking import search_exact, tie_order
+from argot.core.files import write_json
+from argot.encoding.embedder import Embedder
+from argot.encoding.fast.onednn import Linear
+from argot.search.hits import search_exact, tie_order
 from benchmarks.base_model import fetch
 from benchmarks.prose import Author, vectors
-from benchmarks.workspace import ROOT
+from tools.workspace import ROOT
 
 REPEATS = 5
 SIDE = 2048  # of the square matrices that measure the rate
@@ -69,7 +69,11 @@ def forward_operations(model: Any, tokens: np.ndarray) -> float:
 
 def bytes_of(model: Any) -> float:
     """Bytes of the weights that every batch reads: all but the word vectors."""
-    return sum(4.0 * value.numel() for name, value in model.named_parameters() if "word_embeddings" not in name)
+    return sum(
+        4.0 * value.numel()
+        for name, value in model.named_parameters()
+        if "word_embeddings" not in name
+    )
 
 
 def encoding(base: Path, count: int) -> tuple[float, float, float]:
@@ -79,19 +83,24 @@ def encoding(base: Path, count: int) -> tuple[float, float, float]:
     embedder, texts = Embedder.load(base, "cpu"), Author().passages(count, words=60)
     tokens = np.minimum(embedder.token_counts(texts), embedder.max_tokens)
     seconds = best(lambda: embedder.encode_passages(texts))
-    return seconds, forward_operations(embedder._model, tokens), count * bytes_of(SentenceTransformer(str(base)))
+    return (
+        seconds,
+        forward_operations(embedder._model, tokens),
+        count * bytes_of(SentenceTransformer(str(base))),
+    )
 
 
 def training(base: Path, count: int) -> tuple[float, float, float]:
     """Seconds, operations and bytes of one training step's forward and backward pass: three times a forward's."""
     from sentence_transformers import SentenceTransformer
 
-    from argot.contrastive import Memory, RankingLoss
+    from argot.training.student.step import Memory, RankingLoss
 
     model = SentenceTransformer(str(base), device="cpu").train()
     author = Author()
     features = [
-        model.preprocess(texts) for texts in ([author.text(6) for _ in range(count)], author.passages(count, 60))
+        model.preprocess(texts)
+        for texts in ([author.text(6) for _ in range(count)], author.passages(count, 60))
     ]
     loss = RankingLoss(model, 0.05, 0.1, 0.1, Memory(4096))
     labels = torch.zeros(3, count, count)
@@ -115,7 +124,9 @@ def searching() -> tuple[float, float, float]:
 
 def main() -> None:
     """Measure, print and keep."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--texts", type=int, default=200)
     given = parser.parse_args()
     torch.set_num_threads(2)
@@ -133,8 +144,15 @@ def main() -> None:
     kept: dict[str, Any] = {"flops": rate, "bytes_per_second": speed}
     for name, (seconds, operations, size) in work.items():
         floors = operations / rate, size / speed
-        kept[name] = {"seconds": seconds, "arithmetic": floors[0], "bytes": floors[1], "ratio": seconds / max(floors)}
-        print(f"| {name} | {seconds:.3f} | {floors[0]:.3f} | {floors[1]:.3f} | {seconds / max(floors):.2f} |")
+        kept[name] = {
+            "seconds": seconds,
+            "arithmetic": floors[0],
+            "bytes": floors[1],
+            "ratio": seconds / max(floors),
+        }
+        print(
+            f"| {name} | {seconds:.3f} | {floors[0]:.3f} | {floors[1]:.3f} | {seconds / max(floors):.2f} |"
+        )
     write_json(ROOT / "reports/limit.json", kept)
 
 

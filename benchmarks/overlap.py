@@ -37,9 +37,15 @@ def overlap(question: dict[str, object]) -> float | None:
 
 def main() -> None:
     for folder in map(Path, sys.argv[1:]):
-        lines = [line for file in sorted(folder.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()]
+        lines = [
+            line
+            for file in sorted(folder.glob("*.jsonl"))
+            for line in file.read_text("utf-8").splitlines()
+        ]
         shares = [share for line in lines if (share := overlap(json.loads(line))) is not None]
-        print(f"{folder}: {len(shares)} questions with quotes; mean share {sum(shares) / len(shares):.3f}")
+        print(
+            f"{folder}: {len(shares)} questions with quotes; mean share {sum(shares) / len(shares):.3f}"
+        )
 
 
 if __name__ == "__main__":

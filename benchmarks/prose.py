@@ -18,7 +18,10 @@ class Author:
         chosen = np.random.default_rng(0).integers(len(SYLLABLES), size=(LEXICON, 4))
         lengths = np.minimum(4, 1 + np.arange(LEXICON) // 60)
         self.words = np.array(
-            ["".join(SYLLABLES[at] for at in row[:n]) for row, n in zip(chosen, lengths, strict=True)]
+            [
+                "".join(SYLLABLES[at] for at in row[:n])
+                for row, n in zip(chosen, lengths, strict=True)
+            ]
         )
         weights = 1 / (np.arange(LEXICON) + SHIFT) ** POWER
         self.shares = np.cumsum(weights / weights.sum())

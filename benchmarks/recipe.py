@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-from argot.rows import named
-from benchmarks.workspace import ROOT, lay_out, repro
+from argot.evaluation.names import named
+from tools.workspace import ROOT, lay_out, repro
 
 SHOWN = (("tuned", "base"), ("tuned+bm25", "base+bm25"), ("tuned+bm25", "bm25"))
 
@@ -30,7 +30,9 @@ def table(workspace: Path) -> str:
     test = figures["evaluate"]["questions"]["test"]
     lines = ["| system | nDCG@10 | of documents |", "| --- | ---: | ---: |"]
     for system, name in named(test).items():
-        lines.append(f"| {name} | {test[system]['ndcg@10']:.4f} | {test[system]['document_ndcg@10']:.4f} |")
+        lines.append(
+            f"| {name} | {test[system]['ndcg@10']:.4f} | {test[system]['document_ndcg@10']:.4f} |"
+        )
     lines += ["", *differences(figures["evaluate"]["differences"]["questions"]["test"])]
     train = figures["train"]
     lines.append(
@@ -51,18 +53,25 @@ def differences(found: dict[str, Any]) -> list[str]:
 
 def read(workspace: Path, stage: str) -> dict[str, Any]:
     """The figures of a stage."""
-    figures: dict[str, Any] = json.loads((workspace / f"data/figures/{stage}.json").read_text(encoding="utf-8"))
+    figures: dict[str, Any] = json.loads(
+        (workspace / f"data/figures/{stage}.json").read_text(encoding="utf-8")
+    )
     return figures
 
 
 def main() -> None:
     """Lay out, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--into", type=Path)
     parser.add_argument("params", nargs="*")
     arguments = parser.parse_args()
-    params = {key: yaml.safe_load(value) for key, _, value in (pair.partition("=") for pair in arguments.params)}
+    params = {
+        key: yaml.safe_load(value)
+        for key, _, value in (pair.partition("=") for pair in arguments.params)
+    }
     corpus = arguments.corpus.resolve()
     workspace = arguments.into or ROOT / "workspaces" / f"recipe-{corpus.name}"
     try:

@@ -20,13 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from argot.metrics import Relevance, best_of_each, ndcg
+from argot.core.parquet import read_table
+from argot.evaluation.metrics import Relevance, best_of_each, ndcg
 from argot.tables import documents, questions
-from argot.tables.parquet import read_table
 
 WORDS, OVERLAP, LEAST = 256, 32, 20
 SECTION, LEAST_SECTION = 512, 50
-HEADING = re.compile(r"^(?:#{1,3} +(?P<marked>.+)|(?P<capitals>[A-Z][A-Z0-9 ,&/-]+):)\s*$", re.MULTILINE)
+HEADING = re.compile(
+    r"^(?:#{1,3} +(?P<marked>.+)|(?P<capitals>[A-Z][A-Z0-9 ,&/-]+):)\s*$", re.MULTILINE
+)
 NEGATIVES, NEAREST = 3, 10
 DEPTH = 100
 
@@ -46,14 +48,24 @@ class Corpus:
 
 def read(workspace: Path) -> Corpus:
     """Cut the documents of a workspace in which `ingest` and `questions` have run, and make pairs of them."""
-    table = read_table(workspace / documents.PATH, documents.SCHEMA, ["document", "text"]).to_pydict()
+    table = read_table(
+        workspace / documents.PATH, documents.SCHEMA, ["document", "text"]
+    ).to_pydict()
     cut = [list(windows(text)) for text in table["text"]]
-    pairs = [pair for text, parts in zip(table["text"], cut, strict=True) for pair in make_pairs(text, parts)]
+    pairs = [
+        pair
+        for text, parts in zip(table["text"], cut, strict=True)
+        for pair in make_pairs(text, parts)
+    ]
     number = {name: at for at, name in enumerate(table["document"])}
-    asked = read_table(workspace / questions.PATHS["test"], questions.SCHEMA, ["query", "documents"]).to_pydict()
+    asked = read_table(
+        workspace / questions.PATHS["test"], questions.SCHEMA, ["query", "documents"]
+    ).to_pydict()
     relevance = Relevance.of([[number[name] for name in names] for names in asked["documents"]])
     owner = np.repeat(np.arange(len(cut)), [len(parts) for parts in cut])
-    return Corpus([part for parts in cut for part in parts], owner, pairs, asked["query"], relevance)
+    return Corpus(
+        [part for parts in cut for part in parts], owner, pairs, asked["query"], relevance
+    )
 
 
 def windows(text: str) -> Iterator[str]:
@@ -89,11 +101,16 @@ def mine(model: Any, pairs: list[Pair]) -> Iterator[tuple[str, str, str]]:
 def train(model: Any, rows: list[tuple[str, str, str]], epochs: int) -> None:
     """MultipleNegativesRankingLoss over one row a negative."""
     from datasets import Dataset
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers import (
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
     from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 
-    columns = dict(zip(("anchor", "positive", "negative"), map(list, zip(*rows, strict=True)), strict=True))
+    columns = dict(
+        zip(("anchor", "positive", "negative"), map(list, zip(*rows, strict=True)), strict=True)
+    )
     with TemporaryDirectory() as folder:
         arguments = SentenceTransformerTrainingArguments(
             output_dir=folder,
@@ -122,7 +139,10 @@ def evaluate(model: Any, corpus: Corpus) -> float:
     for place, document in enumerate(corpus.owner.tolist()):
         members.setdefault(document, set()).add(str(place))
     answers = np.split(corpus.relevance.items, corpus.relevance.offsets[1:-1])
-    relevant = {str(n): set().union(*(members.get(at, set()) for at in row.tolist())) for n, row in enumerate(answers)}
+    relevant = {
+        str(n): set().union(*(members.get(at, set()) for at in row.tolist()))
+        for n, row in enumerate(answers)
+    }
     evaluator = InformationRetrievalEvaluator(
         {name: corpus.queries[int(name)] for name, chunks in relevant.items() if chunks},
         {str(place): text for place, text in enumerate(corpus.chunks)},
@@ -171,18 +191,28 @@ def run(base: Path, workspace: Path, epochs: int) -> dict[str, float]:
     built = timed("index", index, model, corpus)
     total = sum(seconds.values())
     reached = document_ndcg(model, built, corpus)  # not part of the recipe, so not of its time
-    return {**seconds, "total": total, "rows": len(rows), "chunks": len(corpus.chunks), "document_ndcg@10": reached}
+    return {
+        **seconds,
+        "total": total,
+        "rows": len(rows),
+        "chunks": len(corpus.chunks),
+        "document_ndcg@10": reached,
+    }
 
 
 def main() -> None:
-    from benchmarks.workspace import ROOT, lay_out, repro
+    from tools.workspace import ROOT, lay_out, repro
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=3)
     given = parser.parse_args()
     corpus = given.corpus.resolve()
-    workspace = lay_out(ROOT / "workspaces" / f"seed-{corpus.name}", corpus / "raw", corpus / "queries", {})
+    workspace = lay_out(
+        ROOT / "workspaces" / f"seed-{corpus.name}", corpus / "raw", corpus / "queries", {}
+    )
     repro(workspace, "questions", "fetch")
     for name, value in run(workspace / "models/base", workspace, given.epochs).items():
         print(f"{name:20} {value:10.3f}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argot.embedder import Embedder, Precision
+from argot.encoding.embedder import Embedder, Precision
 from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
 
@@ -19,12 +19,17 @@ REASON = (
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_encoding_passages(race: Track, scale: Callable[[int], int], base: Path, precision: Precision) -> None:
+def test_encoding_passages(
+    race: Track, scale: Callable[[int], int], base: Path, precision: Precision
+) -> None:
     """Passages of 20 to 100 made-up words (of several tokens each); the base model's window cuts the longest."""
     from sentence_transformers import SentenceTransformer
 
     texts = Author().passages(scale(2_000), words=60)
-    peer, ours = SentenceTransformer(str(base), device="cpu"), Embedder.load(base, "cpu", precision=precision)
+    peer, ours = (
+        SentenceTransformer(str(base), device="cpu"),
+        Embedder.load(base, "cpu", precision=precision),
+    )
 
     def theirs() -> np.ndarray:
         return np.asarray(peer.encode(texts, batch_size=32, normalize_embeddings=True))

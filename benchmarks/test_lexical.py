@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from rank_bm25 import BM25Okapi
 
-from argot.lexical import Bm25, LexicalSettings
+from argot.search.bm25 import Bm25, LexicalSettings
 from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
 
@@ -39,7 +39,9 @@ def test_bm25_over_many_passages(race: Track, scale: Callable[[int], int]) -> No
     sample = queries[:: max(1, len(queries) // 20)]
     hits = ours.search(sample, K)
     for query, positions, scores in zip(sample, hits.positions, hits.scores, strict=True):
-        all_scores = peer.get_scores(ours.words.of(query)) / (1.2 + 1)  # a factor that Lucene leaves out
+        all_scores = peer.get_scores(ours.words.of(query)) / (
+            1.2 + 1
+        )  # a factor that Lucene leaves out
         best = np.sort(all_scores)[::-1][:K]
         assert np.allclose(all_scores[positions[positions >= 0]], best[positions >= 0], rtol=1e-5)
         assert np.allclose(scores[positions >= 0], best[positions >= 0], rtol=1e-5)

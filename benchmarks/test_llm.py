@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 from openai import OpenAI, OpenAIError
 
-from argot.llm.gather import gather
-from argot.llm.request import Request
+from argot.llm.calls.gather import gather
+from argot.llm.calls.request import Request
 from tests.argot.llm.conftest import machine, requests, spend
 from tests.argot.llm.server import KEY
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytrec_eval
 
-from argot.metrics import Relevance, score
+from argot.evaluation.metrics import Relevance, score
 from benchmarks.conftest import Goal, Track
 
 DEPTH = 100
@@ -20,9 +20,14 @@ def test_metrics_of_given_rankings(race: Track, scale: Callable[[int], int]) -> 
 
     queries, passages = scale(10_000), 50_000
     random = np.random.default_rng(13)
-    ranked = np.stack([random.permutation(2 * DEPTH)[:DEPTH] for _ in range(queries)]).astype(np.int32)
+    ranked = np.stack([random.permutation(2 * DEPTH)[:DEPTH] for _ in range(queries)]).astype(
+        np.int32
+    )
     ranked += random.integers(passages - 2 * DEPTH, size=(queries, 1), dtype=np.int32)
-    relevant = [row[random.permutation(DEPTH)[: 1 + number % 5]].tolist() for number, row in enumerate(ranked)]
+    relevant = [
+        row[random.permutation(DEPTH)[: 1 + number % 5]].tolist()
+        for number, row in enumerate(ranked)
+    ]
     relevance, document = Relevance.of(relevant), np.arange(passages) // 5
 
     names = {str(number): {str(item): 1 for item in items} for number, items in enumerate(relevant)}
@@ -39,9 +44,15 @@ def test_metrics_of_given_rankings(race: Track, scale: Callable[[int], int]) -> 
         precision_recall_at_k=[1, 5, 10, 100],
         map_at_k=[DEPTH],
     )
-    hits = [[{"corpus_id": item, "score": value} for item, value in row.items()] for row in run.values()]
+    hits = [
+        [{"corpus_id": item, "score": value} for item, value in row.items()] for row in run.values()
+    ]
 
-    ours, theirs, sts = score(ranked, relevance, document), trec.evaluate(run), evaluator.compute_metrics(hits)
+    ours, theirs, sts = (
+        score(ranked, relevance, document),
+        trec.evaluate(run),
+        evaluator.compute_metrics(hits),
+    )
     for name, other in (
         ("ndcg@10", "ndcg_cut_10"),
         ("map", "map"),

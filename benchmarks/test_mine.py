@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from argot.lexical import Bm25, LexicalSettings
-from argot.params import load
+from argot.core.params import load
+from argot.search.bm25 import Bm25, LexicalSettings
 from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author, vectors
-from benchmarks.workspace import ROOT
 from stages import mine
+from tools.workspace import ROOT
 
 NEGATIVES = 3
 DIMENSION = 384
@@ -63,11 +63,15 @@ class Task:
         ids = [f"{place:06d}" for place in range(count)]
         bm25 = Bm25.build(ids, passages, LexicalSettings(language="auto", k1=1.2, b=0.75), "en")
         place = np.arange(count)
-        return cls(queries, passages, positives, own, mine.Passages(known, bm25, place, place, place), ids)
+        return cls(
+            queries, passages, positives, own, mine.Passages(known, bm25, place, place, place), ids
+        )
 
     def ours(self) -> pa.Table:
         """What the stage does between reading and writing, with the dense side alone for a teacher."""
-        settings = load("mine", mine.MineSettings, ROOT / "params.yaml").model_copy(update={"bm25_weight": 0.0})
+        settings = load("mine", mine.MineSettings, ROOT / "params.yaml").model_copy(
+            update={"bm25_weight": 0.0}
+        )
         mined = mine.mine(self.queries, self.asked, self.positives, self.corpus, settings)
         kept = np.arange(len(self.queries))
         margin = mine.calibrated(mined, kept, settings.skip_rate)
@@ -78,7 +82,9 @@ class Task:
         return mine.rows(pa.table(columns | chosen), mined, masked, kept, self.ids)
 
     def negatives(self) -> list[list[int]]:
-        return [[int(name) for name in row[:NEGATIVES]] for row in self.ours()["candidates"].to_pylist()]
+        return [
+            [int(name) for name in row[:NEGATIVES]] for row in self.ours()["candidates"].to_pylist()
+        ]
 
     def loop(self) -> list[list[int]]:
         """The way of tutorials: query by query, norms and all, everything sorted."""
@@ -98,7 +104,9 @@ def test_hard_negatives(race: Track, scale: Callable[[int], int]) -> None:
     task = Task.of(scale(10_000), scale(20_000))
     texts = [*task.passages, *task.queries]
     model = Given(dict(zip(texts, [*task.corpus.vectors, *task.asked], strict=True)))
-    pairs = Dataset.from_dict({"query": task.queries, "passage": [task.passages[at] for at in task.positives]})
+    pairs = Dataset.from_dict(
+        {"query": task.queries, "passage": [task.passages[at] for at in task.positives]}
+    )
 
     def theirs() -> Dataset:
         return mine_hard_negatives(
@@ -113,17 +121,29 @@ def test_hard_negatives(race: Track, scale: Callable[[int], int]) -> None:
         list(row) for row in zip(*columns, strict=True)
     ]
     given = f"{len(task.queries):,} queries, {len(task.passages):,} passages"
-    race("hard negatives, vectors given", given, task.ours, {"mine_hard_negatives": Goal(theirs, 5, REASON)})
+    race(
+        "hard negatives, vectors given",
+        given,
+        task.ours,
+        {"mine_hard_negatives": Goal(theirs, 5, REASON)},
+    )
 
 
 def test_hard_negatives_query_by_query(race: Track, scale: Callable[[int], int]) -> None:
     task = Task.of(scale(1_000), scale(20_000))
     assert task.loop() == task.negatives()
     given = f"{len(task.queries):,} queries, {len(task.passages):,} passages"
-    race("hard negatives, vectors given", given, task.ours, {"loop over queries": Goal(task.loop, 20, LOOP)})
+    race(
+        "hard negatives, vectors given",
+        given,
+        task.ours,
+        {"loop over queries": Goal(task.loop, 20, LOOP)},
+    )
 
 
-LOOP = "ours also ranks the positive and writes the table, whose fixed costs weigh most on few queries"
+LOOP = (
+    "ours also ranks the positive and writes the table, whose fixed costs weigh most on few queries"
+)
 REASON = (
     "both spend most of their time on the product of all queries with all passages; ours also ranks the positive, "
     "keeps 64 scored candidates where the peer keeps three, and compares each of them with the positive"

@@ -13,16 +13,20 @@ import pytest
 
 from benchmarks import seed_recipe
 from benchmarks.conftest import Track
-from benchmarks.workspace import ROOT, lay_out, repro
+from tools.workspace import ROOT, lay_out, repro
 
 EPOCHS = 3
 
 
-def test_from_documents_to_an_index(race: Track, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_from_documents_to_an_index(
+    race: Track, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     corpus = Path(request.config.getoption("--corpus") or ROOT / "data").resolve()
     small = request.config.getoption("--small")
     params = {"train.epochs": EPOCHS} | ({"train.max_passages": 40} if small else {})
-    workspace = lay_out(tmp_path / "ours", corpus / "raw", corpus / "queries", params, cache=tmp_path / "cache")
+    workspace = lay_out(
+        tmp_path / "ours", corpus / "raw", corpus / "queries", params, cache=tmp_path / "cache"
+    )
     started = time.perf_counter()
     repro(workspace, "index")
     ours = time.perf_counter() - started
@@ -30,8 +34,12 @@ def test_from_documents_to_an_index(race: Track, request: pytest.FixtureRequest,
     shipped = json.loads((workspace / "data/verdict.json").read_text(encoding="utf-8"))
     systems = evaluated["questions"]["test"]
     theirs = seed_recipe.run(workspace / "models/base", workspace, EPOCHS)
-    reached = systems["tuned+bm25" if shipped["model"] == "tuned" else "base+bm25"]["document_ndcg@10"]
-    print(f"\ndocument nDCG@10: ours {reached:.4f}, tuned alone {systems['tuned']['document_ndcg@10']:.4f}; {theirs}")
+    reached = systems["tuned+bm25" if shipped["model"] == "tuned" else "base+bm25"][
+        "document_ndcg@10"
+    ]
+    print(
+        f"\ndocument nDCG@10: ours {reached:.4f}, tuned alone {systems['tuned']['document_ndcg@10']:.4f}; {theirs}"
+    )
     if not small:
         assert reached >= theirs["document_ndcg@10"]
     race.once(

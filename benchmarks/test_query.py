@@ -12,7 +12,7 @@ import numpy as np
 from argot import Retriever
 from benchmarks.conftest import Goal, Track
 from benchmarks.test_server import PASSAGES, make
-from benchmarks.workspace import ROOT
+from tools.workspace import ROOT
 
 QUESTIONS = ROOT / "data/queries/questions.jsonl"
 K = 5
@@ -25,7 +25,9 @@ def test_asking(race: Track, base: Path, tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
     make(tmp_path, base)
-    asked = [json.loads(line)["query"] for line in QUESTIONS.read_text(encoding="utf-8").splitlines()][:ASKED]
+    asked = [
+        json.loads(line)["query"] for line in QUESTIONS.read_text(encoding="utf-8").splitlines()
+    ][:ASKED]
     ours = Retriever.load(tmp_path / "models/release", device="cpu")
     model = SentenceTransformer(str(base), device="cpu")
     texts = (tmp_path / "tutorial/texts.txt").read_text(encoding="utf-8").split("\n")
@@ -39,11 +41,17 @@ def test_asking(race: Track, base: Path, tmp_path: Path) -> None:
         return [(texts[row], float(score)) for row, score in zip(rows[0], scores[0], strict=True)]
 
     for query in asked:
-        assert [one.text for one in ours.search(query, K, "dense")] == [text for text, _ in retrieve(query)]
+        assert [one.text for one in ours.search(query, K, "dense")] == [
+            text for text, _ in retrieve(query)
+        ]
     tokens = int(ours.embedder.token_counts(asked, "query").mean())
     race(
         "asking",
         f"{len(asked)} questions of {tokens} tokens on average, one by one, {PASSAGES:,} passages, the model alone",
         lambda: [ours.search(query, K, "dense") for query in asked],
-        {"the tutorials' retrieve()": Goal(lambda: [retrieve(query) for query in asked], 2, REASON)},
+        {
+            "the tutorials' retrieve()": Goal(
+                lambda: [retrieve(query) for query in asked], 2, REASON
+            )
+        },
     )

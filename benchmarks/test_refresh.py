@@ -8,18 +8,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from argot.files import write_json
-from argot.release import inventory
+from argot.core.files import write_json
+from argot.core.parquet import read_table, write_table
+from argot.search.release import inventory
 from argot.tables import chunks, judgments, pairs, questions
-from argot.tables.parquet import read_table, write_table
 from benchmarks.conftest import Track
 from benchmarks.prose import Author
-from benchmarks.workspace import ROOT, lay_out
+from tools.workspace import ROOT, lay_out
 
 PASSAGES, A_DOCUMENT = 20_000, 15.5  # passages of a document of 1,500 words, on average
-REASON = (
-    "a quarter of what is left is the start of torch and sentence-transformers, in two stages, and a quarter DVC's own"
-)
+REASON = "a quarter of what is left is the start of torch and sentence-transformers, in two stages, and a quarter DVC's own"
 VERDICT = {
     "model": "base", "verdict": "base", "mode": "fused", "fusion": {"method": "convex", "weight": 0.5},
 }  # fmt: skip
@@ -34,7 +32,10 @@ def test_refresh_after_one_changed_document(
     for number in range(round(scale(PASSAGES) / A_DOCUMENT)):
         (workspace / f"data/raw/{number:05}.md").write_text(author.document(), encoding="utf-8")
     nothing = refresh(workspace, race.clock)
-    first, document = inventory(workspace / "refresh/models/release"), workspace / "data/raw/00000.md"
+    first, document = (
+        inventory(workspace / "refresh/models/release"),
+        workspace / "data/raw/00000.md",
+    )
     text = document.read_text(encoding="utf-8")
     document.write_text(author.document(), encoding="utf-8")
     refresh(workspace, race.clock)
@@ -59,7 +60,9 @@ def released(folder: Path, author: Author, model: Path) -> Path:
     (folder / "raw").mkdir()
     (folder / "queries").mkdir()
     (folder / "raw/first.md").write_text(author.document(), encoding="utf-8")
-    workspace = lay_out(folder / "workspace", folder / "raw", folder / "queries", {}, cache=folder / "cache")
+    workspace = lay_out(
+        folder / "workspace", folder / "raw", folder / "queries", {}, cache=folder / "cache"
+    )
     shutil.copytree(model, workspace / "models/base")
     for module in (questions, pairs):
         for path in module.PATHS.values():
@@ -68,7 +71,9 @@ def released(folder: Path, author: Author, model: Path) -> Path:
     write_json(workspace / "data/verdict.json", VERDICT)
     for stage in ("ingest", "chunk", "embed base passages", "embed base pairs", "index"):
         run(workspace, sys.executable, "-m", *f"stages.{stage}".split())
-    shutil.copytree(workspace / "data/embeddings/base/pairs", workspace / "data/embeddings/tuned/pairs")
+    shutil.copytree(
+        workspace / "data/embeddings/base/pairs", workspace / "data/embeddings/tuned/pairs"
+    )
     (workspace / "refresh").mkdir()
     shutil.copyfile(ROOT / "stages/refresh.yaml", workspace / "refresh/dvc.yaml")
     return workspace

@@ -20,10 +20,10 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
-from argot.files import write_json
+from argot.core.files import write_json
+from argot.core.parquet import write_table
+from argot.encoding.store import Vectors, key, write_vectors
 from argot.tables import chunks, pairs, questions
-from argot.tables.parquet import write_table
-from argot.vectors import Vectors, key, write_vectors
 from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
 from stages import index
@@ -44,7 +44,10 @@ class Server:
     """A server in a process of its own, and what it is asked by many clients at once."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], port: int, request: Callable[[str], tuple[str, str, Any]]
+        self,
+        process: subprocess.Popen[bytes],
+        port: int,
+        request: Callable[[str], tuple[str, str, Any]],
     ) -> None:
         self.process, self.port, self.request = process, port, request
         self.latencies: list[float] = []
@@ -72,7 +75,9 @@ class Server:
 
     def percentiles(self) -> dict[str, float]:
         """Of the last lap's latencies, in milliseconds."""
-        return {f"p{q}": round(float(np.percentile(self.latencies, q)) * 1000, 1) for q in (50, 95, 99)}
+        return {
+            f"p{q}": round(float(np.percentile(self.latencies, q)) * 1000, 1) for q in (50, 95, 99)
+        }
 
     def _ask(self, queries: list[str]) -> list[float]:
         connection, latencies = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120), []
@@ -90,10 +95,19 @@ def servers(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
     folder = tmp_path_factory.mktemp("served")
     make(folder, base)
     release = folder / "models/release"
-    ours = ["-c", "from argot.cli import main; main()", "serve", "--release", str(release), "--no-keep-questions"]
+    ours = [
+        "-c",
+        "from argot.serving.cli import main; main()",
+        "serve",
+        "--release",
+        str(release),
+        "--no-keep-questions",
+    ]
     ours += ["--feedback", str(folder / "feedback"), "--patience", "60", "--port"]
     with (
-        running(ours, lambda query: ("POST", "/search", json.dumps({"query": query, "mode": "dense"}))) as argot,
+        running(
+            ours, lambda query: ("POST", "/search", json.dumps({"query": query, "mode": "dense"}))
+        ) as argot,
         running(
             ["-m", "benchmarks.tutorial_server", str(folder / "tutorial")],
             lambda query: ("GET", f"/search?{urlencode({'query': query})}", None),
@@ -104,13 +118,26 @@ def servers(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
 
 @pytest.mark.parametrize("clients", [1, 8, 64])
 def test_serving(
-    race: Track, servers: dict[str, Server], scale: Callable[[int], int], clients: int, benchmark: Any
+    race: Track,
+    servers: dict[str, Server],
+    scale: Callable[[int], int],
+    clients: int,
+    benchmark: Any,
 ) -> None:
     author = Author(seed=clients)
-    queries = [author.text(int(words)) for words in author.random.integers(3, 15, size=max(clients, scale(REQUESTS)))]
+    queries = [
+        author.text(int(words))
+        for words in author.random.integers(3, 15, size=max(clients, scale(REQUESTS)))
+    ]
     ours, theirs = servers["argot"], servers["tutorial"]
-    connections = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=120) for server in (ours, theirs)]
-    found = [ours.ask(connections[0], queries[0])["passages"], theirs.ask(connections[1], queries[0])]
+    connections = [
+        http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+        for server in (ours, theirs)
+    ]
+    found = [
+        ours.ask(connections[0], queries[0])["passages"],
+        theirs.ask(connections[1], queries[0]),
+    ]
     assert [one["text"] for one in found[0]] == [one["text"] for one in found[1]]
     race(
         f"serving {clients} clients",
@@ -118,7 +145,9 @@ def test_serving(
         lambda: ours.lap(queries, clients),
         {"plain FastAPI": Goal(lambda: theirs.lap(queries, clients), GOALS[clients], REASON)},
     )
-    told = {who: {**server.percentiles(), "MiB": server.memory()} for who, server in servers.items()}
+    told = {
+        who: {**server.percentiles(), "MiB": server.memory()} for who, server in servers.items()
+    }
     benchmark.extra_info.update(latency=told)
     print(f"\n{clients} clients: {told}")
 
@@ -129,15 +158,21 @@ def make(folder: Path, base: Path) -> None:
     texts = list(dict.fromkeys(author.passages(PASSAGES)))
     vectors = author.random.standard_normal((len(texts), 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    write_table(folder / chunks.PATH, [_row(at, text) for at, text in enumerate(texts)], chunks.SCHEMA)
+    write_table(
+        folder / chunks.PATH, [_row(at, text) for at, text in enumerate(texts)], chunks.SCHEMA
+    )
     write_table(folder / questions.PATHS["test"], [], questions.SCHEMA)
     write_table(folder / pairs.PATHS["test"], [PAIR], pairs.SCHEMA)
     write_json(folder / index.VERDICT, VERDICT)
     for name in ("params.yaml", "numerics.lock"):
         shutil.copyfile(REPOSITORY / name, folder / name)
     shutil.copytree(base, folder / "models/tuned")
-    write_vectors(folder / index.VECTORS / "tuned/passages", Vectors([key(text) for text in texts], vectors))
-    write_vectors(folder / index.VECTORS / "tuned/pairs", Vectors([key(str(PAIR["query"]))], vectors[:1]))
+    write_vectors(
+        folder / index.VECTORS / "tuned/passages", Vectors([key(text) for text in texts], vectors)
+    )
+    write_vectors(
+        folder / index.VECTORS / "tuned/pairs", Vectors([key(str(PAIR["query"]))], vectors[:1])
+    )
     with chdir(folder):
         index.main()
     tutorial = folder / "tutorial"
@@ -152,7 +187,9 @@ def running(arguments: list[str], request: Asked) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, *arguments, str(port)], cwd=REPOSITORY, env=dict(os.environ))
+    process = subprocess.Popen(
+        [sys.executable, *arguments, str(port)], cwd=REPOSITORY, env=dict(os.environ)
+    )
     try:
         until = time.monotonic() + 180
         while not ready(port):

@@ -30,10 +30,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def commands(workspace: Path) -> list[str]:
     """Every stage's command, `foreach` unrolled."""
     found = []
-    for stage in yaml.safe_load((workspace / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values():
+    for stage in yaml.safe_load((workspace / "dvc.yaml").read_text(encoding="utf-8"))[
+        "stages"
+    ].values():
         for item in stage.get("foreach", {"": {}}).values():
             command = stage.get("do", stage)["cmd"]
-            found.append(re.sub(r"\$\{item\.(\w+)\}", lambda match, item=item: item[match[1]], command))
+            found.append(
+                re.sub(r"\$\{item\.(\w+)\}", lambda match, item=item: item[match[1]], command)
+            )
     return found
 
 
@@ -50,7 +54,12 @@ def imports(command: str, workspace: Path) -> float:
 
 def test_nothing_to_do(race: Track, built: Path) -> None:
     assert "up to date" in dvc(built, "repro").stdout
-    race.alone("dvc repro, nothing to do", f"{len(commands(built))} stages", lambda: dvc(built, "repro"), at_most=2)
+    race.alone(
+        "dvc repro, nothing to do",
+        f"{len(commands(built))} stages",
+        lambda: dvc(built, "repro"),
+        at_most=2,
+    )
 
 
 def test_start_up_of_all_stages(race: Track, built: Path) -> None:
@@ -58,4 +67,9 @@ def test_start_up_of_all_stages(race: Track, built: Path) -> None:
     shares = {command: imports(command, built) for command in every}
     for command, seconds in sorted(shares.items(), key=lambda item: -item[1]):
         print(f"{seconds:6.2f} s  {command}")
-    race.summed("start-up of all stages", f"imports of {len(every)} processes", sum(shares.values()), at_most=45)
+    race.summed(
+        "start-up of all stages",
+        f"imports of {len(every)} processes",
+        sum(shares.values()),
+        at_most=45,
+    )

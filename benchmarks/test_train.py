@@ -26,7 +26,9 @@ def model(base: Path) -> Any:
     return model
 
 
-def test_training_rows(race: Track, scale: Callable[[int], int], base: Path, model: Any, tmp_path: Path) -> None:
+def test_training_rows(
+    race: Track, scale: Callable[[int], int], base: Path, model: Any, tmp_path: Path
+) -> None:
     """64 queries with a passage and three hard negatives each, in batches of 32."""
     from sentence_transformers.sentence_transformer.losses import (
         CachedMultipleNegativesRankingLoss,
@@ -34,7 +36,7 @@ def test_training_rows(race: Track, scale: Callable[[int], int], base: Path, mod
     )
     from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 
-    from argot.contrastive import InOrder
+    from argot.training.student.step import InOrder
 
     rows = make_rows(max(4, scale(64)))
     cached = CachedMultipleNegativesRankingLoss(model, mini_batch_size=BATCH)
@@ -47,13 +49,22 @@ def test_training_rows(race: Track, scale: Callable[[int], int], base: Path, mod
              for part in ("query", "passage")]  # fmt: skip
     features = [model.preprocess(texts) for texts in few.columns().values()]
     expected = gradient(model, plain(features, None))
-    assert np.abs(gradient(model, loss(parts, batch["label"])) - expected).max() < 1e-4 * np.abs(expected).max()
+    assert (
+        np.abs(gradient(model, loss(parts, batch["label"])) - expected).max()
+        < 1e-4 * np.abs(expected).max()
+    )
 
     steps = {"step": list(range(len(collator.steps)))}
     batches = {"per_device_train_batch_size": BATCH, "batch_sampler": BatchSamplers.NO_DUPLICATES}
     trainers = {
         "ours": trainer(
-            model, loss, steps, tmp_path, data_collator=collator, batch_sampler=InOrder, per_device_train_batch_size=1
+            model,
+            loss,
+            steps,
+            tmp_path,
+            data_collator=collator,
+            batch_sampler=InOrder,
+            per_device_train_batch_size=1,
         ),
         "triplets": trainer(model, plain, rows.triplets(), tmp_path, **batches),
         "cached": trainer(model, cached, rows.columns(), tmp_path, **batches),

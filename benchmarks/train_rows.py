@@ -56,9 +56,9 @@ def asked(passage: str, random: np.random.Generator) -> str:
 
 def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
     """Argot's collator and loss, under a teacher who is sure: then the divergence from it is InfoNCE."""
-    from argot.abbreviations import Aliases
-    from argot.contrastive import Collator, Memory, Phrasing, RankingLoss, Step
-    from argot.lesson import Corpus, Lesson, Teacher
+    from argot.training.student.abbreviations import Aliases
+    from argot.training.student.lesson import Corpus, Lesson, Teacher
+    from argot.training.student.step import Collator, Memory, Phrasing, RankingLoss, Step
 
     count, width = len(rows.queries), len(rows.passages)
     place = np.arange(count)
@@ -67,28 +67,49 @@ def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
     corpus = Corpus([str(n) for n in range(width)], rows.passages, ["en"] * width, {})
     batches = [place[at : at + BATCH] for at in range(0, count, BATCH)]
     steps = [
-        Step(np.concatenate([batch + n * count for n in range(1 + NEGATIVES)]), batch, np.arange(len(batch)))
+        Step(
+            np.concatenate([batch + n * count for n in range(1 + NEGATIVES)]),
+            batch,
+            np.arange(len(batch)),
+        )
         for batch in batches
     ]
     loss = RankingLoss(model, 0.05, teacher_temperature=1e-3, contrast=0.0, memory=Memory(tokens))
     return Collator(
-        [steps], lesson, corpus, model.preprocess, {"query": "", "passage": ""}, Phrasing(0, 0, Aliases({}), 0)
+        [steps],
+        lesson,
+        corpus,
+        model.preprocess,
+        {"query": "", "passage": ""},
+        Phrasing(0, 0, Aliases({}), 0),
     ), loss
 
 
 def trainer(model: Any, loss: Any, columns: dict[str, Any], folder: Path, **more: Any) -> Any:
     """sentence-transformers' trainer for one pass over the columns; `more` are its arguments, or a collator."""
     from datasets import Dataset
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers import (
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
     from transformers import PrinterCallback
 
     collator = more.pop("data_collator", None)
     given = {"use_cpu": True, "learning_rate": 1e-6, "num_train_epochs": 1, **more}
     arguments = SentenceTransformerTrainingArguments(
-        output_dir=str(folder), save_strategy="no", logging_strategy="no", disable_tqdm=True, report_to=[], **given
+        output_dir=str(folder),
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+        report_to=[],
+        **given,
     )
     made = SentenceTransformerTrainer(
-        model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=loss, data_collator=collator
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_dict(columns),
+        loss=loss,
+        data_collator=collator,
     )
     made.remove_callback(PrinterCallback)
     return made
@@ -97,6 +118,8 @@ def trainer(model: Any, loss: Any, columns: dict[str, Any], folder: Path, **more
 def gradient(model: Any, loss: Any) -> np.ndarray:
     """The gradient of `loss` by all weights of the model, which are left without one."""
     loss.backward()
-    parts = [parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None]
+    parts = [
+        parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None
+    ]
     model.zero_grad()
     return np.concatenate([part.numpy() for part in parts])

@@ -36,4 +36,6 @@ def create_app(folder: Path) -> FastAPI:
 
 
 if __name__ == "__main__":
-    uvicorn.run(create_app(Path(sys.argv[1])), port=int(sys.argv[2]), log_level="warning", access_log=False)
+    uvicorn.run(
+        create_app(Path(sys.argv[1])), port=int(sys.argv[2]), log_level="warning", access_log=False
+    )

@@ -28,19 +28,19 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.embedder import Embedder, Role
-from argot.fusion import DEFAULT, DEPTH, WEIGHTS, Fusion, curve, fuse
-from argot.lexical import Bm25, LexicalSettings
-from argot.metrics import ndcg
-from argot.params import load
-from argot.passages import passage, passages_of
-from argot.queries import Corpus, Queries, read_corpus, read_questions
-from argot.ranking import Hits, search_exact
-from argot.systems import stored
+from argot.core.params import load
+from argot.core.parquet import read_table
+from argot.encoding.embedder import Embedder, Role
+from argot.encoding.store import shorten
+from argot.evaluation.judged import Corpus, Queries, read_corpus, read_questions
+from argot.evaluation.metrics import ndcg
+from argot.evaluation.systems import stored
+from argot.evaluation.verdict import Model
+from argot.search.bm25 import Bm25, LexicalSettings
+from argot.search.fusion import DEFAULT, DEPTH, WEIGHTS, Fusion, curve, fuse
+from argot.search.hits import Hits, search_exact
 from argot.tables import chunks
-from argot.tables.parquet import read_table
-from argot.vectors import shorten
-from argot.verdict import Model
+from argot.tables.passages import passage, passages_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -81,11 +81,15 @@ class Test:
 
     def over(self, texts: list[str]) -> Bm25:
         """BM25 over other texts of the same passages."""
-        return Bm25.build(self.corpus.ids, texts, load("lexical", LexicalSettings), self.corpus.language)
+        return Bm25.build(
+            self.corpus.ids, texts, load("lexical", LexicalSettings), self.corpus.language
+        )
 
     def ndcg(self, found: NDArray[np.int32]) -> float:
         """The mean nDCG@10 of ranked passages, (questions, k)."""
-        return float(ndcg(self.questions.relevance.found(found), self.questions.relevance.counts).mean())
+        return float(
+            ndcg(self.questions.relevance.found(found), self.questions.relevance.counts).mean()
+        )
 
     def of(self, passages: Vectors, questions: Vectors) -> str:
         """nDCG@10 of vectors, alone and fused."""
@@ -95,12 +99,17 @@ class Test:
     def by(self, folder: Path) -> str:
         """The same of the model in a folder."""
         embedder = Embedder.load(folder)
-        return self.of(embedder.encode_passages(self.corpus.texts), embedder.encode_queries(self.questions.texts))
+        return self.of(
+            embedder.encode_passages(self.corpus.texts),
+            embedder.encode_queries(self.questions.texts),
+        )
 
     def fused(self, passages: Vectors, questions: Vectors) -> NDArray[np.float64]:
         """nDCG@10 of vectors fused with BM25 by each of WEIGHTS, whose last is dense alone."""
         dense = search_exact(questions, passages, DEPTH, self.corpus.ties)
-        means = curve(dense, self.lexical, self.questions.relevance, "convex", self.corpus.ties).mean(axis=1)
+        means = curve(
+            dense, self.lexical, self.questions.relevance, "convex", self.corpus.ties
+        ).mean(axis=1)
         return np.asarray(means)
 
 
@@ -114,7 +123,9 @@ def embedded(workspace: Path, model: Model) -> None:
         rows = table.to_pylist()
         texts = {
             "text alone": [row["text"] for row in rows],
-            "last heading, text": [passage(row["heading"].rpartition(" > ")[2], row["text"]) for row in rows],
+            "last heading, text": [
+                passage(row["heading"].rpartition(" > ")[2], row["text"]) for row in rows
+            ],
             "and the neighbours' words": with_neighbours(rows),
         }
         made = {
@@ -124,7 +135,10 @@ def embedded(workspace: Path, model: Model) -> None:
         }
         for name, vectors in made.items():
             print(f"{name:30}{test.of(vectors, questions)}")
-        found = {name: test.over(some).search(test.questions.texts, DEPTH) for name, some in texts.items()}
+        found = {
+            name: test.over(some).search(test.questions.texts, DEPTH)
+            for name, some in texts.items()
+        }
         for name, hits in {"heading path, text": test.lexical, **found}.items():
             print(f"{name:30}BM25 {100 * test.ndcg(hits.positions):5.1f}")
 
@@ -157,9 +171,14 @@ def scaled(workspace: Path, model: Model) -> None:
     """Scales of a query's scores before they are weighed and added; all passages are scored by both sides."""
     with chdir(workspace):
         test, known = Test.here(), stored(model)
-        dense = known.of("questions", test.questions.texts) @ known.of("passages", test.corpus.texts).T
+        dense = (
+            known.of("questions", test.questions.texts) @ known.of("passages", test.corpus.texts).T
+        )
         words = np.stack([test.bm25.scores(query) for query in test.questions.texts])
-    high, most = dense.max(axis=1, keepdims=True), np.maximum(words.max(axis=1, keepdims=True), 1e-6)
+    high, most = (
+        dense.max(axis=1, keepdims=True),
+        np.maximum(words.max(axis=1, keepdims=True), 1e-6),
+    )
     seen = np.maximum(dense - np.sort(dense, axis=1)[:, -DEPTH, None], 0)
     mean, spread = dense.mean(axis=1, keepdims=True), dense.std(axis=1, keepdims=True)
     shown = seen / seen.max(axis=1, keepdims=True)
@@ -168,14 +187,19 @@ def scaled(workspace: Path, model: Model) -> None:
         "dense from its theoretical minimum": (6 * (dense + 1) / (high + 1), words / most),
         "dense from its mean": (np.maximum(dense - mean, 0) / (high - mean), words / most),
         "one span for all queries": (seen / seen.max(axis=1).mean(), words / most),
-        "standard scores": ((dense - mean) / spread / 6, words / words.std(axis=1, keepdims=True) / 20),
+        "standard scores": (
+            (dense - mean) / spread / 6,
+            words / words.std(axis=1, keepdims=True) / 20,
+        ),
         "the root of BM25": (shown, np.sqrt(words / most)),
         "the root of dense": (np.sqrt(shown), words / most),
     }
     for name, (left, right) in sides.items():
         means = []
         for weight in WEIGHTS:
-            best = np.argsort(-(weight * left + (1 - weight) * right), axis=1, kind="stable")[:, :10]
+            best = np.argsort(-(weight * left + (1 - weight) * right), axis=1, kind="stable")[
+                :, :10
+            ]
             means.append(test.ndcg(best.astype(np.int32)))
         print(f"{name:38}{100 * max(means):5.1f} at {WEIGHTS[int(np.argmax(means))]:.2f}")
 
@@ -184,7 +208,10 @@ def weighed(workspace: Path, model: Model) -> None:
     """Each share of dense in the fusion."""
     with chdir(workspace):
         test, known = Test.here(), stored(model)
-        passages, asked = known.of("passages", test.corpus.texts), known.of("questions", test.questions.texts)
+        passages, asked = (
+            known.of("passages", test.corpus.texts),
+            known.of("questions", test.questions.texts),
+        )
         for weight, value in zip(WEIGHTS, test.fused(passages, asked), strict=True):
             print(f"{weight:.2f} {100 * value:5.1f}")
 
@@ -193,7 +220,10 @@ def fed_back(workspace: Path, model: Model) -> None:
     """Each question's vector moved towards those of the best passages (Li et al., arXiv 2108.11044)."""
     with chdir(workspace):
         test, known = Test.here(), stored(model)
-        passages, asked = known.of("passages", test.corpus.texts), known.of("questions", test.questions.texts)
+        passages, asked = (
+            known.of("passages", test.corpus.texts),
+            known.of("questions", test.questions.texts),
+        )
         print(f"{'as they are':30}{test.of(passages, asked)}")
         dense = search_exact(asked, passages, DEPTH, test.corpus.ties)
         fused = fuse(dense, test.lexical, Fusion("convex", DEFAULT), DEPTH, test.corpus.ties)
@@ -208,10 +238,14 @@ def soup(workspaces: Sequence[Path]) -> None:
     """The mean of their tuned models (Wortsman et al., arXiv 2203.05482), asked in the first of them."""
     from sentence_transformers import SentenceTransformer
 
-    models = [SentenceTransformer(str(place / "models/tuned"), device="cpu") for place in workspaces]
+    models = [
+        SentenceTransformer(str(place / "models/tuned"), device="cpu") for place in workspaces
+    ]
     states = [model.state_dict() for model in models]
     mean = {
-        name: sum(state[name] for state in states) / len(states) if value.is_floating_point() else value
+        name: sum(state[name] for state in states) / len(states)
+        if value.is_floating_point()
+        else value
         for name, value in states[0].items()
     }
     with TemporaryDirectory() as folder, chdir(workspaces[0]):
@@ -224,7 +258,7 @@ def soup(workspaces: Sequence[Path]) -> None:
 
 def taught(way: str, workspace: Path) -> None:
     """Train once more, without half of the passages' titles or with fewer of the queries' words, and ask."""
-    from argot.contrastive import Collator, Step
+    from argot.training.student.step import Collator, Step
     from stages import train
 
     plain = Collator.texts
@@ -232,13 +266,17 @@ def taught(way: str, workspace: Path) -> None:
     def texts(collator: Collator, step: Step, random: np.random.Generator) -> dict[Role, list[str]]:
         made = plain(collator, step, random)
         if way == "untitled":
-            passages = [untitled(text) if random.random() < UNTITLED else text for text in made["passage"]]
+            passages = [
+                untitled(text) if random.random() < UNTITLED else text for text in made["passage"]
+            ]
             return {**made, "passage": passages}
         return {**made, "query": [thinned(text, random, SPARSE) for text in made["query"]]}
 
     with TemporaryDirectory() as place, chdir(workspace):
         folder = Path(place)
-        aside = patch.multiple(train, CACHE=folder / "checkpoints", OUT=folder / "tuned", write_figures=lambda *_: None)
+        aside = patch.multiple(
+            train, CACHE=folder / "checkpoints", OUT=folder / "tuned", write_figures=lambda *_: None
+        )
         with aside, patch.object(Collator, "texts", texts):
             print(train.main())
         print(Test.here().by(folder / "tuned"))
@@ -261,13 +299,17 @@ def adapt(way: str, workspace: Path, model: Path) -> None:
     from datasets import Dataset
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer import losses
-    from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
+    from sentence_transformers.sentence_transformer.training_args import (
+        SentenceTransformerTrainingArguments,
+    )
 
     base = str((workspace / "models/base").resolve())
     with chdir(workspace):
         texts = read_corpus().texts
     random, learner = np.random.default_rng(SEED), SentenceTransformer(base, device="cpu")
-    first = [cropped(text, random) if way == "crop" else thinned(text, random, KEPT) for text in texts]
+    first = [
+        cropped(text, random) if way == "crop" else thinned(text, random, KEPT) for text in texts
+    ]
     second = [cropped(text, random) for text in texts] if way == "crop" else texts
     loss: Any = (
         losses.MultipleNegativesRankingLoss(learner)
@@ -309,7 +351,9 @@ def thinned(text: str, random: np.random.Generator, share: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     ways = parser.add_subparsers(dest="way", required=True)
     for way in (embedded, scaled, weighed, fed_back):
         one = ways.add_parser(way.__name__)

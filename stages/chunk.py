@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from argot.core.params import Settings, load
+from argot.core.parquet import read_table, write_table
+from argot.core.stage import HERE, run_in_home, write_figures
+from argot.documents.markdown import Block, blocks
+from argot.documents.spans import Span, Text
+from argot.documents.words import count_words
 from argot.errors import InputError
-from argot.markdown import Block, blocks
-from argot.params import Settings, load
-from argot.spans import Span, Text
-from argot.stage import HERE, run_in_home, write_figures
 from argot.tables import chunks, documents
-from argot.tables.parquet import read_table, write_table
-from argot.words import count_words
 
 # Where a block too long for a passage is cut, best seam first; None: between sentences.
 ROW = re.compile(r"\n")
@@ -71,12 +71,16 @@ def main(home: Path = HERE) -> str:
     rows: list[dict[str, Any]] = []
     stubs, without = 0, []
     for document in table.to_pylist():
-        passages, dropped = cut(Text(document["text"], document["language"]), document["title"], settings)
+        passages, dropped = cut(
+            Text(document["text"], document["language"]), document["title"], settings
+        )
         rows += name(document, passages)
         stubs += dropped
         without += [] if passages else [document["document"]]
     if not rows:
-        raise InputError("no document holds a passage; check what stands in data/raw, or lower chunk.min_words")
+        raise InputError(
+            "no document holds a passage; check what stands in data/raw, or lower chunk.min_words"
+        )
     write_table(home / chunks.PATH, rows, chunks.SCHEMA)
     write_figures("chunk", figures(rows, stubs, without), home)
     missing = f"; {len(without):,} documents without a passage" if without else ""
@@ -98,7 +102,10 @@ def cut(text: Text, title: str, settings: ChunkSettings) -> tuple[list[Chunk], i
             if not spans and not section.leaf:
                 continue  # its heading stands in the paths of the sections below it
             short = _whole(section, text)
-            if passages and (joined := text.upto(passages[-1].span, short.end)).words <= settings.max_words:
+            if (
+                passages
+                and (joined := text.upto(passages[-1].span, short.end)).words <= settings.max_words
+            ):
                 passages[-1] = Chunk(passages[-1].path, joined)
             elif waiting is None:
                 waiting = short
@@ -107,7 +114,9 @@ def cut(text: Text, title: str, settings: ChunkSettings) -> tuple[list[Chunk], i
             continue
         if waiting is not None:
             joined = text.upto(waiting, spans[0].end)
-            spans[0], stubs = (joined, stubs) if joined.words <= settings.max_words else (spans[0], stubs + 1)
+            spans[0], stubs = (
+                (joined, stubs) if joined.words <= settings.max_words else (spans[0], stubs + 1)
+            )
             waiting = None
         passages += [Chunk(section.path, span) for span in spans]
     return passages, stubs + (waiting is not None)
@@ -166,12 +175,16 @@ def _rows(span: Span, text: Text, limit: int) -> Iterator[Span]:
         yield from _fitting(span, SEAMS["table"], text, limit)
         return
     repeated = text.text[header.start : header.end]
-    for number, row in enumerate(_fitting(text.span(header.end, span.end), SEAMS["table"], text, limit - header.words)):
+    for number, row in enumerate(
+        _fitting(text.span(header.end, span.end), SEAMS["table"], text, limit - header.words)
+    ):
         first = number == 0
         yield text.span(span.start if first else row.start, row.end, "" if first else repeated)
 
 
-def _fitting(span: Span, seams: Sequence[re.Pattern[str] | None], text: Text, limit: int) -> Iterator[Span]:
+def _fitting(
+    span: Span, seams: Sequence[re.Pattern[str] | None], text: Text, limit: int
+) -> Iterator[Span]:
     if span.words <= limit:
         if span.words:
             yield span
@@ -188,7 +201,9 @@ def pack(spans: Iterable[Span], text: Text, settings: ChunkSettings) -> Iterator
     for span in spans:
         if current is None:
             current, floor = span, span.start
-        elif (words := current.words + span.words - (count_words(span.header) if span.header else 0)) <= limit:
+        elif (
+            words := current.words + span.words - (count_words(span.header) if span.header else 0)
+        ) <= limit:
             current = Span(current.start, span.end, words, current.header)
         else:
             yield current
@@ -209,7 +224,10 @@ def name(document: dict[str, Any], passages: Sequence[Chunk]) -> Iterator[dict[s
         seen[heading, text] += 1
         yield {
             "chunk": hashlib.sha256(key.encode()).hexdigest()[:16],
-            **{column: document[column] for column in ("document", "group", "title", "language", "metadata")},
+            **{
+                column: document[column]
+                for column in ("document", "group", "title", "language", "metadata")
+            },
             "position": position,
             "heading": heading,
             "text": text,
@@ -223,7 +241,11 @@ def figures(rows: Sequence[dict[str, Any]], stubs: int, without: Sequence[str]) 
     words = [count_words(row["text"]) for row in rows]
     return {
         "chunks": len(words),
-        "words": {"mean": float(np.mean(words)), "median": float(np.median(words)), "max": max(words)},
+        "words": {
+            "mean": float(np.mean(words)),
+            "median": float(np.median(words)),
+            "max": max(words),
+        },
         "stubs": stubs,
         "documents_without_chunks": len(without),
         "without_chunks": list(without),

@@ -24,22 +24,24 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from argot import ray_engine
-from argot.embedder import Embedder, Precision, Role
+from argot.core.params import Settings, SomeSettings, load
+from argot.core.parquet import read_table
+from argot.core.stage import FIGURES, HERE, run, write_figures
+from argot.encoding import ray as ray_engine
+from argot.encoding.embedder import Embedder, Precision, Role
+from argot.encoding.store import Vectors, key, read_vectors, write_vectors
 from argot.errors import InputError
-from argot.params import Settings, SomeSettings, load
-from argot.passages import passages_of
-from argot.stage import FIGURES, HERE, run, write_figures
 from argot.tables import chunks, pairs, questions
-from argot.tables.parquet import read_table
-from argot.vectors import Vectors, key, read_vectors, write_vectors
+from argot.tables.passages import passages_of
 
 OUT = Path("data/embeddings")
 KEPT = Path("cache/vectors")
 LOG = Path("logs/embed.jsonl")
 # Texts whose vectors are written together while a stage runs: what a kill can lose.
 SEGMENT = 2048
-MODELS = {name: Path("models") / name for name in ("base", "tuned")} | {"released": Path("models/release/embedder")}
+MODELS = {name: Path("models") / name for name in ("base", "tuned")} | {
+    "released": Path("models/release/embedder")
+}
 ROLES: dict[str, Role] = {"passages": "passage", "pairs": "query", "questions": "query"}
 Array = NDArray[np.float32]
 Kept = dict[str, tuple[Array, bool]]
@@ -60,7 +62,10 @@ class MachineSettings(SomeSettings):
 
 def main(model: str, kind: str, home: Path = HERE) -> str:
     """Embed `kind` of texts by `model`: those that were never embedded by it before."""
-    device, precision = load("machine", MachineSettings).device, load("embed", EmbedSettings).precision
+    device, precision = (
+        load("machine", MachineSettings).device,
+        load("embed", EmbedSettings).precision,
+    )
     texts = read_texts(kind, home)
     embedder = Embedder.load(MODELS[model], device, precision=precision)
     name = f"embed-{model}-{kind}"
@@ -68,7 +73,12 @@ def main(model: str, kind: str, home: Path = HERE) -> str:
     made = embed(embedder, encoder(embedder, device), kind, texts, kept)
     write_vectors(home / OUT / model / kind, made)
     reused, cut = sum(name in kept for name in made.keys), int(made.truncated.sum())
-    figures = {"texts": len(texts), "cut": cut, "dimension": embedder.dimension, "identity": embedder.identity}
+    figures = {
+        "texts": len(texts),
+        "cut": cut,
+        "dimension": embedder.dimension,
+        "identity": embedder.identity,
+    }
     write_figures(name, figures, home)
     keep_only(KEPT / embedder.folder.name / kind, embedder.identity, made)
     forget(kind, made.keys)
@@ -79,7 +89,11 @@ def main(model: str, kind: str, home: Path = HERE) -> str:
 
 def encoder(embedder: Embedder, device: str) -> Encode:
     """What turns texts into vectors: this process, or the workers of a Ray cluster."""
-    return partial(ray_engine.encode_stream, embedder, device) if ray_engine.asked_for() else embedder.encode_stream
+    return (
+        partial(ray_engine.encode_stream, embedder, device)
+        if ray_engine.asked_for()
+        else embedder.encode_stream
+    )
 
 
 def embed(embedder: Embedder, encode: Encode, kind: str, texts: list[str], kept: Kept) -> Vectors:
@@ -87,7 +101,10 @@ def embed(embedder: Embedder, encode: Encode, kind: str, texts: list[str], kept:
 
     What is new goes to disk segment by segment, so that a stage that is killed has lost little.
     """
-    values, truncated = np.empty((len(texts), embedder.dimension), np.float32), np.zeros(len(texts), dtype=bool)
+    values, truncated = (
+        np.empty((len(texts), embedder.dimension), np.float32),
+        np.zeros(len(texts), dtype=bool),
+    )
     made = Vectors([key(text) for text in texts], values, truncated)
     new = [row for row, name in enumerate(made.keys) if name not in kept]
     for row in set(range(len(texts))).difference(new):
@@ -129,7 +146,10 @@ def read_kept(kind: str, identity: str) -> Kept:
 
 def by_key(stored: Vectors) -> Kept:
     """What a store holds of each text."""
-    return {name: (stored.values[row], bool(stored.truncated[row])) for row, name in enumerate(stored.keys)}
+    return {
+        name: (stored.values[row], bool(stored.truncated[row]))
+        for row, name in enumerate(stored.keys)
+    }
 
 
 def previous(model: str, kind: str, identity: str, home: Path) -> Kept:
@@ -146,7 +166,9 @@ def previous(model: str, kind: str, identity: str, home: Path) -> Kept:
             # A commit's, never the workspace's: there, vectors and figures may be of two runs.
             committed = DVCFileSystem(rev="HEAD")
             committed.repo.get_rev()
-            figures = json.loads(committed.read_text(str(place / FIGURES / f"embed-{name}-{kind}.json")))
+            figures = json.loads(
+                committed.read_text(str(place / FIGURES / f"embed-{name}-{kind}.json"))
+            )
             if figures["identity"] == identity:
                 committed.get(str(place / OUT / name / kind), f"{folder}/stored", recursive=True)
                 stored = read_vectors(Path(folder) / "stored")
@@ -193,7 +215,9 @@ def read_texts(kind: str, home: Path) -> list[str]:
 
 def arguments() -> argparse.Namespace:
     """MODEL, TEXTS and --home of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m stages.embed", description="Embed one set of texts by one model.")
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.embed", description="Embed one set of texts by one model."
+    )
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("texts", choices=list(ROLES))
     parser.add_argument("--home", type=Path, default=HERE, help="the folder to write below")
@@ -202,4 +226,8 @@ def arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     given = arguments()
-    run(f"embed-{given.model}-{given.texts}", lambda: main(given.model, given.texts, given.home), given.home)
+    run(
+        f"embed-{given.model}-{given.texts}",
+        lambda: main(given.model, given.texts, given.home),
+        given.home,
+    )

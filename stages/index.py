@@ -17,14 +17,17 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from argot import params, ray_engine
-from argot.embedder import check_folder, fingerprint
+from argot.core import params
+from argot.core.files import replacing_folder, sha256
+from argot.core.parquet import read_table
+from argot.core.stage import HERE, run_in_home, write_figures
+from argot.encoding import ray as ray_engine
+from argot.encoding.embedder import check_folder, fingerprint
+from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
-from argot.files import replacing_folder, sha256
-from argot.index import VectorIndex, in_turn, kind_for, tune
-from argot.lexical import Bm25, LexicalSettings
-from argot.passages import passages_of
-from argot.release import (
+from argot.search.bm25 import Bm25, LexicalSettings
+from argot.search.dense import VectorIndex, in_turn, kind_for, tune
+from argot.search.release import (
     CARD,
     CHUNKS,
     EMBEDDER,
@@ -39,10 +42,8 @@ from argot.release import (
     inventory,
     write_manifest,
 )
-from argot.stage import HERE, run_in_home, write_figures
 from argot.tables import chunks, pairs, questions
-from argot.tables.parquet import read_table
-from argot.vectors import cut, read_vectors
+from argot.tables.passages import passages_of
 
 VERDICT = Path("data/verdict.json")
 MODELS = Path("models")
@@ -100,12 +101,17 @@ def main(home: Path = HERE) -> str:
     verdict = origin.verdict
     texts = passages_of(table)
     queries = read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE]
-    vectors, queries = cut(read_vectors(origin.vectors).of(texts), origin.dim), cut(queries, origin.dim)
+    vectors, queries = (
+        cut(read_vectors(origin.vectors).of(texts), origin.dim),
+        cut(queries, origin.dim),
+    )
     check_folder(origin.model)
     with replacing_folder(home / RELEASE) as folder:
         shutil.copytree(origin.model, folder / EMBEDDER)
         kind = kind_for(len(vectors)) if settings.kind == "auto" else settings.kind
-        index = VectorIndex.build(vectors, kind, ray_engine.each if ray_engine.asked_for() else in_turn)
+        index = VectorIndex.build(
+            vectors, kind, ray_engine.each if ray_engine.asked_for() else in_turn
+        )
         recall = tune(index, vectors, queries, settings.recall)
         index.save(folder / INDEX)
         ids, languages = table["chunk"].to_pylist(), table["language"].to_pylist()
@@ -122,14 +128,18 @@ def main(home: Path = HERE) -> str:
         (folder / CARD).write_text(card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
-    told = f"{len(texts):,} passages, {verdict.model} model ({verdict.verdict}), {verdict.mode} search"
+    told = (
+        f"{len(texts):,} passages, {verdict.model} model ({verdict.verdict}), {verdict.mode} search"
+    )
     return f"{told}; {manifest.age} → {home / RELEASE}"
 
 
 def evaluated(dim: int) -> Origin:
     """The model that `evaluate` chose."""
     verdict = read_verdict(VERDICT)
-    source = Source(code=hash_of(CODE), params=params.fingerprint(SECTIONS), libraries=versions(LIBRARIES))
+    source = Source(
+        code=hash_of(CODE), params=params.fingerprint(SECTIONS), libraries=versions(LIBRARIES)
+    )
     vectors = VECTORS / verdict.model / "passages"
     return Origin(verdict, MODELS / verdict.model, vectors, dim, longest_question(), source, None)
 
@@ -139,13 +149,23 @@ def released(home: Path, ids: Sequence[str]) -> Origin:
     known = check(RELEASE)
     before = set(read_table(RELEASE / CHUNKS, chunks.SCHEMA, ["chunk"])["chunk"].to_pylist())
     refreshed = Refreshed(
-        release=sha256(RELEASE / MANIFEST), new=len(set(ids) - before), gone=len(before.difference(ids))
+        release=sha256(RELEASE / MANIFEST),
+        new=len(set(ids) - before),
+        gone=len(before.difference(ids)),
     )
     code = [file for file in CODE if file.stem in REFRESHING]
     sections = params.fingerprint([*REFRESHING, "lexical"])
     source = Source(code=hash_of(code), params=sections, libraries=versions(LIBRARIES))
     vectors = home / VECTORS / "released" / "passages"
-    return Origin(known.verdict, RELEASE / EMBEDDER, vectors, known.dim, known.longest_question, source, refreshed)
+    return Origin(
+        known.verdict,
+        RELEASE / EMBEDDER,
+        vectors,
+        known.dim,
+        known.longest_question,
+        source,
+        refreshed,
+    )
 
 
 def read_verdict(path: Path) -> Verdict:
@@ -166,7 +186,9 @@ def commonest(languages: Sequence[str]) -> str:
     return min(counts, key=lambda language: (-counts[language], language))
 
 
-def describe(folder: Path, origin: Origin, index: VectorIndex, figures: Mapping[str, int | float]) -> Manifest:
+def describe(
+    folder: Path, origin: Origin, index: VectorIndex, figures: Mapping[str, int | float]
+) -> Manifest:
     """The manifest of a release, its files' hashes apart."""
     return Manifest(
         format=1,
@@ -188,8 +210,12 @@ def describe(folder: Path, origin: Origin, index: VectorIndex, figures: Mapping[
 
 def longest_question() -> int:
     """Words of the longest test question, real or synthetic: what is far longer was never tested."""
-    tables = (read_table(module.PATHS["test"], module.SCHEMA, ["query"]) for module in (questions, pairs))
-    return max((len(query.split()) for table in tables for query in table["query"].to_pylist()), default=0)
+    tables = (
+        read_table(module.PATHS["test"], module.SCHEMA, ["query"]) for module in (questions, pairs)
+    )
+    return max(
+        (len(query.split()) for table in tables for query in table["query"].to_pylist()), default=0
+    )
 
 
 def prompts(embedder: Path) -> dict[str, str]:
@@ -218,10 +244,19 @@ def card(manifest: Manifest) -> str:
     """The release's README.md: what it is, what it was found to be worth, and how to use it."""
     verdict, why = manifest.verdict, WHY[manifest.verdict.verdict]
     rows = [
-        ("Model", f"{verdict.model}, {manifest.dimension} dimensions, fingerprint `{manifest.fingerprint[:16]}`"),
+        (
+            "Model",
+            f"{verdict.model}, {manifest.dimension} dimensions, fingerprint `{manifest.fingerprint[:16]}`",
+        ),
         ("Verdict", f"{verdict.verdict}: {why}"),
-        ("Search", f"{verdict.mode}; fusion {verdict.fusion.method}, {verdict.fusion.weight:.2f} of it dense"),
-        ("Passages", f"{manifest.passages:,} of {manifest.figures['documents']:,} documents; {manifest.age}"),
+        (
+            "Search",
+            f"{verdict.mode}; fusion {verdict.fusion.method}, {verdict.fusion.weight:.2f} of it dense",
+        ),
+        (
+            "Passages",
+            f"{manifest.passages:,} of {manifest.figures['documents']:,} documents; {manifest.age}",
+        ),
         ("Index", f"FAISS, {manifest.kind}, inner product of vectors of length 1"),
         ("Code", f"`{manifest.source.code[:16]}`, params `{manifest.source.params[:16]}`"),
     ]

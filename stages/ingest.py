@@ -12,14 +12,14 @@ from typing import Any
 
 from pydantic import Field
 
+from argot.core.params import Settings, load
+from argot.core.parquet import write_table
+from argot.core.stage import HERE, run_in_home, write_figures
+from argot.documents.formats.workers import Limits, Read, read_all
+from argot.documents.markdown import blocks
+from argot.documents.words import WORD, count_words
 from argot.errors import InputError
-from argot.formats.workers import Limits, Read, read_all
-from argot.markdown import blocks
-from argot.params import Settings, load
-from argot.stage import HERE, run_in_home, write_figures
 from argot.tables import documents
-from argot.tables.parquet import write_table
-from argot.words import WORD, count_words
 
 RAW = Path("data/raw")
 # Pictures, sounds and the like stand beside documents and are none: named and counted, but no failure.
@@ -52,15 +52,21 @@ def main(home: Path = HERE) -> str:
     from tqdm import tqdm
 
     settings = load("ingest", IngestSettings)
-    limits = Limits(settings.max_file_megabytes, settings.max_seconds, settings.max_memory_megabytes)
+    limits = Limits(
+        settings.max_file_megabytes, settings.max_seconds, settings.max_memory_megabytes
+    )
     files = find(RAW)
     results = read_all(RAW, files, limits, load("machine.ingest", Machine).workers)
     rows, refused = [], []
-    for file, result in tqdm(results, total=len(files), unit="file", desc="ingest", disable=None, delay=2):
+    for file, result in tqdm(
+        results, total=len(files), unit="file", desc="ingest", disable=None, delay=2
+    ):
         if isinstance(result, Read):
             rows.append(row(file, result))
         else:
-            refused.append({"document": _id(file).encode(errors="replace").decode(), "reason": str(result)})
+            refused.append(
+                {"document": _id(file).encode(errors="replace").decode(), "reason": str(result)}
+            )
     check(len(files), refused, settings.max_failed_share)
     if not rows:
         raise InputError(f"{RAW}: none of {len(files)} files could be read: {_named(refused)}")
@@ -73,15 +79,23 @@ def main(home: Path = HERE) -> str:
 
 def find(folder: Path) -> list[Path]:
     """The files below a folder by path; those whose name, or whose folder's, begins with a dot are not documents."""
-    files = sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix()) if folder.is_dir() else []
+    files = (
+        sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
+        if folder.is_dir()
+        else []
+    )
     if not files:
-        raise InputError(f"{folder} holds no documents; put Markdown, HTML, PDF, Office or mail files there")
+        raise InputError(
+            f"{folder} holds no documents; put Markdown, HTML, PDF, Office or mail files there"
+        )
     return files
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
-        raise InputError(f"{error.filename}: {error.strerror}; make the folder readable, or move it away")
+        raise InputError(
+            f"{error.filename}: {error.strerror}; make the folder readable, or move it away"
+        )
 
     for root, folders, names in os.walk(folder, onerror=unreadable):
         links = [name for name in folders if (Path(root) / name).is_symlink()]
@@ -115,13 +129,17 @@ def row(file: Path, read: Read) -> dict[str, Any]:
     parsed = read.parsed
     return {
         "document": _id(file),
-        "title": " ".join(parsed.title.split()) or _title(parsed.text) or file.stem.replace("_", " ").replace("-", " "),
+        "title": " ".join(parsed.title.split())
+        or _title(parsed.text)
+        or file.stem.replace("_", " ").replace("-", " "),
         "text": parsed.text,
         "format": parsed.format,
         "language": "",
         "sha256": read.sha256,
         "group": "",
-        "metadata": json.dumps(parsed.metadata, sort_keys=True, ensure_ascii=False, allow_nan=False),
+        "metadata": json.dumps(
+            parsed.metadata, sort_keys=True, ensure_ascii=False, allow_nan=False
+        ),
     }
 
 
@@ -180,7 +198,11 @@ def shingles(text: str) -> list[str]:
 
 def bands(threshold: float) -> int:
     """The fewest bands of a signature that find a pair at the threshold: 1 - (1 - t^rows)^bands ≥ RECALL."""
-    fits = (count for count in (4, 8, 16, 32, 64) if (1 - threshold ** (PERMUTATIONS // count)) ** count <= 1 - RECALL)
+    fits = (
+        count
+        for count in (4, 8, 16, 32, 64)
+        if (1 - threshold ** (PERMUTATIONS // count)) ** count <= 1 - RECALL
+    )
     return next(fits, PERMUTATIONS)
 
 

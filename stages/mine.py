@@ -24,17 +24,17 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from argot.core.params import Settings, load
+from argot.core.parquet import read_table, write_table
+from argot.core.stage import run, write_figures
+from argot.encoding.store import read_vectors
 from argot.errors import InputError
-from argot.lexical import Bm25, LexicalSettings
-from argot.llm.relabel import UNGRADED, grade_candidates
-from argot.llm.settings import LlmSettings
-from argot.params import Settings, load
-from argot.passages import passages_of
-from argot.stage import run, write_figures
+from argot.llm.calls.settings import LlmSettings
+from argot.search.bm25 import Bm25, LexicalSettings
 from argot.tables import chunks, pairs, training
-from argot.tables.parquet import read_table, write_table
-from argot.teacher import Ranking, rank
-from argot.vectors import read_vectors
+from argot.tables.passages import passages_of
+from argot.training.teacher.ranking import Ranking, rank
+from argot.training.teacher.relabel import UNGRADED, grade_candidates
 
 VECTORS = Path("data/embeddings/base")
 # Queries are scored against all passages in blocks of this many scores, 16 MiB, which a processor's cache holds;
@@ -81,7 +81,9 @@ def main() -> str:
     table = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["pair", "query", "source", "chunk"])
     table = table.filter(drawn(table["pair"].to_pylist(), settings.share))
     if table.num_rows == 0:
-        raise InputError(f"{pairs.PATHS['train']} holds no pair; add documents, or lower synthesize's shares")
+        raise InputError(
+            f"{pairs.PATHS['train']} holds no pair; add documents, or lower synthesize's shares"
+        )
     corpus, ids = read_passages(load("lexical", LexicalSettings))
     places = {chunk: place for place, chunk in enumerate(ids)}
     positives = np.array([places[chunk] for chunk in table["chunk"].to_pylist()])
@@ -90,7 +92,9 @@ def main() -> str:
     believe(mined, np.array(table["source"].to_pylist()) == "real")
     kept = np.flatnonzero(mined.rank < settings.round_trip)
     if len(kept) == 0:
-        raise InputError(f"mine: no pair finds its passage among {settings.round_trip}; raise mine.round_trip")
+        raise InputError(
+            f"mine: no pair finds its passage among {settings.round_trip}; raise mine.round_trip"
+        )
     margin = calibrated(mined, kept, settings.skip_rate)
     masked = mined.related | (mined.scores >= margin * mined.score[:, None])
     judged = relabel(queries, positives, mined, masked, kept, settings)
@@ -113,9 +117,13 @@ def read_passages(lexical: LexicalSettings) -> tuple[Passages, list[str]]:
     ids = table["chunk"].to_pylist()
     language = Counter(table["language"].to_pylist()).most_common(1)[0][0]
     bm25 = Bm25.build(ids, texts, lexical, language)
-    document, group = (np.unique(table[name].to_numpy(), return_inverse=True)[1] for name in ("document", "group"))
+    document, group = (
+        np.unique(table[name].to_numpy(), return_inverse=True)[1] for name in ("document", "group")
+    )
     vectors = read_vectors(VECTORS / "passages").of(texts)
-    return Passages(vectors, bm25, document, group, table["position"].to_numpy().astype(np.int64)), ids
+    return Passages(
+        vectors, bm25, document, group, table["position"].to_numpy().astype(np.int64)
+    ), ids
 
 
 def mine(
@@ -134,12 +142,20 @@ def mine(
         block = slice(start, start + step)
         lexical = terms[block] @ weights if weight else None
         found = rank(vectors[block] @ corpus.vectors.T, lexical, positives[block], weight, count)
-        return Mined(**vars(found), related=related(found.candidates, positives[block], corpus, settings.duplicate))
+        return Mined(
+            **vars(found),
+            related=related(found.candidates, positives[block], corpus, settings.duplicate),
+        )
 
     starts = range(0, len(queries), step)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         blocks = list(tqdm(pool.map(mined, starts), "mine", len(starts), disable=None))
-    return Mined(*(np.concatenate(parts) for parts in zip(*(vars(block).values() for block in blocks), strict=True)))
+    return Mined(
+        *(
+            np.concatenate(parts)
+            for parts in zip(*(vars(block).values() for block in blocks), strict=True)
+        )
+    )
 
 
 def believe(mined: Mined, real: NDArray[np.bool_]) -> None:
@@ -194,7 +210,11 @@ def relabel(
         return {}
     table = read_table(chunks.PATH, chunks.SCHEMA, ["heading", "text", "chunk"]).to_pylist()
     hardest = [
-        [int(place) for place, hidden in zip(mined.candidates[row], masked[row], strict=True) if not hidden]
+        [
+            int(place)
+            for place, hidden in zip(mined.candidates[row], masked[row], strict=True)
+            if not hidden
+        ]
         for row in kept
     ]
     asked = [
@@ -216,7 +236,13 @@ def relabel(
     return {"graded": graded, "became_positives": promoted, "partial": partial, **paid}
 
 
-def rows(table: pa.Table, mined: Mined, masked: NDArray[np.bool_], kept: NDArray[np.int64], ids: list[str]) -> pa.Table:
+def rows(
+    table: pa.Table,
+    mined: Mined,
+    masked: NDArray[np.bool_],
+    kept: NDArray[np.int64],
+    ids: list[str],
+) -> pa.Table:
     """The training table: the kept pairs with what was mined for them."""
     names = pa.array(ids)
     count = mined.candidates.shape[1]
@@ -249,7 +275,9 @@ def figures(
         "pairs": table.num_rows,
         "rows": len(kept),
         "kept": dict(sorted(found.items())),
-        "not_found_again": {source: count - found[source] for source, count in sorted(given.items())},
+        "not_found_again": {
+            source: count - found[source] for source, count in sorted(given.items())
+        },
         "teacher_first": float((mined.rank == 0).mean()),
         "margin": margin,
         "skip_rate": float(masked[kept, :10].mean()) if masked.shape[1] else 0.0,
@@ -261,7 +289,11 @@ def term_counts(queries: list[str], bm25: Bm25) -> sparse.csr_matrix:
     """How often each query has each term that BM25 knows, (queries, terms)."""
     rows = [bm25.index.get_tokens_ids(bm25.words.of(query)) for query in queries]
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-    terms = np.concatenate([np.asarray(row, dtype=np.int64) for row in rows]) if rows else np.empty(0, np.int64)
+    terms = (
+        np.concatenate([np.asarray(row, dtype=np.int64) for row in rows])
+        if rows
+        else np.empty(0, np.int64)
+    )
     shape = (len(queries), len(bm25.index.scores["indptr"]) - 1)
     counts = sparse.csr_matrix((np.ones(len(terms), np.float32), terms, offsets), shape=shape)
     counts.sum_duplicates()

@@ -19,10 +19,10 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from argot.params import Settings, load
-from argot.stage import run, write_figures
+from argot.core.params import Settings, load
+from argot.core.parquet import read_table, write_table
+from argot.core.stage import run, write_figures
 from argot.tables import chunks, documents, questions
-from argot.tables.parquet import read_table, write_table
 
 QUERIES = Path("data/queries")
 SPLITS = ("test", "dev", "train")
@@ -115,7 +115,9 @@ class Document:
 
     def holding(self, span: tuple[int, int], share: float) -> list[str]:
         """The passages that hold at least `share` of the span, or the one that holds the largest part."""
-        held = [(min(span[1], chunk.end) - max(span[0], chunk.start), chunk.id) for chunk in self.chunks]
+        held = [
+            (min(span[1], chunk.end) - max(span[0], chunk.start), chunk.id) for chunk in self.chunks
+        ]
         most = max((length for length, _ in held), default=0)
         enough = min(most, share * (span[1] - span[0]))
         return [id for length, id in held if length >= enough] if most > 0 else []
@@ -157,14 +159,18 @@ def main() -> str:
 def read_corpus() -> dict[str, Document]:
     """The documents by name, with their passages and near-duplicates."""
     cut = defaultdict(list)
-    for row in read_table(chunks.PATH, chunks.SCHEMA, ["chunk", "document", "start", "end"]).to_pylist():
+    for row in read_table(
+        chunks.PATH, chunks.SCHEMA, ["chunk", "document", "start", "end"]
+    ).to_pylist():
         cut[row["document"]].append(Chunk(row["chunk"], row["start"], row["end"]))
     table = read_table(documents.PATH, documents.SCHEMA, ["document", "text", "group"]).to_pylist()
     alike = defaultdict(list)
     for row in table:
         alike[row["group"]].append(row["document"])
     return {
-        row["document"]: Document(row["document"], row["text"], row["group"], cut[row["document"]], alike[row["group"]])
+        row["document"]: Document(
+            row["document"], row["text"], row["group"], cut[row["document"]], alike[row["group"]]
+        )
         for row in table
     }
 
@@ -176,7 +182,10 @@ def read_questions(folder: Path, refusals: Refusals) -> Iterator[Question]:
             continue
         name = path.relative_to(folder).as_posix()
         if path.suffix != ".jsonl":
-            refusals.add(str(path), Refused("not .jsonl", "only files named *.jsonl are read; rename or remove it"))
+            refusals.add(
+                str(path),
+                Refused("not .jsonl", "only files named *.jsonl are read; rename or remove it"),
+            )
             continue
         for number, raw in enumerate(path.read_bytes().splitlines(), start=1):
             place = f"{path}:{number}"
@@ -198,7 +207,9 @@ def parse(raw: bytes) -> Line:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the line"
-        raise Refused("malformed", f"{key}: {first['msg']}; known keys: query, relevant, split, kind") from None
+        raise Refused(
+            "malformed", f"{key}: {first['msg']}; known keys: query, relevant, split, kind"
+        ) from None
 
 
 def judge_all(
@@ -213,9 +224,13 @@ def judge_all(
             row = judge(question, corpus, share)
             words, split = " ".join(_words(row["query"])), question.line.split
             if split_of.setdefault(words, split) != split:
-                raise Refused("leaking", f"a {split_of[words]} question in the same words; keep one of them")
+                raise Refused(
+                    "leaking", f"a {split_of[words]} question in the same words; keep one of them"
+                )
             if row["question"] in seen:
-                raise Refused("repeated", "the same question with the same judgments stands further up")
+                raise Refused(
+                    "repeated", "the same question with the same judgments stands further up"
+                )
             seen.add(row["question"])
             rows[split].append(row)
         except Refused as refused:
@@ -242,23 +257,37 @@ def judge(question: Question, corpus: dict[str, Document], share: float) -> dict
     }
 
 
-def answering(judgment: Judgment, corpus: dict[str, Document], share: float) -> dict[str, list[str]]:
+def answering(
+    judgment: Judgment, corpus: dict[str, Document], share: float
+) -> dict[str, list[str]]:
     """The passages that answer, by document: those that hold the quote, or all of the document where there is none."""
     document = corpus.get(judgment.document)
     if document is None:
-        raise Refused("unknown document", f"'{judgment.document}' is no document below data/raw that could be read")
+        raise Refused(
+            "unknown document",
+            f"'{judgment.document}' is no document below data/raw that could be read",
+        )
     if not judgment.quote or not judgment.quote.strip():
-        return {name: [chunk.id for chunk in corpus[name].chunks] for name in [document.name, *_others(document)]}
+        return {
+            name: [chunk.id for chunk in corpus[name].chunks]
+            for name in [document.name, *_others(document)]
+        }
     found: dict[str, list[str]] = {}
     for name in [document.name, *_others(document)]:
         spans = corpus[name].spans(judgment.quote)
         if not spans and name == document.name:
-            raise Refused("quote not found", f"'{_short(judgment.quote)}' does not stand in {name}; copy it from there")
+            raise Refused(
+                "quote not found",
+                f"'{_short(judgment.quote)}' does not stand in {name}; copy it from there",
+            )
         ids = [id for span in spans for id in corpus[name].holding(span, share)]
         if ids:
             found[name] = list(dict.fromkeys(ids))
     if document.name not in found:
-        raise Refused("quote in no passage", f"'{_short(judgment.quote)}' stands in a part that `chunk` dropped")
+        raise Refused(
+            "quote in no passage",
+            f"'{_short(judgment.quote)}' stands in a part that `chunk` dropped",
+        )
     return found
 
 
@@ -266,7 +295,9 @@ def figures(rows: dict[str, list[dict[str, Any]]], refusals: Refusals) -> dict[s
     """Counts, by split and by reason of refusal."""
     return {
         "questions": {split: len(found) for split, found in rows.items()},
-        "documents_asked_about": len({name for found in rows.values() for row in found for name in row["documents"]}),
+        "documents_asked_about": len(
+            {name for found in rows.values() for row in found for name in row["documents"]}
+        ),
         "refused": dict(refusals.counts),
     }
 
@@ -278,7 +309,12 @@ def _others(document: Document) -> list[str]:
 def _letters(text: str) -> tuple[str, list[int]]:
     # Markup, spaces and the targets of links don't count; each letter keeps its place.
     text = LINK_TARGET.sub(lambda match: " " * len(match.group()), text)
-    kept = [(lower, place) for place, letter in enumerate(text) for lower in letter.lower() if lower.isalnum()]
+    kept = [
+        (lower, place)
+        for place, letter in enumerate(text)
+        for lower in letter.lower()
+        if lower.isalnum()
+    ]
     return "".join(lower for lower, _ in kept), [place for _, place in kept]
 
 

@@ -19,12 +19,12 @@ from markupsafe import Markup, escape
 from pydantic import ConfigDict
 from rich.console import Console
 
-from argot import cases, drawings
-from argot.files import replacing, replacing_folder, sha256, write_json
-from argot.params import Settings, fingerprint, load
-from argot.results import show_verdict
-from argot.rows import name, named
-from argot.stage import FIGURES, read_figures, run
+from argot.core.files import replacing, replacing_folder, sha256, write_json
+from argot.core.params import Settings, fingerprint, load
+from argot.core.stage import FIGURES, read_figures, run
+from argot.evaluation.names import name, named
+from argot.report import cases, drawings
+from argot.report.terminal import show_verdict
 from argot.tables import chunks, judgments
 
 FILES = Path(__file__).parent / "templates"
@@ -33,8 +33,24 @@ PLOTS = Path("reports/plots")
 VERDICT = Path("reports/verdict.json")
 PAGE = Path("reports/index.html")
 LIBRARIES = Path("numerics.lock")
-CELLS = [f"embed-{model}-{texts}" for model in ("base", "tuned") for texts in ("passages", "pairs", "questions")]
-STAGES = ["ingest", "chunk", "questions", "synthesize", "fetch", *CELLS, "mine", "train", "evaluate", "index", "verify"]
+CELLS = [
+    f"embed-{model}-{texts}"
+    for model in ("base", "tuned")
+    for texts in ("passages", "pairs", "questions")
+]
+STAGES = [
+    "ingest",
+    "chunk",
+    "questions",
+    "synthesize",
+    "fetch",
+    *CELLS,
+    "mine",
+    "train",
+    "evaluate",
+    "index",
+    "verify",
+]
 SECTIONS = [
     "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "embed", "mine", "train", "evaluate", "release",
     "index", "verify",
@@ -58,12 +74,17 @@ def main() -> str:
         "figures": figures,
         "measured": cases.measured(table),
         "sides": sides,
-        "parts": {name: drawings.draw_parts(figures["evaluate"], table, name) for name in ("questions", "pairs")},
+        "parts": {
+            name: drawings.draw_parts(figures["evaluate"], table, name)
+            for name in ("questions", "pairs")
+        },
         "wins": wins[:SHOWN],
         "losses": losses[:SHOWN],
         "params": {section: load(section, AnySettings).model_dump() for section in SECTIONS},
         "hashes": hashes(figures),
-        "versions": dict(line.split("==", 1) for line in LIBRARIES.read_text(encoding="utf-8").split()),
+        "versions": dict(
+            line.split("==", 1) for line in LIBRARIES.read_text(encoding="utf-8").split()
+        ),
     }
     with replacing(PAGE) as beside:
         beside.write_text(page(facts), encoding="utf-8")
@@ -98,24 +119,48 @@ def plots(figures: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]
     }
 
 
-def told(evaluation: dict[str, Any], wins: Sequence[cases.Case], losses: Sequence[cases.Case]) -> dict[str, Any]:
+def told(
+    evaluation: dict[str, Any], wins: Sequence[cases.Case], losses: Sequence[cases.Case]
+) -> dict[str, Any]:
     """The verdict with the queries that changed most, for a pull request's comment."""
     text = evaluation["text"]
-    return {"verdict": text["verdict"], "reason": text["reason"], "wins": brief(wins), "losses": brief(losses)}
+    return {
+        "verdict": text["verdict"],
+        "reason": text["reason"],
+        "wins": brief(wins),
+        "losses": brief(losses),
+    }
 
 
 def brief(changed: Sequence[cases.Case]) -> list[dict[str, Any]]:
     """Each query with its nDCG@10 before and after tuning."""
-    return [{"query": case.query, "before": round(case.before, 6), "after": round(case.after, 6)} for case in changed]
+    return [
+        {"query": case.query, "before": round(case.before, 6), "after": round(case.after, 6)}
+        for case in changed
+    ]
 
 
 def hashes(figures: dict[str, dict[str, Any]]) -> dict[str, str]:
     """What names the run's origin: params, weights, models and the two tables that the page is made of."""
-    weights = {f"base weights, {name}": digest for name, digest in figures["fetch"].get("weights", {}).items()}
-    models = {model: figures[f"embed-{model}-passages"].get("identity") for model in ("base", "tuned")}
-    identities = {f"{model} model and what encodes by it": digest for model, digest in models.items() if digest}
+    weights = {
+        f"base weights, {name}": digest
+        for name, digest in figures["fetch"].get("weights", {}).items()
+    }
+    models = {
+        model: figures[f"embed-{model}-passages"].get("identity") for model in ("base", "tuned")
+    }
+    identities = {
+        f"{model} model and what encodes by it": digest
+        for model, digest in models.items()
+        if digest
+    }
     tables = {str(path): sha256(path) for path in (chunks.PATH, judgments.PATH)}
-    return {"params.yaml, all sections above": fingerprint(SECTIONS), **weights, **identities, **tables}
+    return {
+        "params.yaml, all sections above": fingerprint(SECTIONS),
+        **weights,
+        **identities,
+        **tables,
+    }
 
 
 def page(facts: dict[str, Any]) -> str:
@@ -135,7 +180,9 @@ def page(facts: dict[str, Any]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,
     )
-    environment.filters.update(svg=Markup, code=as_code, yaml=as_yaml, bytes=as_bytes, row=name, rows=named)
+    environment.filters.update(
+        svg=Markup, code=as_code, yaml=as_yaml, bytes=as_bytes, row=name, rows=named
+    )
     return environment.get_template("report.html").render(**facts, **drawn)
 
 

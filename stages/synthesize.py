@@ -19,19 +19,19 @@ from typing import Any
 from pydantic import Field
 from tqdm import tqdm
 
-from argot.lexical import Bm25, LexicalSettings
-from argot.llm.gather import estimate
-from argot.llm.settings import LlmSettings, SpendSettings
-from argot.llm.source import grounded, llm_drafts, requests_for
-from argot.llm.store import Store
-from argot.params import Settings, load
-from argot.silver import headings, neighbours, sentences, structure
-from argot.silver.draft import Chunk, Corpus, Draft, Source
-from argot.silver.vocabulary import Vocabulary
-from argot.splits import split_of
-from argot.stage import run, write_figures
+from argot.core.params import Settings, load
+from argot.core.parquet import read_table, write_table
+from argot.core.stage import run, write_figures
+from argot.llm.calls.gather import estimate
+from argot.llm.calls.settings import LlmSettings, SpendSettings
+from argot.llm.calls.store import Store
+from argot.queries import headings, neighbours, sentences, structure
+from argot.queries.by_model import grounded, llm_drafts, requests_for
+from argot.queries.draft import Chunk, Corpus, Draft, Source
+from argot.queries.splits import split_of
+from argot.queries.vocabulary import Vocabulary
+from argot.search.bm25 import Bm25, LexicalSettings
 from argot.tables import chunks, pairs, questions
-from argot.tables.parquet import read_table, write_table
 
 SHORT = 5  # words: a query as short as that can't be told from a phrase of its passage
 
@@ -77,7 +77,9 @@ def main() -> str:
         drafts += made(chunk, corpus, settings)
     drafts = distinct(telling(drafts, corpus, settings, dropped), corpus, settings, dropped)
     sides = by_split(drafts, corpus, settings, dropped)
-    sides["train"] = list(round_trip([*real(corpus, settings), *sides["train"]], corpus, settings, dropped))
+    sides["train"] = list(
+        round_trip([*real(corpus, settings), *sides["train"]], corpus, settings, dropped)
+    )
     sides["train"], judged = grounded(sides["train"], corpus, settings.llm, dropped)
     for split, kept in sides.items():
         write_table(pairs.PATHS[split], [row(draft) for draft in kept], pairs.SCHEMA)
@@ -90,7 +92,17 @@ def main() -> str:
 
 def read_chunks() -> list[Chunk]:
     """The passages, in the order of documents and positions."""
-    columns = ["chunk", "document", "group", "position", "title", "heading", "text", "start", "language"]
+    columns = [
+        "chunk",
+        "document",
+        "group",
+        "position",
+        "title",
+        "heading",
+        "text",
+        "start",
+        "language",
+    ]
     rows = read_table(chunks.PATH, chunks.SCHEMA, columns).to_pylist()
     return [Chunk(*(row[column] for column in columns)) for row in rows]
 
@@ -141,7 +153,10 @@ def made(chunk: Chunk, corpus: Corpus, settings: SynthesizeSettings) -> Iterator
 
 
 def telling(
-    drafts: Iterable[Draft], corpus: Corpus, settings: SynthesizeSettings, dropped: Counter[tuple[str, str]]
+    drafts: Iterable[Draft],
+    corpus: Corpus,
+    settings: SynthesizeSettings,
+    dropped: Counter[tuple[str, str]],
 ) -> Iterator[Draft]:
     """Drop queries without content, and those that copy their passage."""
     for draft in drafts:
@@ -163,11 +178,15 @@ def copies(query: str, text: str, share: float) -> bool:
 
 
 def distinct(
-    drafts: Iterable[Draft], corpus: Corpus, settings: SynthesizeSettings, dropped: Counter[tuple[str, str]]
+    drafts: Iterable[Draft],
+    corpus: Corpus,
+    settings: SynthesizeSettings,
+    dropped: Counter[tuple[str, str]],
 ) -> list[Draft]:
     """Drop queries that stand for passages of several document groups, and near-duplicates of one passage's queries."""
     found = [
-        (draft, corpus.vocabulary.stems(draft.query), corpus.chunks[corpus.places[draft.chunk]]) for draft in drafts
+        (draft, corpus.vocabulary.stems(draft.query), corpus.chunks[corpus.places[draft.chunk]])
+        for draft in drafts
     ]
     groups: defaultdict[frozenset[str], set[str]] = defaultdict(set)
     for _, stems, chunk in found:
@@ -190,7 +209,10 @@ def distinct(
 
 
 def by_split(
-    drafts: Iterable[Draft], corpus: Corpus, settings: SynthesizeSettings, dropped: Counter[tuple[str, str]]
+    drafts: Iterable[Draft],
+    corpus: Corpus,
+    settings: SynthesizeSettings,
+    dropped: Counter[tuple[str, str]],
 ) -> dict[str, list[Draft]]:
     """Share out the pairs by their document groups; a pair of two documents needs both on one side."""
     group_of = {chunk.document: chunk.group for chunk in corpus.chunks}
@@ -203,7 +225,9 @@ def by_split(
         )
         if split != origin:
             dropped[draft.source, "across splits"] += 1
-        elif split == "train" or draft.source in settings.measured or draft.source.startswith("llm:"):
+        elif (
+            split == "train" or draft.source in settings.measured or draft.source.startswith("llm:")
+        ):
             sides[split].append(draft)
         else:
             dropped[draft.source, "not measured"] += 1
@@ -212,7 +236,10 @@ def by_split(
 
 def asked_by_people() -> list[str]:
     """The real training questions."""
-    return [str(query) for query in read_table(questions.PATHS["train"], questions.SCHEMA)["query"].to_pylist()]
+    return [
+        str(query)
+        for query in read_table(questions.PATHS["train"], questions.SCHEMA)["query"].to_pylist()
+    ]
 
 
 def real(corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
@@ -222,11 +249,21 @@ def real(corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
         best = sorted(question["chunks"], key=lambda id: (-scores[corpus.places[id]], id))
         for id in best[: settings.real_passages]:
             chunk = corpus.chunks[corpus.places[id]]
-            yield Draft(question["query"], id, "real", chunk.document, chunk.start, chunk.start + len(chunk.text))
+            yield Draft(
+                question["query"],
+                id,
+                "real",
+                chunk.document,
+                chunk.start,
+                chunk.start + len(chunk.text),
+            )
 
 
 def round_trip(
-    drafts: Sequence[Draft], corpus: Corpus, settings: SynthesizeSettings, dropped: Counter[tuple[str, str]]
+    drafts: Sequence[Draft],
+    corpus: Corpus,
+    settings: SynthesizeSettings,
+    dropped: Counter[tuple[str, str]],
 ) -> Iterator[Draft]:
     """Drop training queries that don't find their own passage by BM25 (Promptagator, Dai et al. 2022)."""
     for draft in tqdm(drafts, "round trip", disable=None):
@@ -242,18 +279,24 @@ def round_trip(
 
 def row(draft: Draft) -> dict[str, Any]:
     """A draft as a row of the table."""
-    name = hashlib.sha256("\0".join([draft.query, draft.chunk, draft.source]).encode()).hexdigest()[:16]
+    name = hashlib.sha256("\0".join([draft.query, draft.chunk, draft.source]).encode()).hexdigest()[
+        :16
+    ]
     return {"pair": name, **draft._asdict()}
 
 
-def figures(sides: dict[str, list[Draft]], dropped: Counter[tuple[str, str]], corpus: Corpus) -> dict[str, Any]:
+def figures(
+    sides: dict[str, list[Draft]], dropped: Counter[tuple[str, str]], corpus: Corpus
+) -> dict[str, Any]:
     """Pairs by split and source, drops by source and reason, and how much of a query stands in its passage."""
     drops: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for (source, reason), count in dropped.items():
         drops[source][reason] = count
     trained = {draft.chunk for draft in sides["train"]}
     return {
-        "pairs": {split: dict(Counter(draft.source for draft in kept)) for split, kept in sides.items()},
+        "pairs": {
+            split: dict(Counter(draft.source for draft in kept)) for split, kept in sides.items()
+        },
         "dropped": dict(drops),
         "trained_passages": len(trained),
         "queries_per_trained_passage": round(len(sides["train"]) / max(1, len(trained)), 3),
@@ -287,7 +330,9 @@ def show_estimate() -> str:
     requests = requests_for(drawn(read_chunks(), settings), asked_by_people(), settings.llm)
     with Store() as store:
         found = estimate(requests, store, spend)
-    tokens = "by the usage of earlier replies" if found.measured else "guessed at three letters a token"
+    tokens = (
+        "by the usage of earlier replies" if found.measured else "guessed at three letters a token"
+    )
     mode = "by batch" if spend.batch else "live"
     return (
         f"{found.requests:,} passages, {found.there:,} replies are there; the others: {found.tokens_in:,} tokens in "
@@ -306,7 +351,9 @@ def prune() -> str:
 
 def arguments() -> argparse.Namespace:
     """What stands on the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--estimate", action="store_const", dest="task", const=show_estimate)
     what.add_argument("--prune", action="store_const", dest="task", const=prune)

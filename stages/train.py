@@ -20,34 +20,45 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from argot.abbreviations import Aliases, abbreviations
-from argot.embedder import Embedder, check_folder, fingerprint, read_prompts
+from argot.core.files import replacing_folder, sha256
+from argot.core.params import Settings, SomeSettings, load
+from argot.core.stage import write_figures
+from argot.encoding.embedder import Embedder, check_folder, fingerprint, read_prompts
 from argot.errors import InputError, ModelError
-from argot.files import replacing_folder, sha256
-from argot.lesson import Dev, Lesson, read_corpus, read_dev, read_lesson
-from argot.metrics import ndcg
-from argot.params import Settings, SomeSettings, load
-from argot.processes import OUT_OF_MEMORY, choose_card, count, first_says, part, rank, run_together
-from argot.ranking import search_exact, tie_order
-from argot.stage import write_figures
+from argot.evaluation.metrics import ndcg
+from argot.search.hits import search_exact, tie_order
 from argot.tables import chunks, pairs, questions, training
-from argot.weights import blend, choose_weights, copied, merge_adapters
+from argot.training.student.abbreviations import Aliases, abbreviations
+from argot.training.student.distributed import (
+    OUT_OF_MEMORY,
+    choose_card,
+    count,
+    first_says,
+    part,
+    rank,
+    run_together,
+)
+from argot.training.student.lesson import Dev, Lesson, read_corpus, read_dev, read_lesson
+from argot.training.student.weights import blend, choose_weights, copied, merge_adapters
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from sentence_transformers.base.evaluation import BaseEvaluator
 
-    from argot.contrastive import Collator, Memory, Step
+    from argot.training.student.step import Collator, Memory, Step
 
 BASE, OUT, CACHE = Path("models/base"), Path("models/tuned"), Path("cache/train")
 ROOT = Path(__file__).parent.parent
-LESSON = ("abbreviations", "contrastive", "lesson", "phrasing", "processes", "weights")
-CODE = [ROOT / f"{name}.py" for name in ("stages/train", *(f"argot/{name}" for name in LESSON))]
+CODE = [Path(__file__), *sorted((ROOT / "argot/training/student").glob("*.py"))]
 # Padded tokens a mini-batch: what a CPU's caches like; on a card, by its memory. Halved when memory runs out.
 TOKENS = {"cpu": 4096, "mps": 16384}
-BYTES_A_TOKEN = 1 << 20  # of a card's memory: what BERT-base keeps for one token in bfloat16, twice over
-STATE = "trainer_state.json"  # the last file written to a checkpoint: without it, a kill cut it short
+BYTES_A_TOKEN = (
+    1 << 20
+)  # of a card's memory: what BERT-base keeps for one token in bfloat16, twice over
+STATE = (
+    "trainer_state.json"  # the last file written to a checkpoint: without it, a kill cut it short
+)
 
 
 class TrainSettings(Settings):
@@ -86,7 +97,7 @@ class MachineSettings(SomeSettings):
 
 def main() -> str:
     """Train, choose the checkpoint and the merge on dev, and save the model: of several processes, the first."""
-    from argot.contrastive import Collator, Phrasing
+    from argot.training.student.step import Collator, Phrasing
 
     choose_card()
     settings, device = load("train", TrainSettings), load("machine", MachineSettings).device
@@ -120,7 +131,9 @@ def main() -> str:
         "dev_real": dev.real,
         "dev_base": before,
         "curve": history,
-        "chosen_pass": 1 + int(np.argmax([entry["ndcg@10"] for entry in history])) if history else 0,
+        "chosen_pass": 1 + int(np.argmax([entry["ndcg@10"] for entry in history]))
+        if history
+        else 0,
         "merge": weight,
         "merged": {str(weight): value for weight, value in merged.items()},
         "dev_tuned": merged[weight],
@@ -131,7 +144,7 @@ def main() -> str:
 
 def planned(lesson: Lesson, settings: TrainSettings) -> list[list[Step]]:
     """The steps of each pass over the passages: as many passes as `epochs` and `max_passages` allow."""
-    from argot.contrastive import Shape, plan
+    from argot.training.student.step import Shape, plan
 
     shape = Shape(settings.passages, settings.queries, settings.family)
     count = max(1, min(settings.epochs, settings.max_passages // len(np.unique(lesson.own))))
@@ -154,15 +167,21 @@ def load_model(device: str, settings: TrainSettings) -> SentenceTransformer:
             local_files_only=True,
             model_kwargs={"use_safetensors": True, "dtype": "float32"},
         )
-    except Exception as error:  # any library below may fail on a damaged folder, each in its own way
-        raise ModelError(f"{BASE} can't be loaded ({str(error).splitlines()[0]}); run `dvc checkout`") from error
+    except (
+        Exception
+    ) as error:  # any library below may fail on a damaged folder, each in its own way
+        raise ModelError(
+            f"{BASE} can't be loaded ({str(error).splitlines()[0]}); run `dvc checkout`"
+        ) from error
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = settings.dropout
     whole = model.get_embedding_dimension() or 0
     for size in settings.matryoshka:
         if not 0 < size < whole:
-            raise InputError(f"train.matryoshka: sizes must lie below the base model's {whole} dimensions, got {size}")
+            raise InputError(
+                f"train.matryoshka: sizes must lie below the base model's {whole} dimensions, got {size}"
+            )
     return model
 
 
@@ -176,7 +195,9 @@ def dev_ndcg(model: SentenceTransformer, dev: Dev) -> float:
     return float(ndcg(dev.relevance.found(hits.positions), dev.relevance.counts).mean())
 
 
-def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: TrainSettings) -> list[dict[str, float]]:
+def train(
+    model: SentenceTransformer, collator: Collator, dev: Dev, settings: TrainSettings
+) -> list[dict[str, float]]:
     """Train the model in place to its best checkpoint on dev; the loss and nDCG@10 of each pass.
 
     When memory runs out, goes on from the last checkpoint with half the mini-batch and activations computed twice:
@@ -184,7 +205,7 @@ def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: Tr
     """
     import torch
 
-    from argot.contrastive import Memory
+    from argot.training.student.step import Memory
 
     folder = CACHE / run_key(settings)
     memory = Memory(tokens_for(model.device))
@@ -205,7 +226,9 @@ def train(model: SentenceTransformer, collator: Collator, dev: Dev, settings: Tr
             model.load_state_dict(start)
             torch.cuda.empty_cache()
     if best := trainer.state.best_model_checkpoint:
-        trainer._load_from_checkpoint(best)  # the trainer has, but goes on with the last weights where it could not
+        trainer._load_from_checkpoint(
+            best
+        )  # the trainer has, but goes on with the last weights where it could not
     if rank() == 0:
         for other in set(CACHE.iterdir()) - {folder}:
             shutil.rmtree(other)
@@ -236,20 +259,30 @@ def speed(device: torch.device) -> dict[str, Any]:
 
 
 def make_trainer(
-    model: SentenceTransformer, collator: Collator, dev: Dev, settings: TrainSettings, folder: Path, memory: Memory
+    model: SentenceTransformer,
+    collator: Collator,
+    dev: Dev,
+    settings: TrainSettings,
+    folder: Path,
+    memory: Memory,
 ) -> SentenceTransformerTrainer:
     """sentence-transformers' trainer over the planned steps, in their order: one row a step for each process."""
     from datasets import Dataset
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers import (
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    from argot.contrastive import InOrder, RankingLoss
+    from argot.training.student.step import InOrder, RankingLoss
 
     class Trainer(SentenceTransformerTrainer):
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
             """The card of a checkpoint is read by nobody."""
 
-    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)  # in favour of nothing yet
+    warnings.filterwarnings(
+        "ignore", "`broadcast_buffers` is deprecated", FutureWarning
+    )  # in favour of nothing yet
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         seed=settings.seed,
@@ -277,13 +310,22 @@ def make_trainer(
         disable_tqdm=not sys.stderr.isatty(),
         report_to=[],
     )
-    arguments._n_gpu = min(1, arguments.n_gpu)  # a process has one card; else torch splits the step's one row
+    arguments._n_gpu = min(
+        1, arguments.n_gpu
+    )  # a process has one card; else torch splits the step's one row
     trainer = Trainer(
         model=model,
         args=arguments,
-        train_dataset=Dataset.from_dict({"step": np.repeat(np.arange(len(collator.steps)), count())}),
+        train_dataset=Dataset.from_dict(
+            {"step": np.repeat(np.arange(len(collator.steps)), count())}
+        ),
         loss=RankingLoss(
-            model, settings.temperature, settings.teacher_temperature, settings.contrast, memory, settings.matryoshka
+            model,
+            settings.temperature,
+            settings.teacher_temperature,
+            settings.contrast,
+            memory,
+            settings.matryoshka,
         ),
         evaluator=evaluator(dev),
         data_collator=collator,  # type: ignore[arg-type]  # any callable will do
@@ -309,7 +351,11 @@ def evaluator(dev: Dev) -> BaseEvaluator:
 def run_key(settings: TrainSettings) -> str:
     """A name for this run's checkpoints: of all that decides them. The merge comes after."""
     inputs = [*CODE, chunks.PATH, training.PATH, pairs.PATHS["dev"], questions.PATHS["dev"]]
-    parts = [settings.model_dump_json(exclude={"merge"}), fingerprint(BASE), *(sha256(path) for path in inputs)]
+    parts = [
+        settings.model_dump_json(exclude={"merge"}),
+        fingerprint(BASE),
+        *(sha256(path) for path in inputs),
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from argot import params
+from argot.core import params
+from argot.core.parquet import read_table
+from argot.core.stage import HERE, run_in_home, write_figures
 from argot.errors import ReleaseError
-from argot.metrics import ndcg
-from argot.retriever import Passage, Retriever
-from argot.stage import HERE, run_in_home, write_figures
+from argot.evaluation.metrics import ndcg
+from argot.search.retriever import Passage, Retriever
 from argot.tables import judgments
-from argot.tables.parquet import read_table
 
 RELEASE = Path("models/release")
 SETS = ("questions", "pairs")
@@ -37,7 +37,9 @@ def main(home: Path = HERE) -> str:
     """Ask, count, compare."""
     settings = params.load("verify", VerifySettings)
     retriever = Retriever.load(home / RELEASE)
-    rows = read_table(judgments.PATH, judgments.SCHEMA, ["set", "split", "system", "query", "relevant", "ndcg@10"])
+    rows = read_table(
+        judgments.PATH, judgments.SCHEMA, ["set", "split", "system", "query", "relevant", "ndcg@10"]
+    )
     if retriever.manifest.refreshed:
         return after_refresh(retriever, rows, home)
     figures = ask(retriever, rows, SETS)
@@ -45,7 +47,9 @@ def main(home: Path = HERE) -> str:
     if not len(rows):
         return "the release loads and its parts belong together; there is no test query to ask it"
     refuse(figures, retriever.manifest.system, settings.max_loss)
-    told = [f"{row['ndcg@10']:.4f} on {row['queries']:,} test {name}" for name, row in figures.items()]
+    told = [
+        f"{row['ndcg@10']:.4f} on {row['queries']:,} test {name}" for name, row in figures.items()
+    ]
     return f"nDCG@10 {', '.join(told)}: as evaluated, within {settings.max_loss}"
 
 
@@ -71,14 +75,24 @@ def ask(retriever: Retriever, rows: pa.Table, sets: Sequence[str]) -> dict[str, 
         if not len(judged):
             continue
         found = retriever.search_many(judged["query"].to_pylist(), k=CUTOFF)
-        asked, expected = mean_ndcg(found, judged["relevant"].to_pylist()), pc.mean(judged["ndcg@10"]).as_py()
-        figures[name] = {"queries": len(judged), "ndcg@10": asked, "evaluated": expected, "loss": expected - asked}
+        asked, expected = (
+            mean_ndcg(found, judged["relevant"].to_pylist()),
+            pc.mean(judged["ndcg@10"]).as_py(),
+        )
+        figures[name] = {
+            "queries": len(judged),
+            "ndcg@10": asked,
+            "evaluated": expected,
+            "loss": expected - asked,
+        }
     return figures
 
 
 def of_release(rows: pa.Table, name: str, system: str) -> pa.Table:
     """The judgments of the test queries of one set, for the system that was released."""
-    return rows.filter((pc.field("set") == name) & (pc.field("split") == "test") & (pc.field("system") == system))
+    return rows.filter(
+        (pc.field("set") == name) & (pc.field("split") == "test") & (pc.field("system") == system)
+    )
 
 
 def mean_ndcg(found: Sequence[Sequence[Passage]], relevant: Sequence[Sequence[str]]) -> float:
@@ -92,7 +106,9 @@ def mean_ndcg(found: Sequence[Sequence[Passage]], relevant: Sequence[Sequence[st
 def refuse(figures: dict[str, dict[str, float]], system: str, max_loss: float) -> None:
     """Raise ReleaseError where the release does worse than its evaluation, or nothing was there to ask."""
     if not figures:
-        raise ReleaseError(f"data/judgments.parquet holds no test query for {system}; run `dvc repro evaluate`")
+        raise ReleaseError(
+            f"data/judgments.parquet holds no test query for {system}; run `dvc repro evaluate`"
+        )
     for name, row in figures.items():
         if row["loss"] > max_loss:
             raise ReleaseError(

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from argot.embedder import Embedder
-from argot.files import write_json
-from argot.passages import passage
+from argot.core.files import write_json
+from argot.core.parquet import write_table
+from argot.encoding.embedder import Embedder
+from argot.encoding.store import Vectors, key, write_vectors
 from argot.tables import chunks, pairs, questions
-from argot.tables.parquet import write_table
-from argot.vectors import Vectors, key, write_vectors
+from argot.tables.passages import passage
 from stages import index
 from tests.tiny_model import make_tiny_model
 
@@ -26,7 +26,10 @@ CORPUS: list[tuple[str, dict[str, Any], str, list[str]]] = [
         "pumps/seals.md",
         {"year": 2025, "tags": ["pump", "seal"]},
         "Pumps > Seals",
-        ["A shaft seal that weeps more than five drops a minute is replaced.", "Seal kits are kept in drawer K-12."],
+        [
+            "A shaft seal that weeps more than five drops a minute is replaced.",
+            "Seal kits are kept in drawer K-12.",
+        ],
     ),
     (
         "pumps/noise.md",
@@ -41,9 +44,20 @@ CORPUS: list[tuple[str, dict[str, Any], str, list[str]]] = [
         "returns.md",
         {"year": 2026, "draft": True},
         "Returns",
-        ["Damaged goods are taken back within thirty days.", "A refund of all costs needs the invoice."],
+        [
+            "Damaged goods are taken back within thirty days.",
+            "A refund of all costs needs the invoice.",
+        ],
     ),
-    ("pay.md", {}, "", ["Wages are paid on the last working day of the month.", "Overtime is paid at one and a half."]),
+    (
+        "pay.md",
+        {},
+        "",
+        [
+            "Wages are paid on the last working day of the month.",
+            "Overtime is paid at one and a half.",
+        ],
+    ),
 ]
 VERDICT = {
     "model": "tuned",
@@ -104,7 +118,10 @@ def make_inputs(root: Path) -> None:
             ("passages", texts, embedder.encode_passages(texts)),
             ("pairs", [QUERY], embedder.encode_queries([QUERY])),
         ):
-            write_vectors(root / index.VECTORS / folder.name / name, Vectors([key(text) for text in some], vectors))
+            write_vectors(
+                root / index.VECTORS / folder.name / name,
+                Vectors([key(text) for text in some], vectors),
+            )
 
 
 def _tuned(base: Path) -> Path:
@@ -112,6 +129,9 @@ def _tuned(base: Path) -> Path:
     folder = Path(shutil.copytree(base, base.with_name("tuned")))
     random = np.random.default_rng(13)
     weights = load_file(base / "model.safetensors")
-    moved = {name: (w + 0.05 * random.standard_normal(w.shape)).astype(w.dtype) for name, w in weights.items()}
+    moved = {
+        name: (w + 0.05 * random.standard_normal(w.shape)).astype(w.dtype)
+        for name, w in weights.items()
+    }
     save_file(moved, folder / "model.safetensors", metadata={"format": "pt"})
     return folder

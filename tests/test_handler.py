@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from argot.embedder import Embedder
+from argot.encoding.embedder import Embedder
 from argot.errors import InputError
 from handler import EndpointHandler
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from argot.formats.reader import parse
+from argot.documents.formats.reader import parse
 from benchmarks.overlap import overlap
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,8 +21,15 @@ PEOPLES_OVERLAP = 0.292
 @pytest.fixture(scope="module")
 def texts() -> dict[str, str]:
     folder = ROOT / "data/raw"
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-    return {path.relative_to(folder).as_posix(): parse(path.name, path.read_bytes()).text for path in files}
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    ]
+    return {
+        path.relative_to(folder).as_posix(): parse(path.name, path.read_bytes()).text
+        for path in files
+    }
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +52,22 @@ def test_no_two_documents_share_a_run_of_words(texts: dict[str, str]) -> None:
     assert {run: names for run, names in runs.items() if len(names) > 1} == {}
 
 
-def test_questions_are_many_over_many_documents_and_of_marked_kinds(questions: list[dict[str, object]]) -> None:
+def test_questions_are_many_over_many_documents_and_of_marked_kinds(
+    questions: list[dict[str, object]],
+) -> None:
     assert len(questions) >= 250
-    assert len({place["document"] for question in questions for place in question["relevant"]}) >= 60  # type: ignore[attr-defined]
+    assert (
+        len({place["document"] for question in questions for place in question["relevant"]}) >= 60
+    )  # type: ignore[attr-defined]
     assert {question["kind"] for question in questions} == {
         "plain", "code", "how-to", "who-pays", "colloquial", "misspelt"
     }  # fmt: skip
     assert len({str(question["query"]).lower() for question in questions}) == len(questions)
 
 
-def test_every_quote_stands_in_its_document(texts: dict[str, str], questions: list[dict[str, object]]) -> None:
+def test_every_quote_stands_in_its_document(
+    texts: dict[str, str], questions: list[dict[str, object]]
+) -> None:
     flat = {name: " ".join(text.split()) for name, text in texts.items()}
     missing = [
         (question["query"], place)

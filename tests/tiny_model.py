@@ -43,13 +43,21 @@ def make_tiny_model(
     _write(folder / "config.json", config)
     _write(folder / "modules.json", [_module(place, name) for place, name in enumerate(MODULES)])
     _write(folder / "sentence_bert_config.json", {"max_seq_length": window, "do_lower_case": False})
-    _write(folder / "1_Pooling" / "config.json", {"embedding_dimension": dimension, "pooling_mode": pooling})
-    _write(folder / "config_sentence_transformers.json", {"prompts": prompts or {}, "similarity_fn_name": "cosine"})
+    _write(
+        folder / "1_Pooling" / "config.json",
+        {"embedding_dimension": dimension, "pooling_mode": pooling},
+    )
+    _write(
+        folder / "config_sentence_transformers.json",
+        {"prompts": prompts or {}, "similarity_fn_name": "cosine"},
+    )
     return folder
 
 
 def _write_tokenizer(folder: Path, texts: Sequence[str], window: int) -> int:
-    special = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+    special = {
+        f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")
+    }
     pieces = dict.fromkeys([*special.values(), *_pieces(texts)])
     tokenizer = BertWordPieceTokenizer({piece: place for place, piece in enumerate(pieces)})
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -62,9 +70,13 @@ def _pieces(texts: Sequence[str]) -> list[str]:
     """The commonest words, then single characters for all others; a trainer of `tokenizers` breaks ties at random."""
     split = BertWordPieceTokenizer()
     words = Counter(
-        word for text in texts for word, _ in split.pre_tokenizer.pre_tokenize_str(split.normalizer.normalize_str(text))
+        word
+        for text in texts
+        for word, _ in split.pre_tokenizer.pre_tokenize_str(split.normalizer.normalize_str(text))
     )
-    characters = sorted(set(string.ascii_lowercase + string.digits + string.punctuation).union(*words))
+    characters = sorted(
+        set(string.ascii_lowercase + string.digits + string.punctuation).union(*words)
+    )
     commonest = sorted(words, key=lambda word: (-words[word], word))[:WORDS]
     return [*characters, *(f"##{character}" for character in characters), *commonest]
 
@@ -91,7 +103,10 @@ def _bert_config(words: int, dimension: int, window: int) -> dict[str, Any]:
 def _weights(config: dict[str, Any], random: np.random.Generator) -> Iterator[Weight]:
     d, inner = config["hidden_size"], config["intermediate_size"]
     yield "embeddings.word_embeddings.weight", _random(random, config["vocab_size"], d, 1.0)
-    yield "embeddings.position_embeddings.weight", _random(random, config["max_position_embeddings"], d, 0.05)
+    yield (
+        "embeddings.position_embeddings.weight",
+        _random(random, config["max_position_embeddings"], d, 0.05),
+    )
     yield "embeddings.token_type_embeddings.weight", _random(random, 2, d, 0.05)
     yield from _norm("embeddings.LayerNorm", d)
     for layer in range(LAYERS):
@@ -115,13 +130,20 @@ def _norm(name: str, dimension: int) -> Iterator[Weight]:
     yield f"{name}.bias", np.zeros(dimension, np.float32)
 
 
-def _random(random: np.random.Generator, rows: int, columns: int, scale: float) -> NDArray[np.float32]:
+def _random(
+    random: np.random.Generator, rows: int, columns: int, scale: float
+) -> NDArray[np.float32]:
     return (random.standard_normal((rows, columns)) * scale).astype(np.float32)
 
 
 def _module(place: int, name: str) -> dict[str, Any]:
     path = f"{place}_{name}" if place else ""
-    return {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{name}"}
+    return {
+        "idx": place,
+        "name": str(place),
+        "path": path,
+        "type": f"sentence_transformers.models.{name}",
+    }
 
 
 def _write(path: Path, value: Any) -> None:

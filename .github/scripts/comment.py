@@ -27,7 +27,10 @@ def main() -> None:
         verdict(json.loads(Path("reports/verdict.json").read_text(encoding="utf-8"))),
         section("Metrics", dvc("metrics", "diff", base, "--md", "--no-path", "--precision", "4")),
         section("Params", dvc("params", "diff", base, "--md", "--no-path")),
-        "\n".join(f"![{name}]({address}/{name}.png{''.join(query)})" for name in draw(base, Path(pictures))),
+        "\n".join(
+            f"![{name}]({address}/{name}.png{''.join(query)})"
+            for name in draw(base, Path(pictures))
+        ),
     ]
     print("\n\n".join(part for part in parts if part))
 
@@ -36,7 +39,10 @@ def verdict(told: dict[str, Any]) -> str:
     """The verdict's sentence, and the questions that improved and got worse most."""
     lines = [f"### Verdict: {told['verdict']}", told["reason"]]
     for title, name in (("Improved most", "wins"), ("Got worse most", "losses")):
-        rows = [f"| {cell(row['query'])} | {row['before']:.2f} | {row['after']:.2f} |" for row in told[name][:SHOWN]]
+        rows = [
+            f"| {cell(row['query'])} | {row['before']:.2f} | {row['after']:.2f} |"
+            for row in told[name][:SHOWN]
+        ]
         if rows:
             lines += ["", f"| {title} | untuned | tuned |", "|---|---|---|", *rows]
     return "\n".join(lines)
@@ -44,7 +50,10 @@ def verdict(told: dict[str, Any]) -> str:
 
 def cell(text: str) -> str:
     """A question as plain text in a table's cell: whoever asked it may have written Markdown or HTML."""
-    escaped = "".join(f"\\{character}" if character in r"\`*_{}[]()#+-!|<>~@&" else character for character in text)
+    escaped = "".join(
+        f"\\{character}" if character in r"\`*_{}[]()#+-!|<>~@&" else character
+        for character in text
+    )
     return " ".join(escaped.split())
 
 
@@ -72,7 +81,9 @@ def filled(spec: dict[str, Any], drawing: dict[str, Any]) -> dict[str, Any]:
     anchors = drawing.get("anchor_definitions", {})
     return json.loads(
         json.dumps(spec),
-        object_hook=lambda part: {k: anchors.get(v, v) if isinstance(v, str) else v for k, v in part.items()},
+        object_hook=lambda part: {
+            k: anchors.get(v, v) if isinstance(v, str) else v for k, v in part.items()
+        },
     )
 
 

@@ -15,7 +15,9 @@ SCHEMA = pa.schema(
             "source", pa.string(), nullable=False
         ),  # heading, sentence, keywords, faq, bm25, real, llm:question ...
         pa.field("document", pa.string(), nullable=False),
-        pa.field("start", pa.int64(), nullable=False),  # what the query was made from, in the document's Markdown
+        pa.field(
+            "start", pa.int64(), nullable=False
+        ),  # what the query was made from, in the document's Markdown
         pa.field("end", pa.int64(), nullable=False),
         pa.field("provider", pa.string(), nullable=False),  # empty unless an LLM wrote the query
         pa.field("model", pa.string(), nullable=False),

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from argot.embedder import Embedder
-from argot.metrics import Relevance, ndcg
-from argot.ranking import search_exact, search_torch, tie_order
+from argot.encoding.embedder import Embedder
+from argot.evaluation.metrics import Relevance, ndcg
+from argot.search.hits import search_exact, search_torch, tie_order
 from benchmarks.limit import forward_operations
 from benchmarks.prose import Author, vectors
 from benchmarks.train_rows import BATCH, Rows, asked, make_rows, ours, trainer
@@ -73,7 +73,9 @@ class Line:
 
 def main() -> None:
     """Measure and print, where there is something to measure on."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--small", action="store_true", help="a tiny model and input")
     given = parser.parse_args()
@@ -111,7 +113,11 @@ def make_model(folder: Path, texts: list[str], scale: Scale) -> Path:
     width = scale.dimension
     make_tiny_model(folder, texts, dimension=width, window=512)
     torch.manual_seed(13)
-    shape = {"num_hidden_layers": scale.layers, "num_attention_heads": width // 64, "intermediate_size": 4 * width}
+    shape = {
+        "num_hidden_layers": scale.layers,
+        "num_attention_heads": width // 64,
+        "intermediate_size": 4 * width,
+    }
     BertModel(BertConfig(hidden_size=width, **shape)).save_pretrained(folder)
     return folder
 
@@ -147,13 +153,19 @@ def encoding(base: Path, texts: list[str], device: torch.device, rate: float) ->
     peer = SentenceTransformer(str(base), device=device.type)
     embedder = Embedder.load(base, device.type, precision="bfloat16")
     tokens = np.minimum(embedder.token_counts(texts), embedder.max_tokens)
-    cosine = (peer.encode(texts, normalize_embeddings=True) * embedder.encode_passages(texts)).sum(axis=1).min()
+    cosine = (
+        (peer.encode(texts, normalize_embeddings=True) * embedder.encode_passages(texts))
+        .sum(axis=1)
+        .min()
+    )
     assert cosine > 0.99, f"a vector has moved: cosine {cosine:.4f}"
     theirs = timed(lambda: peer.encode(texts, normalize_embeddings=True))
     seconds = timed(lambda: embedder.encode_passages(texts))
     share = forward_operations(peer, tokens) / seconds / rate
     count = float(tokens.sum())
-    return Line("encode", "tokens", count / theirs, count / seconds, share, f"cosine at least {cosine:.4f}")
+    return Line(
+        "encode", "tokens", count / theirs, count / seconds, share, f"cosine at least {cosine:.4f}"
+    )
 
 
 def training(base: Path, rows: Rows, device: torch.device, rate: float) -> Iterator[Line]:
@@ -165,7 +177,9 @@ def training(base: Path, rows: Rows, device: torch.device, rate: float) -> Itera
     seconds, reached = {}, {}
     for name, make in (("theirs", by_tutorial), ("ours", by_argot)):
         with TemporaryDirectory() as folder:
-            make(fresh(base, device), few, Path(folder)).train()  # what is loaded and chosen the first time
+            make(
+                fresh(base, device), few, Path(folder)
+            ).train()  # what is loaded and chosen the first time
             model = fresh(base, device)
             run = make(model, rows, Path(folder))
             started = time.perf_counter()
@@ -208,7 +222,7 @@ def by_tutorial(model: Any, rows: Rows, folder: Path) -> Any:
 
 def by_argot(model: Any, rows: Rows, folder: Path) -> Any:
     """Steps as `stages.train` takes them, with its own arguments for this device."""
-    from argot.contrastive import InOrder
+    from argot.training.student.step import InOrder
 
     collator, loss = ours(model, rows, tokens_for(model.device))
     return trainer(
@@ -223,7 +237,9 @@ def learnt(embedder: Embedder, rows: Rows) -> np.ndarray:
     random = np.random.default_rng(3)
     questions = [asked(passage, random) for passage in rows.passages[: len(rows.queries)]]
     ties = tie_order([f"{place:09}" for place in range(len(rows.passages))])
-    hits = search_exact(embedder.encode_queries(questions), embedder.encode_passages(rows.passages), 10, ties)
+    hits = search_exact(
+        embedder.encode_queries(questions), embedder.encode_passages(rows.passages), 10, ties
+    )
     relevance = Relevance.of([[place] for place in range(len(questions))])
     return ndcg(relevance.found(hits.positions), relevance.counts)
 
@@ -238,7 +254,14 @@ def searching(scale: Scale, device: torch.device, rate: float) -> Line:
     theirs = timed(lambda: search_exact(queries, passages, 10, ties))
     seconds = timed(lambda: next(search_torch([queries], passages, 10, ties, device.type)))
     share = 2.0 * queries.size * len(passages) / seconds / rate
-    return Line("search", "queries", len(queries) / theirs, len(queries) / seconds, share, f"{same:.2%} the same hits")
+    return Line(
+        "search",
+        "queries",
+        len(queries) / theirs,
+        len(queries) / seconds,
+        share,
+        f"{same:.2%} the same hits",
+    )
 
 
 def refreshing(base: Path, texts: list[str], device: torch.device) -> str:
@@ -250,8 +273,12 @@ def refreshing(base: Path, texts: list[str], device: torch.device) -> str:
     moved = float(np.abs(mixed - whole).max())
     assert moved <= MOVED, f"a component has moved by {moved:.1e}"
     queries = embedder.encode_queries([" ".join(text.split()[:8]) for text in texts[:1000]])
-    first, second = (search_exact(queries, some, 10, np.arange(len(texts))).positions for some in (whole, mixed))
-    assert np.array_equal(first, second), f"the top 10 of {(first != second).any(axis=1).sum()} queries differ"
+    first, second = (
+        search_exact(queries, some, 10, np.arange(len(texts))).positions for some in (whole, mixed)
+    )
+    assert np.array_equal(first, second), (
+        f"the top 10 of {(first != second).any(axis=1).sum()} queries differ"
+    )
     told = f"no component moved by more than {moved:.1e}, and the top 10 of {len(queries):,} queries are the same"
     return f"refresh: a third of {len(texts):,} passages encoded again by themselves: {told}"
 

@@ -9,14 +9,18 @@ from benchmarks.gpu import run
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
-def test_without_a_card_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_card_it_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "argv", ["run"])
     run.main()
     assert capsys.readouterr().out.strip() == run.NONE
 
 
 @pytest.mark.slow
-def test_every_race_runs_and_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_race_runs_and_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "argv", ["run", "--device", "cpu", "--small"])
     run.main()
     told = capsys.readouterr().out.splitlines()

@@ -16,13 +16,18 @@ ROWS = [
 
 
 def test_neighbours_are_of_the_same_document() -> None:
-    assert ways.with_neighbours(ROWS) == ["Pumps\noil first then water", "oil first then water", "Tins\npaint"]
+    assert ways.with_neighbours(ROWS) == [
+        "Pumps\noil first then water",
+        "oil first then water",
+        "Tins\npaint",
+    ]
 
 
 def test_a_vector_takes_a_share_of_its_neighbours() -> None:
     made = ways.mixed(np.eye(3, dtype=np.float32), ROWS)
     assert np.allclose(
-        made * np.linalg.norm([1, 0.25]), [[1, 0.25, 0], [0.25, 1, 0], [0, 0, np.linalg.norm([1, 0.25])]]
+        made * np.linalg.norm([1, 0.25]),
+        [[1, 0.25, 0], [0.25, 1, 0], [0, 0, np.linalg.norm([1, 0.25])]],
     )
 
 
@@ -45,12 +50,17 @@ def test_an_untitled_passage_keeps_its_last_heading() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["crop", "tsdae"])
-def test_an_adapted_model_is_another_one_that_loads(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from argot.embedder import Embedder
+def test_an_adapted_model_is_another_one_that_loads(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from argot.encoding.embedder import Embedder
 
     texts = [f"pump {n} is oiled and then washed" for n in range(16)]
     make_tiny_model(tmp_path / "models/base", texts)
     monkeypatch.setattr(ways, "read_corpus", lambda: type("Corpus", (), {"texts": texts}))
     ways.adapt(how, tmp_path, tmp_path / "made")
-    before, after = (Embedder.load(tmp_path / name, "cpu").encode_passages(texts) for name in ("models/base", "made"))
+    before, after = (
+        Embedder.load(tmp_path / name, "cpu").encode_passages(texts)
+        for name in ("models/base", "made")
+    )
     assert before.shape == after.shape and not np.allclose(before, after)

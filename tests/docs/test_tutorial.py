@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.commands import ROOT, commands
+from tools.docs.commands import ROOT, commands
 
 PERSON = {"GIT_AUTHOR_NAME": "reader", "GIT_AUTHOR_EMAIL": "reader@localhost"}
 PERSON |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in PERSON.items()}
@@ -25,7 +25,12 @@ def test_the_tutorial_runs_from_its_first_command_to_its_last(tmp_path: Path) ->
     told = []
     for block in commands(ROOT / "docs/tutorial.md"):
         done = subprocess.run(
-            ["bash", "-ec", block], cwd=clone, env=environment, capture_output=True, text=True, check=False
+            ["bash", "-ec", block],
+            cwd=clone,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
         told.append(done.stdout)

@@ -32,12 +32,16 @@ def workspace(fresh: Path, tmp_path: Path) -> Path:
 def run(workspace: Path, *stages: str) -> subprocess.CompletedProcess[str]:
     for stage in stages:
         command = [sys.executable, "-m", f"stages.{stage}"]
-        result = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False
+        )
     return result
 
 
 def figures(workspace: Path, stage: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((workspace / f"data/figures/{stage}.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(
+        (workspace / f"data/figures/{stage}.json").read_text(encoding="utf-8")
+    )
     return content
 
 
@@ -91,7 +95,10 @@ def test_bad_questions_are_refused_by_line_and_counted(workspace: Path) -> None:
         file.write("this is no JSON\n")
         file.write(json.dumps({"query": "where?", "relevant": [{"document": "nowhere.md"}]}) + "\n")
         quote = "these words stand in no document"
-        file.write(json.dumps({"query": "what?", "relevant": [{"document": "anchors.md", "quote": quote}]}) + "\n")
+        file.write(
+            json.dumps({"query": "what?", "relevant": [{"document": "anchors.md", "quote": quote}]})
+            + "\n"
+        )
     result = run(workspace, "ingest", "chunk", "questions")
     assert result.returncode == 0
     assert sum(figures(workspace, "questions")["refused"].values()) == 3
@@ -114,4 +121,6 @@ def test_a_document_beyond_the_limit_is_named(workspace: Path) -> None:
     set_param(workspace, "ingest", "max_file_megabytes", 1)
     (workspace / "data/raw/huge.txt").write_bytes(b"many words " * 200_000)
     assert run(workspace, "ingest").returncode == 0
-    assert [refusal["document"] for refusal in figures(workspace, "ingest")["refused_documents"]] == ["huge.txt"]
+    assert [
+        refusal["document"] for refusal in figures(workspace, "ingest")["refused_documents"]
+    ] == ["huge.txt"]

@@ -23,9 +23,9 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
-from argot.files import sha256
+from argot.core.files import sha256
+from argot.core.parquet import write_table
 from argot.tables import documents
-from argot.tables.parquet import write_table
 from tests.pipeline.tiny import dvc, environment, project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
@@ -39,8 +39,15 @@ STAGES = (
 
 def start(workspace: Path, shell: str = "/bin/sh") -> subprocess.Popen[str]:
     """A dvc with a process group of its own, as one has that is started at a prompt or by a service."""
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "process_group": 0}
-    return subprocess.Popen(["dvc", "repro"], cwd=workspace, env={**environment(), "SHELL": shell}, **output)  # type: ignore[call-overload, no-any-return]
+    output = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+        "process_group": 0,
+    }
+    return subprocess.Popen(
+        ["dvc", "repro"], cwd=workspace, env={**environment(), "SHELL": shell}, **output
+    )  # type: ignore[call-overload, no-any-return]
 
 
 def stage_of(run: subprocess.Popen[str]) -> list[int]:
@@ -86,7 +93,9 @@ def read_lock(text: str) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
-def test_a_lock_that_a_kill_has_cut_short_is_made_again_of_what_was_run(workspace: Path, share: float) -> None:
+def test_a_lock_that_a_kill_has_cut_short_is_made_again_of_what_was_run(
+    workspace: Path, share: float
+) -> None:
     lock = workspace / "dvc.lock"
     whole = lock.read_bytes()
     lock.write_bytes(whole[: int(share * len(whole))].rpartition(b":")[0])
@@ -94,11 +103,15 @@ def test_a_lock_that_a_kill_has_cut_short_is_made_again_of_what_was_run(workspac
     drop_cut_locks(workspace)
     told = dvc(workspace, "repro")
     assert told.returncode == 0, told.stderr
-    assert re.findall("Running stage '(.+)'", told.stdout) == ["report"]  # of metrics in git DVC keeps no copy
+    assert re.findall("Running stage '(.+)'", told.stdout) == [
+        "report"
+    ]  # of metrics in git DVC keeps no copy
     assert lock.read_bytes() == whole
 
 
-def test_killed_at_any_moment_the_next_run_ends_as_an_undisturbed_one(built: Path, tmp_path: Path) -> None:
+def test_killed_at_any_moment_the_next_run_ends_as_an_undisturbed_one(
+    built: Path, tmp_path: Path
+) -> None:
     seed = int(os.environ.get("ARGOT_SEED", random.SystemRandom().randrange(10**6)))
     print(f"ARGOT_SEED={seed}")
     chance = random.Random(seed)
@@ -108,12 +121,17 @@ def test_killed_at_any_moment_the_next_run_ends_as_an_undisturbed_one(built: Pat
     killed: list[str] = []
     while len(killed) < KILLS:
         drop_cut_locks(workspace)
-        moment, victim = time.monotonic() + chance.uniform(0, LONGEST), chance.choice(["dvc", "stage"])
+        moment, victim = (
+            time.monotonic() + chance.uniform(0, LONGEST),
+            chance.choice(["dvc", "stage"]),
+        )
         with start(workspace) as run:
             while time.monotonic() < moment and run.poll() is None:
                 time.sleep(0.01)
             if run.poll() is None:
-                with suppress(ProcessLookupError, psutil.NoSuchProcess):  # it ended this very moment
+                with suppress(
+                    ProcessLookupError, psutil.NoSuchProcess
+                ):  # it ended this very moment
                     running = (stage_of(run) if victim == "stage" else []) or [run.pid]
                     os.kill(chance.choice(running), signal.SIGKILL)
                     killed.append(victim)
@@ -122,7 +140,9 @@ def test_killed_at_any_moment_the_next_run_ends_as_an_undisturbed_one(built: Pat
     drop_cut_locks(workspace)
     last = dvc(workspace, "repro")
     assert last.returncode == 0, f"ARGOT_SEED={seed}: {last.stdout}{last.stderr}"
-    assert (workspace / "dvc.lock").read_bytes() == (built / "dvc.lock").read_bytes(), f"ARGOT_SEED={seed}"
+    assert (workspace / "dvc.lock").read_bytes() == (built / "dvc.lock").read_bytes(), (
+        f"ARGOT_SEED={seed}"
+    )
     assert dvc(workspace, "status").stdout.strip() == "Data and pipelines are up to date."
     assert not left_in(workspace)
     assert not [path for path in workspace.rglob("*.beside") if "cache" not in path.parts]
@@ -151,14 +171,18 @@ def test_a_stage_ends_with_its_dvc(workspace: Path, shell: str, seconds: float) 
 def test_the_second_of_two_runs_says_that_there_is_a_first(workspace: Path) -> None:
     with training(workspace) as first:
         second = dvc(workspace, "repro")
-        assert second.returncode != 0 and "is busy" in second.stderr and "dvc repro" in second.stderr, second.stderr
+        assert (
+            second.returncode != 0 and "is busy" in second.stderr and "dvc repro" in second.stderr
+        ), second.stderr
         told, _ = first.communicate()
     assert first.returncode == 0, told
 
 
 def results(workspace: Path) -> dict[str, str]:
     """All that stages wrote, by its hash."""
-    files = (path for folder in ("data", "models", "reports") for path in (workspace / folder).rglob("*"))
+    files = (
+        path for folder in ("data", "models", "reports") for path in (workspace / folder).rglob("*")
+    )
     return {str(path.relative_to(workspace)): sha256(path) for path in files if path.is_file()}
 
 
@@ -173,7 +197,9 @@ def run_limited(workspace: Path, stage: str, limit: int) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_full_disk_is_told_in_one_line_and_earlier_results_are_intact(workspace: Path, stage: str) -> None:
+def test_a_full_disk_is_told_in_one_line_and_earlier_results_are_intact(
+    workspace: Path, stage: str
+) -> None:
     before = results(workspace)
     shutil.rmtree(workspace / "cache")
     for limit in (0, 1000):
@@ -182,7 +208,9 @@ def test_a_full_disk_is_told_in_one_line_and_earlier_results_are_intact(workspac
             assert result.returncode == 0, "its figures are shorter"
             continue
         assert result.returncode == 2, result.stderr
-        assert result.stderr.splitlines()[-1].endswith("earlier results are intact, `dvc checkout` brings them back")
+        assert result.stderr.splitlines()[-1].endswith(
+            "earlier results are intact, `dvc checkout` brings them back"
+        )
         assert "Traceback" not in result.stderr
     assert results(workspace) == before
 
@@ -195,10 +223,15 @@ def test_a_folder_that_cant_be_written_is_told_in_one_line(workspace: Path, clos
     # Root may write anywhere, but for this.
     as_anyone = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
     command = [*as_anyone, sys.executable, "-m", "stages.chunk"]
-    result = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False
+    )
     (workspace / closed).chmod(0o755)
     assert result.returncode == 2
-    assert "Permission denied; earlier results are intact" in result.stderr and result.stderr.count("\n") == 1
+    assert (
+        "Permission denied; earlier results are intact" in result.stderr
+        and result.stderr.count("\n") == 1
+    )
     assert results(workspace) == before
 
 
@@ -218,10 +251,19 @@ def test_too_little_memory_is_told_in_one_line(workspace: Path) -> None:
         field.name: "words of a long document. " * 4_000_000 if field.name == "text" else "en"
         for field in documents.SCHEMA
     }
-    write_table(workspace / "huge.parquet", pa.Table.from_pylist([document], documents.SCHEMA), documents.SCHEMA)
+    write_table(
+        workspace / "huge.parquet",
+        pa.Table.from_pylist([document], documents.SCHEMA),
+        documents.SCHEMA,
+    )
     chunks = sha256(workspace / "data/chunks.parquet")
     command = [sys.executable, "-c", NO_MEMORY]
-    result = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False
+    )
     assert result.returncode == 2, result.stderr
-    assert result.stderr == "chunk: error: out of memory; close other programs, or run on a machine with more\n"
+    assert (
+        result.stderr
+        == "chunk: error: out of memory; close other programs, or run on a machine with more\n"
+    )
     assert sha256(workspace / "data/chunks.parquet") == chunks

@@ -22,15 +22,15 @@ import pytest
 from numpy.typing import NDArray
 
 from argot import Retriever
-from argot.feedback import read_feedback, same_words
-from argot.review import proposals
-from argot.statistics import paired
+from argot.core.parquet import read_table
+from argot.evaluation.statistics import paired
+from argot.feedback.journal import read_feedback, same_words
+from argot.feedback.review import proposals
 from argot.tables import questions
-from argot.tables.parquet import read_table
 from benchmarks.test_server import running
-from benchmarks.workspace import lay_out
 from tests.pipeline.tiny import environment
 from tests.tiny_model import make_tiny_model
+from tools.workspace import lay_out
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 
@@ -52,15 +52,39 @@ ROOMS = ["cellar", "attic", "hall", "study", "pantry", "garage", "loft", "yard"]
 STAFF = ["Ines", "Jonas", "Karim", "Lena", "Milos", "Nadia", "Oskar", "Paula"]
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 SECTIONS = {
-    "place": ("Where it stands", "The {name} stands in the {room}, by the {other} door, and is brought back there."),
-    "repair": ("Faults", "When the {name} fails, {person} mends it. Until then a red tag hangs on the {name}."),
-    "care": ("Care", "The {name} is cleaned on {day}. Its filter is washed, dried and put in again."),
+    "place": (
+        "Where it stands",
+        "The {name} stands in the {room}, by the {other} door, and is brought back there.",
+    ),
+    "repair": (
+        "Faults",
+        "When the {name} fails, {person} mends it. Until then a red tag hangs on the {name}.",
+    ),
+    "care": (
+        "Care",
+        "The {name} is cleaned on {day}. Its filter is washed, dried and put in again.",
+    ),
 }
 # Those who say what was right ask so ...
 ASKED = {
-    "place": ["where does the {} stand", "in what place do I find the {}", "where is our {}", "place of the {}"],
-    "repair": ["who mends the {}", "the {} fails, who helps", "whom do I tell of a broken {}", "faults of the {}"],
-    "care": ["when is the {} cleaned", "on what day do we clean the {}", "care for the {}", "filter of the {}"],
+    "place": [
+        "where does the {} stand",
+        "in what place do I find the {}",
+        "where is our {}",
+        "place of the {}",
+    ],
+    "repair": [
+        "who mends the {}",
+        "the {} fails, who helps",
+        "whom do I tell of a broken {}",
+        "faults of the {}",
+    ],
+    "care": [
+        "when is the {} cleaned",
+        "on what day do we clean the {}",
+        "care for the {}",
+        "filter of the {}",
+    ],
 }
 # ... and others, whose questions only measure, so.
 OTHERS = {"place": "room of the {}", "repair": "the {} stopped working", "care": "washing the {}"}
@@ -84,12 +108,18 @@ def test_other_peoples_questions_improve_and_the_rest_does_not_fall(tmp_path: Pa
     measured = list(others())
     assert not {same_words(query) for query, *_ in measured} & set(map(same_words, trained_on))
     found = [ndcg(folder, measured) for folder in (before, workspace / "models/release")]
-    gain, cluster = found[1] - found[0], np.unique([name for _, name, _ in measured], return_inverse=True)[1]
+    gain, cluster = (
+        found[1] - found[0],
+        np.unique([name for _, name, _ in measured], return_inverse=True)[1],
+    )
     spoken_of = np.array([name in SPOKEN_OF.values() for _, name, _ in measured])
     told = {}
     for what, kind in (("others", spoken_of), ("rest", ~spoken_of)):
         interval = paired(gain[kind, None], cluster[kind], 2_000, 13)
-        told[what] = [float(found[0][kind].mean()), *(float(end[0]) for end in vars(interval).values())][:4]
+        told[what] = [
+            float(found[0][kind].mean()),
+            *(float(end[0]) for end in vars(interval).values()),
+        ][:4]
     print("\nnDCG@10 before, gain, and the gain's interval:", told)
     assert told["others"][2] > 0, told
     assert told["rest"][3] >= 0, told
@@ -106,15 +136,29 @@ def house(folder: Path) -> Path:
             "name": name, "room": random.choice(ROOMS), "other": random.choice(ROOMS), "person": random.choice(STAFF),
             "day": random.choice(DAYS),
         }  # fmt: skip
-        sections = [f"## {heading}\n\n{text.format(**facts)}" for heading, text in SECTIONS.values()]
-        (source / f"raw/{name}.md").write_text("\n\n".join([f"# {name.title()}", *sections]) + "\n", encoding="utf-8")
-    lines = [json.dumps({"query": query, "relevant": [{"document": f"{name}.md"}]}) for query, name, _ in others()]
+        sections = [
+            f"## {heading}\n\n{text.format(**facts)}" for heading, text in SECTIONS.values()
+        ]
+        (source / f"raw/{name}.md").write_text(
+            "\n\n".join([f"# {name.title()}", *sections]) + "\n", encoding="utf-8"
+        )
+    lines = [
+        json.dumps({"query": query, "relevant": [{"document": f"{name}.md"}]})
+        for query, name, _ in others()
+    ]
     (source / "queries/others.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     texts = [path.read_text(encoding="utf-8") for path in sorted((source / "raw").iterdir())]
-    asked = [wording.format(name) for wordings in ASKED.values() for wording in wordings for name in SPOKEN_OF]
+    asked = [
+        wording.format(name)
+        for wordings in ASKED.values()
+        for wording in wordings
+        for name in SPOKEN_OF
+    ]
     model = make_tiny_model(folder / "model", [*texts, *asked, *lines], dimension=64)
     changed = {"fetch.model": f"path:{model}", **PARAMS}
-    return lay_out(folder / "workspace", source / "raw", source / "queries", changed, cache=folder / "cache")
+    return lay_out(
+        folder / "workspace", source / "raw", source / "queries", changed, cache=folder / "cache"
+    )
 
 
 def others() -> Iterator[tuple[str, str, str]]:
@@ -133,9 +177,15 @@ def ask_and_tell(workspace: Path) -> int:
                 for wording in wordings:
                     query = wording.format(word)
                     shown = (
-                        client.post("/search", json={"query": query, "k": 100}).raise_for_status().json()["passages"]
+                        client.post("/search", json={"query": query, "k": 100})
+                        .raise_for_status()
+                        .json()["passages"]
                     )
-                    right = [one["id"] for one in shown if (one["document"], one["heading"]) == answer(name, section)]
+                    right = [
+                        one["id"]
+                        for one in shown
+                        if (one["document"], one["heading"]) == answer(name, section)
+                    ]
                     for id in right:
                         thumb = {"query": query, "passage": id, "verdict": "up"}
                         client.post("/feedback", json=thumb).raise_for_status()
@@ -178,13 +228,26 @@ def ndcg(release: Path, measured: list[tuple[str, str, str]]) -> NDArray[np.floa
 
 
 def queries(workspace: Path, split: str) -> list[str]:
-    asked: list[str] = read_table(workspace / questions.PATHS[split], questions.SCHEMA)["query"].to_pylist()
+    asked: list[str] = read_table(workspace / questions.PATHS[split], questions.SCHEMA)[
+        "query"
+    ].to_pylist()
     return asked
 
 
 def repro(workspace: Path) -> None:
     """The pipeline's stages in their order, all in this process: what dvc would run, without a start for each."""
-    from stages import chunk, embed, evaluate, fetch, index, ingest, mine, questions, synthesize, train
+    from stages import (
+        chunk,
+        embed,
+        evaluate,
+        fetch,
+        index,
+        ingest,
+        mine,
+        questions,
+        synthesize,
+        train,
+    )
 
     with chdir(workspace):
         for stage in (ingest, chunk, questions, synthesize, fetch):
@@ -202,9 +265,11 @@ def repro(workspace: Path) -> None:
 @contextmanager
 def served(workspace: Path) -> Iterator[httpx.Client]:
     """`argot serve` over the workspace's release, in a process of its own."""
-    start = f"import os; os.chdir({str(workspace)!r}); from argot.cli import main; main()"
+    start = f"import os; os.chdir({str(workspace)!r}); from argot.serving.cli import main; main()"
     with (
-        running(["-c", start, "serve", "--patience", "60", "--port"], lambda query: ("GET", "/", None)) as server,
+        running(
+            ["-c", start, "serve", "--patience", "60", "--port"], lambda query: ("GET", "/", None)
+        ) as server,
         httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client,
     ):
         yield client

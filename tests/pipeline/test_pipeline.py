@@ -17,7 +17,11 @@ from tests.pipeline.tiny import dvc, project
 
 pytestmark = pytest.mark.xdist_group("pipeline")
 
-EMBEDS = {f"embed@{model}-{texts}" for model in ("base", "tuned") for texts in ("passages", "pairs", "questions")}
+EMBEDS = {
+    f"embed@{model}-{texts}"
+    for model in ("base", "tuned")
+    for texts in ("passages", "pairs", "questions")
+}
 ALL = {
     "ingest", "chunk", "questions", "synthesize", "fetch", *EMBEDS, "mine", "train", "evaluate", "index", "verify", "report",
 }  # fmt: skip
@@ -106,9 +110,22 @@ def test_everything_that_was_promised_is_there(built: Path) -> None:
     ):
         assert (built / "models/release" / name).exists(), name
     metrics = json.loads((built / "reports/metrics.json").read_text(encoding="utf-8"))
-    assert set(metrics["evaluate"]["questions"]["test"]) >= {"bm25", "base", "base+bm25", "tuned", "tuned+bm25"}
+    assert set(metrics["evaluate"]["questions"]["test"]) >= {
+        "bm25",
+        "base",
+        "base+bm25",
+        "tuned",
+        "tuned+bm25",
+    }
     assert "<html" in (built / "reports/index.html").read_text(encoding="utf-8")
-    assert set(re.findall(r"^  (\S+):$", (built / "dvc.lock").read_text(encoding="utf-8"), re.MULTILINE)) == ALL
+    assert (
+        set(
+            re.findall(
+                r"^  (\S+):$", (built / "dvc.lock").read_text(encoding="utf-8"), re.MULTILINE
+            )
+        )
+        == ALL
+    )
 
 
 def test_a_second_run_runs_nothing_and_is_quick(built: Path) -> None:
@@ -144,7 +161,12 @@ def test_a_comment_in_a_stage_runs_that_stage_and_names_the_release_anew(workspa
 
 def test_a_test_question_runs_only_what_measures(workspace: Path) -> None:
     with (workspace / "data/queries/questions.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"query": "who greases the brake?", "relevant": [{"document": "anchors.md"}]}) + "\n")
+        file.write(
+            json.dumps(
+                {"query": "who greases the brake?", "relevant": [{"document": "anchors.md"}]}
+            )
+            + "\n"
+        )
     result = dvc(workspace, "repro")
     assert result.returncode == 0, result.stderr
     measuring = {"questions", *ASKED, "evaluate", "index", "verify", "report"}
@@ -169,11 +191,18 @@ def test_cut_vectors_are_measured_as_they_ship(workspace: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert set(ran(result.stdout)) == {"evaluate", "index", "verify", "report"}
     metrics = json.loads((workspace / "reports/metrics.json").read_text(encoding="utf-8"))
-    rows = {system: metrics["evaluate"]["pairs"]["test"][system]["ndcg@10"] for system in ("base+bm25", "base@8+bm25")}
+    rows = {
+        system: metrics["evaluate"]["pairs"]["test"][system]["ndcg@10"]
+        for system in ("base+bm25", "base@8+bm25")
+    }
     assert {"tuned@8", "tuned@8+bm25", "base@8"} < set(metrics["evaluate"]["questions"]["test"])
     assert metrics["index"]["dimension"] == 8
     evaluated = metrics["verify"]["pairs"]["evaluated"]
-    assert evaluated == pytest.approx(rows["base@8+bm25"], abs=1e-6) != pytest.approx(rows["base+bm25"], abs=1e-6)
+    assert (
+        evaluated
+        == pytest.approx(rows["base@8+bm25"], abs=1e-6)
+        != pytest.approx(rows["base+bm25"], abs=1e-6)
+    )
 
 
 def test_a_new_document_runs_from_ingest_to_the_report(workspace: Path) -> None:

@@ -63,8 +63,15 @@ class Handler(BaseHTTPRequestHandler):
             self.reply({"error": "Invalid credentials"}, 401)
         elif self.path == "/api/repos/create":
             asked = json.loads(body)
-            self.server.private[asked["name"]] = asked.get("visibility") == "private" or asked.get("private", False)
-            self.reply({"url": f"{self.server.address}/team/{asked['name']}", "id": f"team/{asked['name']}"})
+            self.server.private[asked["name"]] = asked.get("visibility") == "private" or asked.get(
+                "private", False
+            )
+            self.reply(
+                {
+                    "url": f"{self.server.address}/team/{asked['name']}",
+                    "id": f"team/{asked['name']}",
+                }
+            )
         elif "/preupload/" in self.path:
             modes = {".safetensors": "lfs"}
             files = [{"path": file["path"]} for file in json.loads(body)["files"]]
@@ -74,7 +81,9 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path.endswith("/info/lfs/objects/batch"):
             objects = json.loads(body)["objects"]
             upload = {"upload": {"href": f"{self.server.address}/put"}}
-            self.reply({"transfer": "basic", "objects": [{**each, "actions": upload} for each in objects]})
+            self.reply(
+                {"transfer": "basic", "objects": [{**each, "actions": upload} for each in objects]}
+            )
         elif "/commit/" in self.path:
             self.commit([json.loads(line) for line in body.splitlines()])
             address = f"{self.server.address}/team/handbook"
@@ -104,8 +113,15 @@ def hub() -> Iterator[Hub]:
     server.server_close()
 
 
-def publish(workspace: Path, hub: Hub, *options: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
-    changed = {"HF_ENDPOINT": hub.address, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
+def publish(
+    workspace: Path, hub: Hub, *options: str, token: str = TOKEN
+) -> subprocess.CompletedProcess[str]:
+    changed = {
+        "HF_ENDPOINT": hub.address,
+        "HF_TOKEN": token,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_OFFLINE": "0",
+    }
     command = [Path(sys.executable).with_name("argot"), "publish", "team/handbook", *options]
     return subprocess.run(
         command,
@@ -118,24 +134,30 @@ def publish(workspace: Path, hub: Hub, *options: str, token: str = TOKEN) -> sub
     )
 
 
-def test_the_embedder_goes_up_private_with_a_card_and_comes_back_the_same(built: Path, hub: Hub) -> None:
+def test_the_embedder_goes_up_private_with_a_card_and_comes_back_the_same(
+    built: Path, hub: Hub
+) -> None:
     result = publish(built, hub)
     assert result.returncode == 0, result.stderr
     assert hub.private == {"handbook": True}
     embedder = built / "models/release/embedder"
     assert hub.files["model.safetensors"] == (embedder / "model.safetensors").read_bytes()
-    assert set(hub.files) == {p.relative_to(embedder).as_posix() for p in embedder.rglob("*") if p.is_file()} | {
-        "README.md"
-    }
+    assert set(hub.files) == {
+        p.relative_to(embedder).as_posix() for p in embedder.rglob("*") if p.is_file()
+    } | {"README.md"}
     card = hub.files["README.md"].decode()
     assert (
-        "## Verdict: unproven" in card and "| tuned + BM25 |" in card and 'SentenceTransformer("team/handbook")' in card
+        "## Verdict: unproven" in card
+        and "| tuned + BM25 |" in card
+        and 'SentenceTransformer("team/handbook")' in card
     )
 
 
 def test_a_dry_run_shows_the_card_and_sends_nothing(built: Path, hub: Hub) -> None:
     result = publish(built, hub, "--dry-run")
-    assert result.returncode == 0 and "## Verdict" in result.stdout and "would upload" in result.stdout
+    assert (
+        result.returncode == 0 and "## Verdict" in result.stdout and "would upload" in result.stdout
+    )
     assert hub.private == {} and hub.files == {}
 
 
@@ -148,10 +170,18 @@ def test_it_asks_before_everyone_can_see_it(built: Path, hub: Hub) -> None:
 def test_a_wrong_token_is_told_in_a_line_without_it(built: Path, hub: Hub) -> None:
     result = publish(built, hub, token="hf_wrong")
     assert result.returncode == 2
-    assert result.stderr.count("\n") == 1 and "HTTP 401" in result.stderr and "hf_wrong" not in result.stderr
+    assert (
+        result.stderr.count("\n") == 1
+        and "HTTP 401" in result.stderr
+        and "hf_wrong" not in result.stderr
+    )
 
 
 def test_no_document_is_published(built: Path, hub: Hub) -> None:
     assert publish(built, hub).returncode == 0 and hub.files
-    told = b"\n".join(data for name, data in sorted(hub.files.items()) if name not in ("tokenizer.json", "vocab.txt"))
+    told = b"\n".join(
+        data
+        for name, data in sorted(hub.files.items())
+        if name not in ("tokenizer.json", "vocab.txt")
+    )
     assert b"is changed at the next port of call" not in told

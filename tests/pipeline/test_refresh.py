@@ -10,28 +10,34 @@ from pathlib import Path
 
 import pytest
 
-from argot.release import check, inventory
+from argot.core.parquet import read_table
+from argot.encoding.store import key, read_vectors
+from argot.search.release import check, inventory
 from argot.tables import chunks, documents
-from argot.tables.parquet import read_table
-from argot.vectors import key, read_vectors
-from tests.pipeline.closure import ROOT
 from tests.pipeline.conftest import commit
 from tests.pipeline.test_pipeline import ran
 from tests.pipeline.test_remotes import clone, run
 from tests.pipeline.tiny import environment
+from tools.deps import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
 RELEASE = Path("refresh/models/release")
 STAGES = [f"refresh/dvc.yaml:{name}" for name in ("ingest", "chunk", "embed", "index", "verify")]
-CRANE = (
-    "# The crane\n\nThe deck crane is parked in its cradle, and the hook is secured before the ship sails at night.\n"
-)
+CRANE = "# The crane\n\nThe deck crane is parked in its cradle, and the hook is secured before the ship sails at night.\n"
 
 
 def refresh(workspace: Path, flags: str = "") -> str:
     """What `make refresh` does, but for the installation before it."""
-    command = ["make", "--no-print-directory", "-n", "-o", ".venv/installed", "refresh", f"FLAGS={flags}"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "-n",
+        "-o",
+        ".venv/installed",
+        "refresh",
+        f"FLAGS={flags}",
+    ]
     recipe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return run(workspace, "bash", "-ec", recipe)
 
@@ -51,13 +57,20 @@ def encoded(workspace: Path) -> int:
     return int(last["texts"]) - int(last["reused"])
 
 
-def test_a_refresh_costs_what_changed_and_is_what_a_build_from_nothing_gives(workspace: Path) -> None:
+def test_a_refresh_costs_what_changed_and_is_what_a_build_from_nothing_gives(
+    workspace: Path,
+) -> None:
     lock, release = (workspace / "dvc.lock").read_bytes(), inventory(workspace / "models/release")
     edit(workspace)
     told = refresh(workspace)
     assert ran(told) == STAGES and encoded(workspace) == 2
-    assert re.search("age +the model is older than the texts: 2 of 34 passages are new since then, 4 are gone", told)
-    assert (workspace / "dvc.lock").read_bytes() == lock and inventory(workspace / "models/release") == release
+    assert re.search(
+        "age +the model is older than the texts: 2 of 34 passages are new since then, 4 are gone",
+        told,
+    )
+    assert (workspace / "dvc.lock").read_bytes() == lock and inventory(
+        workspace / "models/release"
+    ) == release
     assert ran(refresh(workspace)) == []
     made, locked = inventory(workspace / RELEASE), (workspace / "refresh/dvc.lock").read_bytes()
     for folder in ("cache", "refresh", ".git"):  # neither kept vectors nor a last commit
@@ -65,20 +78,37 @@ def test_a_refresh_costs_what_changed_and_is_what_a_build_from_nothing_gives(wor
     (workspace / ".dvc/config").write_text("[core]\n    no_scm = true\n")
     refresh(workspace, "--no-run-cache")
     assert encoded(workspace) == 34
-    assert inventory(workspace / RELEASE) == made and (workspace / "refresh/dvc.lock").read_bytes() == locked
+    assert (
+        inventory(workspace / RELEASE) == made
+        and (workspace / "refresh/dvc.lock").read_bytes() == locked
+    )
 
 
 def test_a_deleted_document_is_gone_from_index_texts_and_kept_vectors(workspace: Path) -> None:
     before = read_table(workspace / chunks.PATH, chunks.SCHEMA).to_pylist()
-    gone = {key(f"{row['heading']}\n{row['text']}") for row in before if row["document"] == "hull.md"}
+    gone = {
+        key(f"{row['heading']}\n{row['text']}") for row in before if row["document"] == "hull.md"
+    }
     assert gone <= kept(workspace)
-    (workspace / "data/raw/hull.md").unlink()  # and nothing else: DVC's run cache would know the other edit
+    (
+        workspace / "data/raw/hull.md"
+    ).unlink()  # and nothing else: DVC's run cache would know the other edit
     refresh(workspace)
     assert not gone & kept(workspace)
     for table in (documents, chunks):
         rows = read_table(workspace / "refresh" / table.PATH, table.SCHEMA)
         assert "hull.md" not in rows["document"].to_pylist()
-    found = run(workspace, "argot", "search", "zinc plate", "--release", str(RELEASE), "--mode", "lexical", "--json")
+    found = run(
+        workspace,
+        "argot",
+        "search",
+        "zinc plate",
+        "--release",
+        str(RELEASE),
+        "--mode",
+        "lexical",
+        "--json",
+    )
     assert "hull.md" not in found
 
 
@@ -87,7 +117,9 @@ def kept(workspace: Path) -> set[str]:
     return {name for store in stores for name in read_vectors(store).keys}
 
 
-def test_a_fresh_runner_and_another_branch_encode_only_what_changed(workspace: Path, tmp_path: Path) -> None:
+def test_a_fresh_runner_and_another_branch_encode_only_what_changed(
+    workspace: Path, tmp_path: Path
+) -> None:
     run(workspace, "dvc", "remote", "add", "-d", "shared", str(tmp_path / "shared"))
     run(workspace, "dvc", "push", "-q")
     commit(workspace)
@@ -107,11 +139,15 @@ def test_a_fresh_runner_and_another_branch_encode_only_what_changed(workspace: P
     run(runner, "git", "switch", "-q", "-")
     run(runner, "dvc", "checkout", "-q", "refresh/dvc.yaml")
     assert ran(refresh(runner)) == []
-    assert (runner / "refresh/dvc.lock").read_bytes() == lock and inventory(runner / RELEASE) == made
+    assert (runner / "refresh/dvc.lock").read_bytes() == lock and inventory(
+        runner / RELEASE
+    ) == made
     check(runner / RELEASE)
 
 
-def test_the_freshness_check_knows_that_the_model_is_older_than_the_documents(workspace: Path, tmp_path: Path) -> None:
+def test_the_freshness_check_knows_that_the_model_is_older_than_the_documents(
+    workspace: Path, tmp_path: Path
+) -> None:
     edit(workspace)
     commit(workspace)
     assert freshness(workspace).returncode == 1
@@ -127,4 +163,6 @@ def test_the_freshness_check_knows_that_the_model_is_older_than_the_documents(wo
 
 def freshness(folder: Path) -> subprocess.CompletedProcess[str]:
     script = ROOT / ".github/scripts/freshness.sh"
-    return subprocess.run([script], cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [script], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )

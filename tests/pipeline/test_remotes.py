@@ -20,7 +20,11 @@ from tests.pipeline.tiny import dvc, environment
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
 BIN = Path(sys.executable).parent
-KEYS = {"AWS_ACCESS_KEY_ID": "argot", "AWS_SECRET_ACCESS_KEY": "argot-secret", "AWS_DEFAULT_REGION": "us-east-1"}
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "argot",
+    "AWS_SECRET_ACCESS_KEY": "argot-secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 
 
 def free_port() -> int:
@@ -44,7 +48,16 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[st
     (tmp_path / "s3" / "bucket").mkdir(parents=True)
     port = free_port()
     keys = f"{KEYS['AWS_ACCESS_KEY_ID']},{KEYS['AWS_SECRET_ACCESS_KEY']}"
-    command = [BIN / "rclone", "serve", "s3", "--auth-key", keys, "--addr", f"127.0.0.1:{port}", tmp_path / "s3"]
+    command = [
+        BIN / "rclone",
+        "serve",
+        "s3",
+        "--auth-key",
+        keys,
+        "--addr",
+        f"127.0.0.1:{port}",
+        tmp_path / "s3",
+    ]
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
@@ -62,18 +75,40 @@ def ssh(tmp_path: Path) -> Iterator[list[list[str]]]:
     home = tmp_path / "ssh"
     home.mkdir(mode=0o700)
     for name in ("host", "client"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / name], check=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / name], check=True
+        )
     shutil.copy(home / "client.pub", home / "authorized")
     port = free_port()
     Path("/run/sshd").mkdir(exist_ok=True)
-    options = [f"HostKey={home}/host", f"AuthorizedKeysFile={home}/authorized", "StrictModes=no", "UsePAM=no"]
-    command = [shutil.which("sshd") or "/usr/sbin/sshd", "-D", "-f", "/dev/null", "-p", str(port), "-E", home / "log"]
+    options = [
+        f"HostKey={home}/host",
+        f"AuthorizedKeysFile={home}/authorized",
+        "StrictModes=no",
+        "UsePAM=no",
+    ]
+    command = [
+        shutil.which("sshd") or "/usr/sbin/sshd",
+        "-D",
+        "-f",
+        "/dev/null",
+        "-p",
+        str(port),
+        "-E",
+        home / "log",
+    ]
     arguments = [argument for option in options for argument in ("-o", option)]
     sftp = ["-o", "Subsystem=sftp internal-sftp", "-o", "ListenAddress=127.0.0.1"]
     with subprocess.Popen([*command, *arguments, *sftp]) as server:
         wait_for(port)
         yield [
-            ["remote", "add", "-d", "shared", f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path}/remote"],
+            [
+                "remote",
+                "add",
+                "-d",
+                "shared",
+                f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path}/remote",
+            ],
             ["remote", "modify", "--local", "shared", "keyfile", str(home / "client")],
             ["remote", "modify", "--local", "shared", "allow_agent", "false"],
         ]
@@ -81,7 +116,9 @@ def ssh(tmp_path: Path) -> Iterator[list[list[str]]]:
 
 
 def run(workspace: Path, *command: str) -> str:
-    result = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -97,7 +134,9 @@ def clone(workspace: Path, target: Path) -> Path:
     run(workspace.parent, "git", "clone", "-q", str(workspace), str(target))
     local = workspace / ".dvc/config.local"
     # The cache's place is of one machine and stays behind; the key for the server goes along.
-    text = "".join(f"[{part}" for part in local.read_text().split("[")[1:] if not part.startswith("cache]"))
+    text = "".join(
+        f"[{part}" for part in local.read_text().split("[")[1:] if not part.startswith("cache]")
+    )
     (target / ".dvc/config.local").write_text(text)
     return target
 
@@ -115,7 +154,9 @@ def test_a_release_pulled_elsewhere_verifies_and_answers(
     assert json.loads(found.splitlines()[0])["document"] == "anchors.md"
 
 
-def test_a_fresh_runner_runs_only_what_changed(workspace: Path, tmp_path: Path, s3: list[list[str]]) -> None:
+def test_a_fresh_runner_runs_only_what_changed(
+    workspace: Path, tmp_path: Path, s3: list[list[str]]
+) -> None:
     pushed(workspace, s3)
     runner = clone(workspace, tmp_path / "runner")
     params = runner / "params.yaml"
@@ -127,15 +168,40 @@ def test_a_fresh_runner_runs_only_what_changed(workspace: Path, tmp_path: Path, 
     assert missing.get("not_in_remote"), "what was computed here is not pushed yet, and says so"
 
 
-def test_a_version_is_got_by_its_tag_and_by_its_stage(workspace: Path, tmp_path: Path, s3: list[list[str]]) -> None:
+def test_a_version_is_got_by_its_tag_and_by_its_stage(
+    workspace: Path, tmp_path: Path, s3: list[list[str]]
+) -> None:
     pushed(workspace, s3)
     run(workspace, "git", "config", "user.name", "test")
     run(workspace, "git", "config", "user.email", "test@localhost")
     run(workspace, "gto", "register", "retriever", "--version", "v1.0.0")
     run(workspace, "gto", "assign", "retriever", "--version", "v1.0.0", "--stage", "prod")
-    run(tmp_path, "dvc", "get", str(workspace), "models/release", "--rev", "retriever@v1.0.0", "-o", "by-tag")
-    run(tmp_path, "dvc", "artifacts", "get", str(workspace), "retriever", "--stage", "prod", "-o", "by-stage")
-    manifests = [(tmp_path / name / "manifest.json").read_bytes() for name in ("by-tag", "by-stage")]
+    run(
+        tmp_path,
+        "dvc",
+        "get",
+        str(workspace),
+        "models/release",
+        "--rev",
+        "retriever@v1.0.0",
+        "-o",
+        "by-tag",
+    )
+    run(
+        tmp_path,
+        "dvc",
+        "artifacts",
+        "get",
+        str(workspace),
+        "retriever",
+        "--stage",
+        "prod",
+        "-o",
+        "by-stage",
+    )
+    manifests = [
+        (tmp_path / name / "manifest.json").read_bytes() for name in ("by-tag", "by-stage")
+    ]
     assert manifests[0] == manifests[1] == (workspace / "models/release/manifest.json").read_bytes()
     run(tmp_path, "argot", "verify", "--release", "by-stage")
 
@@ -149,11 +215,15 @@ def test_freshness_is_told_without_any_data(workspace: Path, tmp_path: Path) -> 
         file.write("# changed\n")
     for folder in (fresh, workspace):
         (folder / "stages/chunk.py").write_bytes((fresh / "stages/chunk.py").read_bytes())
-        result = subprocess.run([script], cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            [script], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+        )
         assert result.returncode == 1 and "dvc.lock is stale" in result.stderr
 
 
-def test_a_runner_pushes_before_it_commits(workspace: Path, tmp_path: Path, s3: list[list[str]]) -> None:
+def test_a_runner_pushes_before_it_commits(
+    workspace: Path, tmp_path: Path, s3: list[list[str]]
+) -> None:
     pushed(workspace, s3)
     runner = clone(workspace, tmp_path / "runner")
     run(runner, "git", "config", "user.name", "runner")
@@ -174,14 +244,21 @@ def test_a_clean_merge_of_two_locks_is_a_conflict(workspace: Path) -> None:
     (workspace / ".gitattributes").write_text("dvc.lock -merge\n")
     commit(workspace)
     run(workspace, "git", "branch", "other")
-    for branch, change in (("code", ("stages/chunk.py", None)), ("other", ("params.yaml", "samples: 700"))):
+    for branch, change in (
+        ("code", ("stages/chunk.py", None)),
+        ("other", ("params.yaml", "samples: 700")),
+    ):
         run(workspace, "git", "switch", "-q", *(["-c", branch] if branch == "code" else [branch]))
         path = workspace / change[0]
         text = path.read_text()
-        path.write_text(text.replace("samples: 10000", change[1]) if change[1] else text + "# changed\n")
+        path.write_text(
+            text.replace("samples: 10000", change[1]) if change[1] else text + "# changed\n"
+        )
         assert dvc(workspace, "repro").returncode == 0
         commit(workspace)
-    merge = subprocess.run([*commit_as, "merge", "code"], cwd=workspace, capture_output=True, text=True, check=False)
+    merge = subprocess.run(
+        [*commit_as, "merge", "code"], cwd=workspace, capture_output=True, text=True, check=False
+    )
     assert merge.returncode == 1 and "dvc.lock" in merge.stdout
     run(workspace, "git", "checkout", "--ours", "dvc.lock")
     again = dvc(workspace, "repro")
@@ -193,5 +270,7 @@ def test_the_committed_workflows_are_valid() -> None:
     root = Path(__file__).parents[2]
     files = sorted((root / ".github/workflows").glob("*.yml"))
     schema = ["--builtin-schema", "vendor.github-workflows"]
-    result = subprocess.run([BIN / "check-jsonschema", *schema, *files], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [BIN / "check-jsonschema", *schema, *files], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout

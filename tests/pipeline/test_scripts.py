@@ -56,10 +56,14 @@ def repository(tmp_path: Path) -> Path:
 
 def post(repository: Path, github: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [str(SCRIPTS / "post.sh"), "comment"]
-    return subprocess.run(command, cwd=repository, env=github, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=repository, env=github, capture_output=True, text=True, check=False
+    )
 
 
-def test_a_comment_is_edited_in_place_and_its_pictures_are_pushed(repository: Path, github: dict[str, str]) -> None:
+def test_a_comment_is_edited_in_place_and_its_pictures_are_pushed(
+    repository: Path, github: dict[str, str]
+) -> None:
     for _ in range(2):
         result = post(repository, github)
         assert result.returncode == 0, result.stderr
@@ -70,13 +74,17 @@ def test_a_comment_is_edited_in_place_and_its_pictures_are_pushed(repository: Pa
 
 
 @pytest.mark.parametrize("number", ["7; rm -rf /", "", "../7"])
-def test_a_number_that_is_none_is_refused(repository: Path, github: dict[str, str], number: str) -> None:
+def test_a_number_that_is_none_is_refused(
+    repository: Path, github: dict[str, str], number: str
+) -> None:
     (repository / "comment/number").write_text(number)
     assert post(repository, github).returncode == 1
     assert not Path(github["GH_ASKED"]).exists()
 
 
-def test_a_comment_for_a_commit_that_was_overtaken_is_refused(repository: Path, github: dict[str, str]) -> None:
+def test_a_comment_for_a_commit_that_was_overtaken_is_refused(
+    repository: Path, github: dict[str, str]
+) -> None:
     assert post(repository, {**github, "HEAD_NOW": "b" * 40}).returncode == 1
     assert "pr comment" not in Path(github["GH_ASKED"]).read_text()
 
@@ -89,20 +97,34 @@ def test_a_tag_publishes_the_release_it_names(workspace: Path, github: dict[str,
     run(workspace, "git", "config", "user.email", "test@localhost")
     run(workspace, "gto", "register", "retriever", "--version", "v1.0.0")
     command = [str(SCRIPTS / "release.sh"), "retriever@v1.0.0"]
-    result = subprocess.run(command, cwd=workspace, env=github, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, cwd=workspace, env=github, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
-    assert "release create retriever@v1.0.0 retriever-v1.0.0.tar.gz" in Path(github["GH_ASKED"]).read_text()
+    assert (
+        "release create retriever@v1.0.0 retriever-v1.0.0.tar.gz"
+        in Path(github["GH_ASKED"]).read_text()
+    )
     with tarfile.open(workspace / "retriever-v1.0.0.tar.gz") as archive:
         assert "release/manifest.json" in archive.getnames()
 
 
-def test_the_comment_tells_verdict_metrics_params_and_plots(workspace: Path, tmp_path: Path) -> None:
+def test_the_comment_tells_verdict_metrics_params_and_plots(
+    workspace: Path, tmp_path: Path
+) -> None:
     params = workspace / "params.yaml"
     params.write_text(params.read_text().replace("min_questions: 100", "min_questions: 5"))
     run(workspace, "dvc", "repro")
     commit(workspace)
     address = "https://example.org/pictures"
-    told = run(workspace, sys.executable, str(SCRIPTS / "comment.py"), "HEAD~1", str(tmp_path / "pictures"), address)
+    told = run(
+        workspace,
+        sys.executable,
+        str(SCRIPTS / "comment.py"),
+        "HEAD~1",
+        str(tmp_path / "pictures"),
+        address,
+    )
     assert told.startswith("<!-- argot: report -->") and "### Verdict:" in told
     assert "release.min_questions" in told
     pictures = sorted((tmp_path / "pictures").iterdir())

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.closure import is_code, stages
 from tests.pipeline.conftest import commit
 from tests.pipeline.test_remotes import run
 from tests.pipeline.tiny import TOPICS, project
 from tests.pipeline.warm import warm
+from tools.deps import is_code, stages
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("soak"), pytest.mark.timeout(3600)]
 
@@ -126,11 +126,18 @@ def by_folders(workspace: Path) -> None:
 def made(workspace: Path) -> dict[str, bytes]:
     """All that the pipeline wrote."""
     folders = ("models", "data", "reports")
-    files = [path for folder in folders for path in (workspace / folder).rglob("*") if path.is_file()]
-    return {str(path.relative_to(workspace)): path.read_bytes() for path in [*files, workspace / "dvc.lock"]}
+    files = [
+        path for folder in folders for path in (workspace / folder).rglob("*") if path.is_file()
+    ]
+    return {
+        str(path.relative_to(workspace)): path.read_bytes()
+        for path in [*files, workspace / "dvc.lock"]
+    }
 
 
-def test_after_two_hundred_edits_everything_is_as_a_build_from_nothing_makes_it(tmp_path: Path) -> None:
+def test_after_two_hundred_edits_everything_is_as_a_build_from_nothing_makes_it(
+    tmp_path: Path,
+) -> None:
     seed = int(os.environ.get("ARGOT_SEED", SEED))
     edits = int(os.environ.get("ARGOT_EDITS", EDITS))
     print(f"ARGOT_SEED={seed} ARGOT_EDITS={edits}")
@@ -142,9 +149,16 @@ def test_after_two_hundred_edits_everything_is_as_a_build_from_nothing_makes_it(
 
         def repro(folder: Path) -> None:
             told = subprocess.run(
-                ["dvc", "repro"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+                ["dvc", "repro"],
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
             )
-            assert told.returncode == 0, f"ARGOT_SEED={seed}, after {drawn}: {told.stdout[-2000:]}{told.stderr[-2000:]}"
+            assert told.returncode == 0, (
+                f"ARGOT_SEED={seed}, after {drawn}: {told.stdout[-2000:]}{told.stderr[-2000:]}"
+            )
 
         repro(workspace)
         commit(workspace)
@@ -156,7 +170,9 @@ def test_after_two_hundred_edits_everything_is_as_a_build_from_nothing_makes_it(
         fresh = tmp_path / "fresh"
         run(tmp_path, "git", "init", "-q", str(fresh))
         for name in ("argot", "stages", "data/raw", "data/queries", ".dvc/plots"):
-            shutil.copytree(workspace / name, fresh / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                workspace / name, fresh / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         for name in (
             "dvc.yaml",
             "params.yaml",

@@ -16,21 +16,33 @@ from typing import Any
 import numpy as np
 import pytest
 
+from argot.core.parquet import read_table, write_table
 from argot.tables import training
-from argot.tables.parquet import read_table, write_table
-from benchmarks.workspace import lay_out
 from tests.pipeline.test_pipeline import ran
 from tests.pipeline.tiny import dvc
 from tests.tiny_model import make_tiny_model
+from tools.workspace import lay_out
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("verdict")]
 
 MACHINES = 30
 JOBS = {
-    "cleaning": ("clean", "is washed with a brush and the {tool} every week, and dried with the {cloth} afterwards"),
-    "oiling": ("oil", "gets two drops of oil from the {tool} on each bearing, and a third where the {cloth} rubs"),
-    "storing": ("store", "is kept on the {tool} shelf over winter, under a sheet that the {cloth} holds in place"),
-    "mending": ("mend", "is opened with the {tool} when it breaks, and closed again by a seal from the {cloth} box"),
+    "cleaning": (
+        "clean",
+        "is washed with a brush and the {tool} every week, and dried with the {cloth} afterwards",
+    ),
+    "oiling": (
+        "oil",
+        "gets two drops of oil from the {tool} on each bearing, and a third where the {cloth} rubs",
+    ),
+    "storing": (
+        "store",
+        "is kept on the {tool} shelf over winter, under a sheet that the {cloth} holds in place",
+    ),
+    "mending": (
+        "mend",
+        "is opened with the {tool} when it breaks, and closed again by a seal from the {cloth} box",
+    ),
 }
 PARAMS: dict[str, Any] = {
     "ingest.language": "en",
@@ -61,7 +73,10 @@ def handbook(folder: Path) -> None:
     for name, things in zip(PROPER, THINGS, strict=True):
         parts = [f"# The {name}"]
         for (job, (_, text)), (tool, cloth) in zip(JOBS.items(), things, strict=True):
-            parts += [f"## The {job} of the {name}", f"The {name} {text.format(tool=tool, cloth=cloth)}."]
+            parts += [
+                f"## The {job} of the {name}",
+                f"The {name} {text.format(tool=tool, cloth=cloth)}.",
+            ]
         (folder / f"{name}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
@@ -71,7 +86,12 @@ def asked(folder: Path) -> list[str]:
     lines = []
     for name, usual, things in zip(PROPER, USUAL, THINGS, strict=True):
         for (verb, text), (tool, cloth) in zip(JOBS.values(), things, strict=True):
-            relevant = [{"document": f"{name}.md", "quote": f"The {name} {text.format(tool=tool, cloth=cloth)}."}]
+            relevant = [
+                {
+                    "document": f"{name}.md",
+                    "quote": f"The {name} {text.format(tool=tool, cloth=cloth)}.",
+                }
+            ]
             for query, split in (
                 (f"{usual}: what is the {tool} for?", "train"),
                 (f"do I need the {cloth} for a {usual}?", "train"),
@@ -80,7 +100,9 @@ def asked(folder: Path) -> list[str]:
                 (f"{verb} a {usual}", "dev"),
             ):
                 lines.append({"query": query, "relevant": relevant, "split": split})
-    (folder / "questions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    (folder / "questions.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8"
+    )
     return [str(line["query"]) for line in lines]
 
 
@@ -92,7 +114,9 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = [path.read_text(encoding="utf-8") for path in sorted((folder / "raw").iterdir())]
     make_tiny_model(folder / "model", [*texts, *asked(folder / "queries")])
     params = {**PARAMS, "fetch.model": f"path:{folder / 'model'}"}
-    workspace = lay_out(folder / "workspace", folder / "raw", folder / "queries", params, folder / "cache")
+    workspace = lay_out(
+        folder / "workspace", folder / "raw", folder / "queries", params, folder / "cache"
+    )
     result = dvc(workspace, "repro")
     assert result.returncode == 0, result.stdout + result.stderr
     return workspace
@@ -105,23 +129,38 @@ def shuffle(workspace: Path) -> None:
     queries = [row["query"] for row in rows]
     Random(13).shuffle(queries)
     path.unlink()
-    write_table(path, [{**row, "query": query} for row, query in zip(rows, queries, strict=True)], training.SCHEMA)
+    write_table(
+        path,
+        [{**row, "query": query} for row, query in zip(rows, queries, strict=True)],
+        training.SCHEMA,
+    )
 
 
 def outcome(workspace: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """What ships, by the release's own manifest; the figures of evaluate and of verify."""
-    names = ("models/release/manifest.json", "data/figures/evaluate.json", "data/figures/verify.json")
-    manifest, figures, verified = (json.loads((workspace / name).read_text(encoding="utf-8")) for name in names)
+    names = (
+        "models/release/manifest.json",
+        "data/figures/evaluate.json",
+        "data/figures/verify.json",
+    )
+    manifest, figures, verified = (
+        json.loads((workspace / name).read_text(encoding="utf-8")) for name in names
+    )
     return manifest["verdict"], figures, verified
 
 
 def weights(workspace: Path, *folders: str) -> list[bytes]:
-    return [(workspace / "models" / folder / "model.safetensors").read_bytes() for folder in folders]
+    return [
+        (workspace / "models" / folder / "model.safetensors").read_bytes() for folder in folders
+    ]
 
 
 def test_a_clear_gain_ships(learned: Path) -> None:
     verdict, figures, verified = outcome(learned)
-    assert figures["verdict"]["questions"] == MACHINES * len(JOBS) and figures["verdict"]["documents"] == MACHINES
+    assert (
+        figures["verdict"]["questions"] == MACHINES * len(JOBS)
+        and figures["verdict"]["documents"] == MACHINES
+    )
     assert (verdict["model"], verdict["verdict"]) == ("tuned", "tuned"), figures["text"]["reason"]
     assert figures["verdict"]["low"] > 0.05
     release, base, tuned = weights(learned, "release/embedder", "base", "tuned")

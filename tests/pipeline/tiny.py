@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.workspace import lay_out
 from tests.tiny_model import make_tiny_model
+from tools.workspace import lay_out
 
 TOPICS = {
     "anchors": ("anchor", "windlass", "chain locker", "the bosun greases the brake"),
@@ -57,7 +57,10 @@ def questions(folder: Path) -> None:
             file.write(json.dumps(asked) + "\n")
             if number % 4 == 0:
                 split = "dev" if number % 8 else "train"
-                other = {"query": f"the {third} sticks, whom do I tell?", "relevant": [{"document": f"{name}.md"}]}
+                other = {
+                    "query": f"the {third} sticks, whom do I tell?",
+                    "relevant": [{"document": f"{name}.md"}],
+                }
                 file.write(json.dumps({**other, "split": split}) + "\n")
 
 
@@ -66,10 +69,15 @@ def project(folder: Path, params: dict[str, Any] | None = None) -> Path:
     documents(folder / "source" / "raw")
     questions(folder / "source" / "queries")
     model = folder / "model"
-    make_tiny_model(model, [text.read_text(encoding="utf-8") for text in sorted((folder / "source/raw").iterdir())])
+    make_tiny_model(
+        model,
+        [text.read_text(encoding="utf-8") for text in sorted((folder / "source/raw").iterdir())],
+    )
     workspace = folder / "workspace"
     changed = {"fetch.model": f"path:{model}", **TINY_PARAMS, **(params or {})}
-    return lay_out(workspace, folder / "source/raw", folder / "source/queries", changed, cache=folder / "cache")
+    return lay_out(
+        workspace, folder / "source/raw", folder / "source/queries", changed, cache=folder / "cache"
+    )
 
 
 def environment() -> dict[str, str]:
@@ -81,5 +89,11 @@ def environment() -> dict[str, str]:
 def dvc(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the real dvc in a workspace."""
     return subprocess.run(
-        ["dvc", *arguments], cwd=workspace, env=environment(), capture_output=True, text=True, check=False, timeout=800
+        ["dvc", *arguments],
+        cwd=workspace,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=800,
     )

@@ -102,7 +102,11 @@ def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
     os.environ.clear()
     os.environ.update(variables)
     sys.path[0], sys.argv = folder, command[1:]
-    for name in [name for name in sys.modules if name.split(".")[0] in ("tests", "argot", "stages", "benchmarks")]:
+    for name in [
+        name
+        for name in sys.modules
+        if name.split(".")[0] in ("tests", "argot", "stages", "benchmarks")
+    ]:
         del sys.modules[name]
     try:
         runpy.run_module(command[1], run_name="__main__", alter_sys=True)

@@ -20,7 +20,10 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-GOOD = {f"good/{number}.md": f"# Notice {number}\n\nBerth {number} is closed today.\n" for number in range(60)}
+GOOD = {
+    f"good/{number}.md": f"# Notice {number}\n\nBerth {number} is closed today.\n"
+    for number in range(60)
+}
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89"
 
@@ -47,7 +50,10 @@ def docx(text: str = "Cranes stop at wind force eight.") -> bytes:
 def replaced(data: bytes, member: str, content: bytes) -> bytes:
     """An Office file with one of its members replaced."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as old,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for name in old.namelist():
             new.writestr(name, content if name == member else old.read(name))
     return stream.getvalue()
@@ -64,8 +70,12 @@ def xlsx() -> bytes:
 
 def slow_xlsx() -> bytes:
     row = b"<row>" + b"<c/>" * 10_000 + b"</row>"
-    sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
-    return replaced(xlsx(), "xl/worksheets/sheet1.xml", sheet + row * 1600 + b"</sheetData></worksheet>")
+    sheet = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    )
+    return replaced(
+        xlsx(), "xl/worksheets/sheet1.xml", sheet + row * 1600 + b"</sheetData></worksheet>"
+    )
 
 
 def hungry_docx() -> bytes:
@@ -114,7 +124,7 @@ def lying_zip() -> bytes:
 
 # In a worker, a parser that ends its process as a segmentation fault would.
 CRASH = """
-import os, argot.formats.reader as reader
+import os, argot.documents.formats.reader as reader
 whole = reader.parse
 def parse(name, data):
     return os._exit(139) if name == "crash.md" else whole(name, data)
@@ -144,7 +154,8 @@ def unreadable(path: Path) -> None:
 
 
 ALIASES = "---\na: &a {k: x}\n" + "".join(
-    f"{new}: &{new} [{', '.join(['*' + old] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{new}: &{new} [{', '.join(['*' + old] * 10)}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
 )
 BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
     # nothing in it
@@ -155,7 +166,11 @@ BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
     ("mark-only.txt", b"\xef\xbb\xbf", "holds no text"),
     ("no-words.html", b"<html><body><script>x()</script></body></html>", "holds no text"),
     ("no-cells.csv", b",,,\n,,,\n", "holds no text"),
-    ("no-rows.xlsx", replaced(xlsx(), "xl/worksheets/sheet1.xml", b"<worksheet/>"), "holds no text"),
+    (
+        "no-rows.xlsx",
+        replaced(xlsx(), "xl/worksheets/sheet1.xml", b"<worksheet/>"),
+        "holds no text",
+    ),
     ("front-only.md", b"---\ntitle: Nothing\n---\n", "holds no text"),
     ("controls.txt", b"\x07" * 50, "holds no text"),
     # not what it says
@@ -175,7 +190,11 @@ BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
     # broken
     ("head-only.pdf", b"%PDF-1.7\n", "corrupt pdf"),
     ("noise.pdf", b"%PDF-1.4\n" + zlib.compress(bytes(range(256)) * 50), "corrupt pdf"),
-    ("no-pages.pdf", b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF", "corrupt pdf"),
+    (
+        "no-pages.pdf",
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF",
+        "corrupt pdf",
+    ),
     ("half.docx", docx()[:5000], "corrupt zip file"),
     ("half.xlsx", xlsx()[: len(xlsx()) // 2], "corrupt zip file"),
     ("head-only.zip", b"PK\3\4", "corrupt zip file"),
@@ -185,19 +204,35 @@ BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
     ("bare.xlsx", office("xl/workbook.xml"), "corrupt xlsx"),
     ("bare.pptx", office("ppt/presentation.xml"), "corrupt pptx"),
     ("bare.epub", office("META-INF/container.xml"), "corrupt epub"),
-    ("lost-chapter.epub", office("META-INF/container.xml", b'<c><rootfile full-path="no.opf"/></c>'), "corrupt epub"),
+    (
+        "lost-chapter.epub",
+        office("META-INF/container.xml", b'<c><rootfile full-path="no.opf"/></c>'),
+        "corrupt epub",
+    ),
     ("lies.docx", lying_zip(), "corrupt docx"),
     # closed to us
     ("closed.pdf", pdf("Secret cranes", password="tide"), "encrypted"),
     ("closed.docx", OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "encrypted"),
     ("closed-zip.docx", encrypted_zip(), "encrypted"),
-    ("closed.epub", office("META-INF/container.xml", **{"META-INF__encryption.xml": b"a.xhtml"}), "encrypted"),
+    (
+        "closed.epub",
+        office("META-INF/container.xml", **{"META-INF__encryption.xml": b"a.xhtml"}),
+        "encrypted",
+    ),
     ("scan.pdf", pdf(pages=3), "a scan without text; run OCR over it"),
     # hostile
-    ("bomb.docx", office("word/document.xml", bytes(200 << 20)), "zip bomb: unpacks to more than 100 times its size"),
+    (
+        "bomb.docx",
+        office("word/document.xml", bytes(200 << 20)),
+        "zip bomb: unpacks to more than 100 times its size",
+    ),
     ("large.txt", b"berth " * (1 << 19), "larger than ingest.max_file_megabytes (2)"),
     ("hungry.docx", hungry_docx(), "needs more memory than ingest.max_memory_megabytes (300)"),
-    ("aliases.md", ALIASES.encode() + b"---\nBerths\n", "needs more memory than ingest.max_memory_megabytes (300)"),
+    (
+        "aliases.md",
+        ALIASES.encode() + b"---\nBerths\n",
+        "needs more memory than ingest.max_memory_megabytes (300)",
+    ),
     ("deep.html", b"<div>" * 5_000 + b"Cranes" + b"</div>" * 5_000, "nested too deeply"),
     ("outside.md", link("/etc/hostname"), "a link to outside of data/raw"),
     ("outside-folder", link("/etc"), "a link to outside of data/raw"),
@@ -209,7 +244,9 @@ BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
 ]
 # Odd but readable: refused by no one.
 ODD: dict[str, bytes] = {
-    "latin.txt": "Die Gebühr für Übergrößen beträgt fünf Euro je Stück, zuzüglich der Steuer.".encode("latin-1"),
+    "latin.txt": "Die Gebühr für Übergrößen beträgt fünf Euro je Stück, zuzüglich der Steuer.".encode(
+        "latin-1"
+    ),
     "wide.txt": "Cranes stop at wind force eight.".encode("utf-16"),
     "wide-unmarked.txt": "Cranes stop at wind force eight.".encode("utf-16-le"),
     "some-broken-bytes.md": "Gebühr für Öl: fünf €, Ü-Wagen übrig.".encode() + b" \xff ",
@@ -242,7 +279,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             content(raw / name)
     (raw / os.fsdecode(b"n\xe9.md")).write_text("A name in Latin-1.")
-    limits = {"max_failed_share": 0.9, "max_file_megabytes": 2, "max_seconds": 100, "max_memory_megabytes": 300}
+    limits = {
+        "max_failed_share": 0.9,
+        "max_file_megabytes": 2,
+        "max_seconds": 100,
+        "max_memory_megabytes": 300,
+    }
     write_params(folder, **limits)
     (folder / "run").write_text(ingest(folder))
     return folder
@@ -257,7 +299,9 @@ def write_params(folder: Path, **settings: float) -> None:
 def ingest(folder: Path) -> str:
     """Run the stage as DVC does; what it prints, and then its exit code. Root gives up its right to read everything."""
     rights = "-dac_override,-dac_read_search"
-    mortal = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if os.geteuid() == 0 else []
+    mortal = (
+        ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if os.geteuid() == 0 else []
+    )
     done = subprocess.run(
         [*mortal, sys.executable, "-m", "stages.ingest"],
         cwd=folder,
@@ -306,7 +350,11 @@ def test_a_name_that_is_no_text_is_refused(folder: Path) -> None:
 
 def test_refusals_are_counted_by_reason(folder: Path) -> None:
     figures = json.loads((folder / "data/figures/ingest.json").read_text())
-    assert sum(figures["refused_reasons"].values()) == figures["refused"] == len(figures["refused_documents"])
+    assert (
+        sum(figures["refused_reasons"].values())
+        == figures["refused"]
+        == len(figures["refused_documents"])
+    )
 
 
 def test_too_many_bad_files_end_the_run_with_one_line(tmp_path: Path) -> None:
@@ -315,7 +363,9 @@ def test_too_many_bad_files_end_the_run_with_one_line(tmp_path: Path) -> None:
     for number in range(5):
         (tmp_path / f"data/raw/{number}.pdf").write_bytes(b"no PDF")
         (tmp_path / f"data/raw/{number}.md").write_text("Berths are closed.")
-        (tmp_path / f"data/raw/{number}.png").write_bytes(PNG)  # a picture is no document, and so no failure
+        (tmp_path / f"data/raw/{number}.png").write_bytes(
+            PNG
+        )  # a picture is no document, and so no failure
     assert ingest(tmp_path) == (
         "ingest: error: 5 of 15 files can't be read, more than ingest.max_failed_share (0.2) allows: "
         "0.pdf (corrupt pdf), 1.pdf (corrupt pdf), 2.pdf (corrupt pdf) and 2 more\n2"
@@ -338,13 +388,15 @@ def test_a_parser_that_crashes_takes_no_other_file_down(tmp_path: Path) -> None:
         file.write_text("Berths are closed.")
     (tmp_path / "sitecustomize.py").write_text(CRASH)
     code = (
-        "from argot.formats.workers import *\n"
+        "from argot.documents.formats.workers import *\n"
         f"files = [Path(name) for name in {[str(file) for file in files]!r}]\n"
         f"for file, result in read_all(Path({str(tmp_path)!r}), files, Limits(1, 60, 512)): print(file.name, result)"
     )
     path = f"{tmp_path}:{ROOT}"
     environment = os.environ | {"PYTHONPATH": path}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
     lines = done.stdout.splitlines()
     assert lines[1] == "crash.md its parser crashed", done
     assert [line.split()[0] for line in lines] == ["a.md", "crash.md", "z.md"]

@@ -12,11 +12,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from argot.core.parquet import write_table
+from argot.documents.spans import Text
+from argot.documents.words import count_words
 from argot.errors import InputError
-from argot.spans import Text
 from argot.tables import documents
-from argot.tables.parquet import write_table
-from argot.words import count_words
 from stages import chunk
 from stages.chunk import ChunkSettings, cut, name
 
@@ -49,7 +49,9 @@ helm close --job 4711
 """
 
 
-def rows(text: str, title: str = "", language: str = "en", **limits: int) -> list[dict[str, object]]:
+def rows(
+    text: str, title: str = "", language: str = "en", **limits: int
+) -> list[dict[str, object]]:
     settings = ChunkSettings(**{"max_words": 128, "overlap_words": 0, "min_words": 1} | limits)
     document = dict.fromkeys(("document", "group", "metadata"), "x")
     document |= {"title": title, "language": language, "text": text}
@@ -73,23 +75,35 @@ def test_a_title_that_is_the_first_heading_stands_once() -> None:
 
 
 def test_headings_lose_their_marks() -> None:
-    assert rows("# The **bold** [way](http://x) `now` ##\n\nText.\n")[0]["heading"] == "The bold way now"
+    assert (
+        rows("# The **bold** [way](http://x) `now` ##\n\nText.\n")[0]["heading"]
+        == "The bold way now"
+    )
     assert rows("Fees\n----\n\n45 dollars\n")[0]["heading"] == "Fees"
 
 
 @pytest.mark.parametrize("max_words", [8, 12, 20, 128])
 @pytest.mark.parametrize("overlap", [0, 3])
-def test_every_passage_is_a_run_of_its_document_within_the_limit(max_words: int, overlap: int) -> None:
+def test_every_passage_is_a_run_of_its_document_within_the_limit(
+    max_words: int, overlap: int
+) -> None:
     for row in rows(GUIDE, max_words=max_words, overlap_words=overlap):
         text = str(row["text"])
         assert text == text.strip() != ""
         assert count_words(text) <= max_words
-        assert GUIDE[row["start"] : row["end"]] in (text, text.removeprefix("| Port | Fee |\n| --- | --- |\n"))
+        assert GUIDE[row["start"] : row["end"]] in (
+            text,
+            text.removeprefix("| Port | Fee |\n| --- | --- |\n"),
+        )
 
 
 @pytest.mark.parametrize("max_words", [8, 12, 20, 128])
 def test_no_word_is_lost(max_words: int) -> None:
-    held = {number for row in rows(GUIDE, max_words=max_words) for number in range(row["start"], row["end"])}
+    held = {
+        number
+        for row in rows(GUIDE, max_words=max_words)
+        for number in range(row["start"], row["end"])
+    }
     lost = "".join(letter for number, letter in enumerate(GUIDE) if number not in held)
     assert [line for line in lost.split("\n") if line.strip() and not line.startswith("#")] == []
 
@@ -97,7 +111,9 @@ def test_no_word_is_lost(max_words: int) -> None:
 def test_lists_tables_and_code_stay_whole_where_they_fit() -> None:
     cut_up = texts(GUIDE, max_words=20)
     assert "- Take a photo of the crate.\n- Write the claim number on it." in cut_up
-    assert any("```\nhelm refund --job 4711\n\nhelm close --job 4711\n```" in text for text in cut_up)
+    assert any(
+        "```\nhelm refund --job 4711\n\nhelm close --job 4711\n```" in text for text in cut_up
+    )
     assert any("| RTM | 45 |\n| SIN | 60 |" in text for text in cut_up)
 
 
@@ -108,7 +124,9 @@ def test_a_list_is_cut_between_its_items() -> None:
 
 def test_a_table_is_cut_between_rows_and_each_part_has_its_header() -> None:
     header = "| Port | Fee |\n| --- | --- |\n"
-    table = header + "".join(f"| Port number {number} | {number} dollars |\n" for number in range(40))
+    table = header + "".join(
+        f"| Port number {number} | {number} dollars |\n" for number in range(40)
+    )
     parts = rows(table, max_words=32)
     assert len(parts) > 3
     for part in parts:
@@ -121,7 +139,14 @@ def test_a_table_is_cut_between_rows_and_each_part_has_its_header() -> None:
 @pytest.mark.parametrize(
     ("language", "sentences"),
     [
-        ("en", ["Dr. Smith paid 3.5 million on Friday.", " He left for St. Johns at 5 p.m. today.", " See Fig. 3!"]),
+        (
+            "en",
+            [
+                "Dr. Smith paid 3.5 million on Friday.",
+                " He left for St. Johns at 5 p.m. today.",
+                " See Fig. 3!",
+            ],
+        ),
         ("de", ["Das kostet z. B. 3,5 Mio. Euro.", " Am 3. Mai kam Dr. Müller an.", " Er ging."]),
         ("zh", ["大风时起重机停止。", "费用为每件五元！"]),
         ("ja", ["料金は五百円です。", "明日は休みです。"]),
@@ -134,7 +159,11 @@ def test_paragraphs_are_cut_between_sentences(language: str, sentences: list[str
 
 
 def test_a_sentence_too_long_is_cut_between_words() -> None:
-    assert texts("word " * 100, max_words=40) == ["word " * 39 + "word", "word " * 39 + "word", "word " * 19 + "word"]
+    assert texts("word " * 100, max_words=40) == [
+        "word " * 39 + "word",
+        "word " * 39 + "word",
+        "word " * 19 + "word",
+    ]
 
 
 def test_a_blob_without_spaces_is_cut_too() -> None:
@@ -142,14 +171,19 @@ def test_a_blob_without_spaces_is_cut_too() -> None:
 
 
 def test_overlap_repeats_the_words_before() -> None:
-    first, second = texts("One two three four five six. Seven eight nine ten eleven.", max_words=8, overlap_words=3)
+    first, second = texts(
+        "One two three four five six. Seven eight nine ten eleven.", max_words=8, overlap_words=3
+    )
     assert first == "One two three four five six."
     assert second == "four five six. Seven eight nine ten eleven."
 
 
 def test_a_heading_without_text_joins_its_neighbour() -> None:
     text = "# Fees\n\nA berth costs 45 a day.\n\n## To be written\n\n## Cranes\n\nA crane costs 90 a day.\n"
-    assert texts(text, min_words=5) == ["A berth costs 45 a day.\n\n## To be written", "A crane costs 90 a day."]
+    assert texts(text, min_words=5) == [
+        "A berth costs 45 a day.\n\n## To be written",
+        "A crane costs 90 a day.",
+    ]
 
 
 def test_a_short_answer_stands_under_its_question() -> None:
@@ -171,8 +205,31 @@ def test_ids_differ_for_repeated_passages_and_stay_for_the_same() -> None:
 def strange(seed: int) -> str:
     """Pieces of Markdown in an order no author would choose."""
     chance = random.Random(seed)
-    parts = ["# A\n", "## B ##\n", "####### no\n", "- x\n", "  - y\n", "1. z\n", "\n", "\n\n", "```\n", "~~~\n"]
-    parts += ["| a | b |\n", "|---|---|\n", "---\n", "===\n", "> q\n", "word. ", "字。", "\t", "x" * 90, "\u3000", "*"]
+    parts = [
+        "# A\n",
+        "## B ##\n",
+        "####### no\n",
+        "- x\n",
+        "  - y\n",
+        "1. z\n",
+        "\n",
+        "\n\n",
+        "```\n",
+        "~~~\n",
+    ]
+    parts += [
+        "| a | b |\n",
+        "|---|---|\n",
+        "---\n",
+        "===\n",
+        "> q\n",
+        "word. ",
+        "字。",
+        "\t",
+        "x" * 90,
+        "\u3000",
+        "*",
+    ]
     return "".join(chance.choice(parts) for _ in range(120))
 
 
@@ -205,13 +262,20 @@ def test_no_text_takes_more_than_linear_time(text: str) -> None:
     assert time.process_time() - started < 8
 
 
-def test_the_stage_names_documents_without_passages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stage_names_documents_without_passages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     column = dict.fromkeys(documents.SCHEMA.names, "") | {"metadata": "{}", "language": "en"}
-    table = [column | {"document": "a.md", "text": GUIDE}, column | {"document": "b.md", "text": "# Hm"}]
+    table = [
+        column | {"document": "a.md", "text": GUIDE},
+        column | {"document": "b.md", "text": "# Hm"},
+    ]
     write_table(documents.PATH, table, documents.SCHEMA)
-    assert chunk.main() == "2 documents → 3 passages; 1 stubs dropped; 1 documents without a passage"
+    assert (
+        chunk.main() == "2 documents → 3 passages; 1 stubs dropped; 1 documents without a passage"
+    )
     figures = json.loads(Path("data/figures/chunk.json").read_text())
     assert figures["without_chunks"] == ["b.md"]
     assert figures["chunks"] == 3 == len(pq.read_table("data/chunks.parquet"))

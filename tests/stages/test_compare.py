@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import yaml
 
+from argot.core.parquet import read_table, write_table
+from argot.core.stage import run
+from argot.encoding.store import Vectors, key, read_vectors, write_vectors
 from argot.errors import ParamsError
-from argot.llm.store import Store
-from argot.passages import passage
-from argot.rows import ALWAYS, named
-from argot.stage import run
-from argot.systems import VECTORS
+from argot.evaluation.names import ALWAYS, named
+from argot.evaluation.systems import VECTORS
+from argot.llm.calls.store import Store
 from argot.tables import chunks, judgments, questions
-from argot.tables.parquet import read_table, write_table
-from argot.vectors import Vectors, key, read_vectors, write_vectors
+from argot.tables.passages import passage
 from stages import evaluate, synthesize
 from tests.argot.llm import server
 from tests.argot.llm.server import KEY, embedding, serving
@@ -29,7 +29,12 @@ MANAGED = "text-embedding-3-small"
 
 
 def further(
-    folder: Path, patch: pytest.MonkeyPatch, server: Any, compare: list[str], dim: int = 0, **spend: float
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    server: Any,
+    compare: list[str],
+    dim: int = 0,
+    **spend: float,
 ) -> dict[str, Any]:
     """The stage over the small corpus with further rows; its figures."""
     if not (folder / chunks.PATH).exists():
@@ -43,17 +48,23 @@ def further(
     patch.chdir(folder)
     patch.setenv("OPENAI_API_KEY", KEY)
     evaluate.main()
-    figures: dict[str, Any] = json.loads(Path("data/figures/evaluate.json").read_text(encoding="utf-8"))
+    figures: dict[str, Any] = json.loads(
+        Path("data/figures/evaluate.json").read_text(encoding="utf-8")
+    )
     return figures
 
 
-def test_a_managed_model_is_a_row_and_never_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_managed_model_is_a_row_and_never_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with serving() as provider:
         figures = further(tmp_path, monkeypatch, provider, [MANAGED])
         texts = [text for call in provider.provider.calls for text in call["input"]]
         assert {call["model"] for call in provider.provider.calls} == {MANAGED}
         assert all(len(call["input"]) <= 40 for call in provider.provider.calls)
-    assert len(texts) == len(set(texts)) == 160 + 90 + 90 + 120  # passages, dev and test pairs, test questions
+    assert (
+        len(texts) == len(set(texts)) == 160 + 90 + 90 + 120
+    )  # passages, dev and test pairs, test questions
     assert [*named(figures["questions"]["test"])] == [*ALWAYS, MANAGED, f"{MANAGED}+bm25"]
     found = figures["differences"]["questions"]["test"]
     assert len(found) == 21
@@ -72,7 +83,11 @@ def test_the_row_is_what_its_vectors_find(tmp_path: Path, monkeypatch: pytest.Mo
     """A managed model that has the base's own vectors gets the base's row, to the last bit."""
     workspace(tmp_path, base=2.0, tuned=0.5)
     stores = [read_vectors(tmp_path / VECTORS / "base" / kind) for kind in ("passages", "pairs")]
-    rows = {name: row for store in stores for name, row in zip(store.keys, np.array(store.values), strict=True)}
+    rows = {
+        name: row
+        for store in stores
+        for name, row in zip(store.keys, np.array(store.values), strict=True)
+    }
     monkeypatch.setattr(server, "embedding", lambda text: rows[key(text)].tolist())
     with serving() as provider:
         test = further(tmp_path, monkeypatch, provider, [MANAGED])["questions"]["test"]
@@ -80,7 +95,9 @@ def test_the_row_is_what_its_vectors_find(tmp_path: Path, monkeypatch: pytest.Mo
     assert test[f"{MANAGED}+bm25"] == pytest.approx(test["base+bm25"], abs=1e-6)
 
 
-def test_vectors_are_paid_once_and_need_no_key_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vectors_are_paid_once_and_need_no_key_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with serving() as provider:
         first = further(tmp_path, monkeypatch, provider, [MANAGED])
         calls = len(provider.provider.calls)
@@ -92,20 +109,26 @@ def test_vectors_are_paid_once_and_need_no_key_then(tmp_path: Path, monkeypatch:
     assert synthesize.prune() == "0 replies dropped"
 
 
-def test_a_new_passage_pays_for_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_passage_pays_for_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with serving() as provider:
         further(tmp_path, monkeypatch, provider, [MANAGED])
         before = len(provider.provider.calls)
         add_passage(tmp_path, "the new passage")
         further(tmp_path, monkeypatch, provider, [MANAGED])
-        assert [call["input"] for call in provider.provider.calls[before:]] == [["Manual 39\nthe new passage"]]
+        assert [call["input"] for call in provider.provider.calls[before:]] == [
+            ["Manual 39\nthe new passage"]
+        ]
 
 
 def add_passage(folder: Path, text: str) -> None:
     """One passage more, with vectors of base and tuned."""
     rows = read_table(folder / chunks.PATH, chunks.SCHEMA).to_pylist()
     write_table(
-        folder / chunks.PATH, [*rows, {**rows[-1], "chunk": "new", "heading": "Manual 39", "text": text}], chunks.SCHEMA
+        folder / chunks.PATH,
+        [*rows, {**rows[-1], "chunk": "new", "heading": "Manual 39", "text": text}],
+        chunks.SCHEMA,
     )
     for model in ("base", "tuned"):
         place = folder / VECTORS / model / "passages"
@@ -127,7 +150,10 @@ def test_without_key_and_replies_one_line_says_so(
         run("evaluate", stage)
     assert end.value.code == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error == "evaluate: error: no key for openai: set OPENAI_API_KEY in the environment (in no file)"
+    assert (
+        error
+        == "evaluate: error: no key for openai: set OPENAI_API_KEY in the environment (in no file)"
+    )
 
 
 def test_a_name_that_is_taken_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,11 +170,18 @@ def test_the_estimate_asks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         before = evaluate.show_estimate()
         assert provider.provider.calls == []
         further(tmp_path, monkeypatch, provider, [MANAGED])
-    assert before.startswith(f"{MANAGED}: 460 texts, 0 vectors are there") and "nothing was spent" in before
-    assert evaluate.show_estimate().startswith(f"{MANAGED}: 460 texts, 460 vectors are there; the others: 0 tokens")
+    assert (
+        before.startswith(f"{MANAGED}: 460 texts, 0 vectors are there")
+        and "nothing was spent" in before
+    )
+    assert evaluate.show_estimate().startswith(
+        f"{MANAGED}: 460 texts, 460 vectors are there; the others: 0 tokens"
+    )
 
 
-def test_a_managed_model_that_is_surely_ahead_is_advised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_managed_model_that_is_surely_ahead_is_advised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspace(tmp_path, base=0.1, tuned=0.1)
     rows = read_table(tmp_path / chunks.PATH, chunks.SCHEMA).to_pylist()
     asked = read_table(tmp_path / questions.PATHS["test"], questions.SCHEMA).to_pylist()
@@ -158,17 +191,29 @@ def test_a_managed_model_that_is_surely_ahead_is_advised(tmp_path: Path, monkeyp
     with serving() as managed:
         figures = further(tmp_path, monkeypatch, managed, [MANAGED])
     advice = {each["code"]: each["text"] for each in figures["text"]["advice"]}
-    assert advice["managed_ahead"].startswith(f"{MANAGED} is surely better than all that could ship")
+    assert advice["managed_ahead"].startswith(
+        f"{MANAGED} is surely better than all that could ship"
+    )
     assert figures["verdict"]["ships_tuned"] == 0
 
 
-def test_cut_vectors_are_rows_and_what_the_verdict_is_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cut_vectors_are_rows_and_what_the_verdict_is_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = further(tmp_path, monkeypatch, None, [])
     cut = further(tmp_path, monkeypatch, None, [], dim=8)
-    assert set(cut["questions"]["test"]) == {*ALWAYS, "base@8", "base@8+bm25", "tuned@8", "tuned@8+bm25"}
+    assert set(cut["questions"]["test"]) == {
+        *ALWAYS,
+        "base@8",
+        "base@8+bm25",
+        "tuned@8",
+        "tuned@8+bm25",
+    }
     for row in ALWAYS:
         assert cut["questions"]["test"][row] == whole["questions"]["test"][row]
-    ships, stays = (cut["questions"]["test"][row]["ndcg@10"] for row in ("tuned@8+bm25", "base@8+bm25"))
+    ships, stays = (
+        cut["questions"]["test"][row]["ndcg@10"] for row in ("tuned@8+bm25", "base@8+bm25")
+    )
     assert ships < whole["questions"]["test"]["tuned+bm25"]["ndcg@10"]
     assert cut["verdict"]["over_base"] == pytest.approx(ships - stays, abs=1e-6)
     assert cut["text"]["sides"] == ["base@8+bm25", "tuned@8+bm25"]
@@ -177,6 +222,8 @@ def test_cut_vectors_are_rows_and_what_the_verdict_is_about(tmp_path: Path, monk
     assert model["fusion"]["weight"] == cut["fusion"]["questions"][f"{model['model']}@8"]["weight"]
 
 
-def test_more_dimensions_than_there_are_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_dimensions_than_there_are_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ParamsError, match=r"index\.dim: 33 is more than the model's 32"):
         further(tmp_path, monkeypatch, None, [], dim=33)

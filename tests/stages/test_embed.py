@@ -12,16 +12,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from argot import ray_engine
-from argot.embedder import Embedder, Role
+from argot.core.parquet import write_table
+from argot.encoding import ray as ray_engine
+from argot.encoding.embedder import Embedder, Role
+from argot.encoding.store import read_vectors
 from argot.errors import ModelError
 from argot.tables import chunks, pairs, questions
-from argot.tables.parquet import write_table
-from argot.vectors import read_vectors
 from stages import embed
 from tests.tiny_model import make_tiny_model
 
-CHUNKS = [("Returns", "damaged pumps go back"), ("", "an invoice is kept"), ("Returns", "damaged pumps go back")]
+CHUNKS = [
+    ("Returns", "damaged pumps go back"),
+    ("", "an invoice is kept"),
+    ("Returns", "damaged pumps go back"),
+]
 QUERIES = {
     "train": ["how to return a pump"],
     "dev": ["keep the invoice"],
@@ -32,12 +36,16 @@ QUERIES = {
 def row(table: object, **known: object) -> dict[str, object]:
     """A row of a table, with a default for what the test doesn't care about."""
     blank = {"string": "", "int32": 0, "int64": 0, "bool": False, "list<item: string>": []}
-    return {field.name: known.get(field.name, blank.get(str(field.type), [])) for field in table.SCHEMA}  # type: ignore[attr-defined]
+    return {
+        field.name: known.get(field.name, blank.get(str(field.type), [])) for field in table.SCHEMA
+    }  # type: ignore[attr-defined]
 
 
 def configure(engine: str) -> None:
     machine = {"device": "cpu", "engine": engine, "other": {"workers": 2}}
-    Path("params.yaml").write_text(json.dumps({"embed": {"precision": "float32"}, "machine": machine}))
+    Path("params.yaml").write_text(
+        json.dumps({"embed": {"precision": "float32"}, "machine": machine})
+    )
 
 
 @pytest.fixture
@@ -45,9 +53,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     configure("local")
     make_tiny_model(
-        Path("models/base"), [text for pair in CHUNKS for text in pair], {"query": "query: ", "document": ""}
+        Path("models/base"),
+        [text for pair in CHUNKS for text in pair],
+        {"query": "query: ", "document": ""},
     )
-    rows = [row(chunks, chunk=str(n), heading=heading, text=text) for n, (heading, text) in enumerate(CHUNKS)]
+    rows = [
+        row(chunks, chunk=str(n), heading=heading, text=text)
+        for n, (heading, text) in enumerate(CHUNKS)
+    ]
     write_table(chunks.PATH, rows, chunks.SCHEMA)
     for module in (pairs, questions):
         for split, path in module.PATHS.items():
@@ -59,7 +72,9 @@ def test_passages_are_found_by_heading_and_text(project: Path) -> None:
     assert "2 texts" in embed.main("base", "passages")
     stored = read_vectors(Path("data/embeddings/base/passages"))
     texts = ["Returns\ndamaged pumps go back", "an invoice is kept"]
-    assert np.array_equal(stored.of(texts), Embedder.load(Path("models/base"), "cpu").encode_passages(texts))
+    assert np.array_equal(
+        stored.of(texts), Embedder.load(Path("models/base"), "cpu").encode_passages(texts)
+    )
 
 
 @pytest.mark.parametrize("kind", ["pairs", "questions"])
@@ -68,7 +83,9 @@ def test_queries_of_all_splits_are_embedded_once_as_queries(project: Path, kind:
     stored = read_vectors(Path("data/embeddings/base") / kind)
     texts = ["how to return a pump", "keep the invoice", "refund " * 80]
     assert len(stored.keys) == 3
-    assert np.array_equal(stored.of(texts), Embedder.load(Path("models/base"), "cpu").encode_queries(texts))
+    assert np.array_equal(
+        stored.of(texts), Embedder.load(Path("models/base"), "cpu").encode_queries(texts)
+    )
 
 
 def test_texts_that_the_window_cuts_are_counted(project: Path) -> None:
@@ -77,7 +94,9 @@ def test_texts_that_the_window_cuts_are_counted(project: Path) -> None:
     assert (figures["texts"], figures["cut"], figures["dimension"]) == (3, 1, 32)
 
 
-def test_what_was_cut_is_known_of_texts_that_are_not_read_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_cut_is_known_of_texts_that_are_not_read_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     embed.main("base", "questions")
     first, counted, count = outputs("questions"), list[str](), Embedder.token_counts
 
@@ -99,7 +118,10 @@ def test_no_questions_give_an_empty_store(project: Path) -> None:
 
 def outputs(kind: str = "passages") -> dict[str, bytes]:
     """Every file that the stage wrote for DVC, by its path."""
-    files = [*Path("data/embeddings/base", kind).iterdir(), Path(f"data/figures/embed-base-{kind}.json")]
+    files = [
+        *Path("data/embeddings/base", kind).iterdir(),
+        Path(f"data/figures/embed-base-{kind}.json"),
+    ]
     return {str(path): path.read_bytes() for path in files}
 
 
@@ -108,7 +130,10 @@ def reused() -> int:
 
 
 def write_chunks(rows: list[tuple[str, str]]) -> None:
-    table = [row(chunks, chunk=str(n), heading=heading, text=text) for n, (heading, text) in enumerate(rows)]
+    table = [
+        row(chunks, chunk=str(n), heading=heading, text=text)
+        for n, (heading, text) in enumerate(rows)
+    ]
     write_table(chunks.PATH, table, chunks.SCHEMA)
 
 
@@ -156,12 +181,16 @@ def test_another_model_reuses_nothing(project: Path) -> None:
     assert len(list(Path("cache/vectors/base/passages").iterdir())) == 1
 
 
-def test_a_stage_that_stops_halfway_goes_on_where_it_was(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_that_stops_halfway_goes_on_where_it_was(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_chunks([("", f"text of {n} words " * n) for n in range(1, 41)])
     monkeypatch.setattr(embed, "SEGMENT", 4)
     whole = Embedder.encode_stream
 
-    def stopping(self: Embedder, texts: list[str], role: Role) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+    def stopping(
+        self: Embedder, texts: list[str], role: Role
+    ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
         yield next(whole(self, texts, role))
         raise KeyboardInterrupt
 
@@ -187,12 +216,18 @@ def test_a_damaged_cache_is_made_anew(project: Path, name: str) -> None:
 
 
 def git(*arguments: str) -> None:
-    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments], check=True, timeout=60)
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments],
+        check=True,
+        timeout=60,
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("runner", ["the same", "a fresh clone"])
-def test_without_a_cache_the_last_output_is_taken_from_dvc(project: Path, tmp_path: Path, runner: str) -> None:
+def test_without_a_cache_the_last_output_is_taken_from_dvc(
+    project: Path, tmp_path: Path, runner: str
+) -> None:
     """By real dvc: a remote, a second clone that has nothing but git and the remote."""
     from dvc.repo import Repo
 
@@ -205,7 +240,9 @@ def test_without_a_cache_the_last_output_is_taken_from_dvc(project: Path, tmp_pa
     command = f"PYTHONPATH={stage.parents[1]} {sys.executable} -m stages.embed base passages"
     outs = ["data/embeddings/base/passages", "data/figures/embed-base-passages.json"]
     Path("dvc.yaml").write_text(
-        json.dumps({"stages": {"embed": {"cmd": command, "deps": ["data/chunks.parquet"], "outs": outs}}})
+        json.dumps(
+            {"stages": {"embed": {"cmd": command, "deps": ["data/chunks.parquet"], "outs": outs}}}
+        )
     )
     Path(".gitignore").write_text("cache\nlogs\ndata\n.locks\n")
     repo.reproduce()

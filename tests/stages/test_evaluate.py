@@ -13,13 +13,13 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
 
-from argot.files import write_json
-from argot.passages import passage
-from argot.rows import ALWAYS
-from argot.systems import VECTORS
+from argot.core.files import write_json
+from argot.core.parquet import read_table, write_table
+from argot.encoding.store import Vectors, key, write_vectors
+from argot.evaluation.names import ALWAYS
+from argot.evaluation.systems import VECTORS
 from argot.tables import chunks, judgments, pairs, questions
-from argot.tables.parquet import read_table, write_table
-from argot.vectors import Vectors, key, write_vectors
+from argot.tables.passages import passage
 from stages import evaluate
 
 DOCUMENTS, CHUNKS, DIMENSION = 40, 4, 32
@@ -53,7 +53,14 @@ def chunk_rows(rng: np.random.Generator) -> list[dict[str, Any]]:
 def pair_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
     texts = dict.fromkeys(("provider", "model", "prompt", "reply"), "")
     place = {"document": chunk["document"], "start": 0, "end": 1}
-    return {"pair": key(query)[:16], "query": query, "chunk": chunk["chunk"], "source": "sentence", **place, **texts}
+    return {
+        "pair": key(query)[:16],
+        "query": query,
+        "chunk": chunk["chunk"],
+        "source": "sentence",
+        **place,
+        **texts,
+    }
 
 
 def question_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
@@ -92,7 +99,11 @@ def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: i
     (folder / evaluate.BASE).mkdir(parents=True, exist_ok=True)
     (folder / evaluate.BASE / "tokenizer.json").write_text(tokenizer(), encoding="utf-8")
     for split, first, last in (("train", 0, 100), ("dev", 100, 130), ("test", 130, 160)):
-        made = [pair_row(rows[at], query(at, f"{split}{n}")) for n in range(3) for at in range(first, last)]
+        made = [
+            pair_row(rows[at], query(at, f"{split}{n}"))
+            for n in range(3)
+            for at in range(first, last)
+        ]
         write_table(folder / pairs.PATHS[split], made, pairs.SCHEMA)
     for split, count in (("train", 0), ("dev", 0), ("test", asked)):
         real = [question_row(rows[at % 160], query(at % 160, f"ask{at}")) for at in range(count)]
@@ -100,10 +111,16 @@ def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: i
     passages = [passage(row["heading"], row["text"]) for row in rows]
     for model, skill in (("base", base), ("tuned", tuned)):
         stored = unit(rng.normal(size=(len(rows), DIMENSION)))
-        write_vectors(folder / VECTORS / model / "passages", Vectors([key(text) for text in passages], stored))
-        towards = unit(skill * stored[list(targets.values())] * 3 + rng.normal(size=(len(targets), DIMENSION)))
+        write_vectors(
+            folder / VECTORS / model / "passages", Vectors([key(text) for text in passages], stored)
+        )
+        towards = unit(
+            skill * stored[list(targets.values())] * 3 + rng.normal(size=(len(targets), DIMENSION))
+        )
         for texts in ("pairs", "questions"):
-            write_vectors(folder / VECTORS / model / texts, Vectors([key(text) for text in targets], towards))
+            write_vectors(
+                folder / VECTORS / model / texts, Vectors([key(text) for text in targets], towards)
+            )
 
 
 def outcome(
@@ -116,7 +133,9 @@ def outcome(
 def rerun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], dict[str, Any]]:
     text = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
     assert "samples: 10000" in text
-    (folder / "params.yaml").write_text(text.replace("samples: 10000", "samples: 1000"), encoding="utf-8")
+    (folder / "params.yaml").write_text(
+        text.replace("samples: 10000", "samples: 1000"), encoding="utf-8"
+    )
     monkeypatch.chdir(folder)
     evaluate.main()
     verdict = json.loads((folder / evaluate.VERDICT).read_text())
@@ -133,7 +152,9 @@ def test_a_model_that_knows_more_ships(tmp_path: Path, monkeypatch: pytest.Monke
     assert figures["differences"]["questions"]["test"]["tuned - base"]["ndcg@10"]["low"] > 0
 
 
-def test_a_model_that_knows_the_same_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_knows_the_same_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verdict, _ = outcome(tmp_path, monkeypatch, base=1.0, tuned=1.0)
     assert (verdict["model"], verdict["verdict"]) == ("base", "base")
 
@@ -144,7 +165,9 @@ def test_a_model_that_forgot_does_not(tmp_path: Path, monkeypatch: pytest.Monkey
     assert figures["verdict"]["high"] < 0
 
 
-def test_without_real_questions_nothing_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_real_questions_nothing_is_proven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verdict, figures = outcome(tmp_path, monkeypatch, base=0.4, tuned=3.0, asked=0)
     assert (verdict["model"], verdict["verdict"]) == ("base", "unproven")
     assert "test" not in figures["questions"]
@@ -157,14 +180,18 @@ def test_questions_on_trained_and_held_out_documents_stand_apart(
     _, figures = outcome(tmp_path, monkeypatch, base=1.0, tuned=2.0, asked=160)
     table = read_table(judgments.PATH, judgments.SCHEMA).to_pylist()
     real = [row for row in table if row["set"] == "questions" and row["system"] == "tuned"]
-    assert {row["cluster"] for row in real if row["seen"]} == {f"manual{number:02}.md" for number in range(25)}
+    assert {row["cluster"] for row in real if row["seen"]} == {
+        f"manual{number:02}.md" for number in range(25)
+    }
     for part, seen in (("seen", True), ("held_out", False)):
         mean = np.mean([row["ndcg@10"] for row in real if row["seen"] == seen])
         assert figures["questions"][part]["tuned"]["ndcg@10"] == pytest.approx(mean, abs=1e-6)
     assert not any(row["seen"] for row in table if row["set"] == "pairs")
 
 
-def test_judgments_say_what_each_system_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_judgments_say_what_each_system_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outcome(tmp_path, monkeypatch, base=1.0, tuned=3.0)
     table = read_table(judgments.PATH, judgments.SCHEMA).to_pylist()
     assert len(table) == (120 + 90) * 5
@@ -175,19 +202,31 @@ def test_judgments_say_what_each_system_found(tmp_path: Path, monkeypatch: pytes
         assert row["document_recall@1"] == (row["top"][0][:7] == row["relevant"][0][:7])
         documents = list(dict.fromkeys(chunk[:7] for chunk in row["top"]))
         if row["relevant"][0][:7] in documents:
-            assert row["document_map"] == row["document_mrr@10"] == 1 / (documents.index(row["relevant"][0][:7]) + 1)
-    assert {metric for metric in table[0] if metric.startswith("document_")} == set(judgments.OF_DOCUMENTS)
+            assert (
+                row["document_map"]
+                == row["document_mrr@10"]
+                == 1 / (documents.index(row["relevant"][0][:7]) + 1)
+            )
+    assert {metric for metric in table[0] if metric.startswith("document_")} == set(
+        judgments.OF_DOCUMENTS
+    )
 
 
-def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_inputs_give_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outcome(tmp_path, monkeypatch, base=1.0, tuned=2.0)
-    outputs = [tmp_path / path for path in (judgments.PATH, evaluate.VERDICT, "data/figures/evaluate.json")]
+    outputs = [
+        tmp_path / path for path in (judgments.PATH, evaluate.VERDICT, "data/figures/evaluate.json")
+    ]
     first = [path.read_bytes() for path in outputs]
     rerun(tmp_path, monkeypatch)
     assert [path.read_bytes() for path in outputs] == first
 
 
-def test_a_copy_of_the_right_passage_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_of_the_right_passage_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspace(tmp_path, 1.0, 1.0)
     table = read_table(tmp_path / chunks.PATH, chunks.SCHEMA).to_pylist()
     original, copy = table[140], table[150]
@@ -195,7 +234,11 @@ def test_a_copy_of_the_right_passage_is_right(tmp_path: Path, monkeypatch: pytes
     write_table(tmp_path / chunks.PATH, table, chunks.SCHEMA)
     rerun(tmp_path, monkeypatch)
     found = read_table(judgments.PATH, judgments.SCHEMA).to_pylist()
-    both = [row["relevant"] for row in found if original["chunk"] in row["relevant"] and row["set"] == "pairs"]
+    both = [
+        row["relevant"]
+        for row in found
+        if original["chunk"] in row["relevant"] and row["set"] == "pairs"
+    ]
     assert both and all(copy["chunk"] in relevant for relevant in both)
 
 
@@ -209,12 +252,16 @@ def test_slices_and_differences_add_up(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(both) == 10
     gain = both["tuned+bm25 - base+bm25"]["ndcg@10"]
     means = figures["questions"]["test"]
-    assert gain["difference"] == pytest.approx(means["tuned+bm25"]["ndcg@10"] - means["base+bm25"]["ndcg@10"], abs=2e-6)
+    assert gain["difference"] == pytest.approx(
+        means["tuned+bm25"]["ndcg@10"] - means["base+bm25"]["ndcg@10"], abs=2e-6
+    )
     assert gain["wins"] + gain["losses"] + gain["ties"] == 120
     assert len(sliced["kind"]["phone"]) == 6
 
 
-def test_the_figures_tell_how_the_weight_carries_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_figures_tell_how_the_weight_carries_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verdict, figures = outcome(tmp_path, monkeypatch, base=0.5, tuned=2.0)
     carried = figures["fusion"]["questions"]["tuned"]
     assert carried["weight"] == verdict["fusion"]["weight"]

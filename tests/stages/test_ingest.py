@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from argot.formats import Parsed
-from argot.formats.reader import parse
-from argot.formats.workers import Limits, Read, read, read_all
+from argot.documents.formats import Parsed
+from argot.documents.formats.reader import parse
+from argot.documents.formats.workers import Limits, Read, read, read_all
 from stages import ingest
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,9 @@ def docx() -> bytes:
     document.add_paragraph("Lower the boom", style="List Bullet")
     document.add_paragraph("Lock the wheels", style="List Bullet")
     table = document.add_table(rows=2, cols=2)
-    for cell, text in zip([*table.rows[0].cells, *table.rows[1].cells], ["Force", "Do", "8", "stop"], strict=True):
+    for cell, text in zip(
+        [*table.rows[0].cells, *table.rows[1].cells], ["Force", "Do", "8", "stop"], strict=True
+    ):
         cell.text = text
     document.save(stream)
     return stream.getvalue()
@@ -71,7 +73,13 @@ def xlsx() -> bytes:
 
     book, stream = Workbook(), io.BytesIO()
     book.active.title = "Fees"
-    for row in (["Fees of 2026"], [], ["Port", "Fee", "From"], ["RTM", 45.5, date(2026, 3, 1)], ["A|B", 60]):
+    for row in (
+        ["Fees of 2026"],
+        [],
+        ["Port", "Fee", "From"],
+        ["RTM", 45.5, date(2026, 3, 1)],
+        ["A|B", 60],
+    ):
         book.active.append(row)
     book.create_sheet("Empty")
     book.save(stream)
@@ -81,7 +89,9 @@ def xlsx() -> bytes:
 def epub() -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as book:
-        book.writestr("META-INF/container.xml", '<container><rootfile full-path="o/c.opf"/></container>')
+        book.writestr(
+            "META-INF/container.xml", '<container><rootfile full-path="o/c.opf"/></container>'
+        )
         book.writestr(
             "o/c.opf",
             '<package xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><dc:title>Knots</dc:title></metadata>'
@@ -95,7 +105,11 @@ def epub() -> bytes:
 
 def mail() -> bytes:
     message = email.message.EmailMessage()
-    message["Subject"], message["From"], message["To"] = "Berth für morgen", "ann@port.example", "bo@port.example"
+    message["Subject"], message["From"], message["To"] = (
+        "Berth für morgen",
+        "ann@port.example",
+        "bo@port.example",
+    )
     message.set_content("Take berth nine.\n")
     message.add_alternative("<p>Take <b>berth</b> nine.</p>", subtype="html")
     message.add_attachment(b"x", maintype="application", subtype="pdf", filename="plan.pdf")
@@ -110,8 +124,13 @@ def pdf() -> bytes:
     styles, stream = getSampleStyleSheet(), io.BytesIO()
     story: list[Any] = [Paragraph("Tariff book", styles["Title"])]
     for part in range(30):
-        story += [Paragraph(f"Part {part}", styles["Heading2"]), Paragraph(NOTICE * 3, styles["BodyText"])]
-    story.append(Table([["Port", "Fee"], ["RTM", "45"]], style=[("GRID", (0, 0), (-1, -1), 1, colors.black)]))
+        story += [
+            Paragraph(f"Part {part}", styles["Heading2"]),
+            Paragraph(NOTICE * 3, styles["BodyText"]),
+        ]
+    story.append(
+        Table([["Port", "Fee"], ["RTM", "45"]], style=[("GRID", (0, 0), (-1, -1), 1, colors.black)])
+    )
 
     def head(canvas: Any, document: Any) -> None:
         canvas.drawString(60, 820, "Internal use")
@@ -167,7 +186,10 @@ def test_books_are_read_in_their_order() -> None:
 def test_mail_keeps_subject_people_and_text() -> None:
     letter = parse("berth.eml", mail())
     assert letter.title == "Berth für morgen"
-    assert letter.text == "# Berth für morgen\n\nFrom: ann@port.example\nTo: bo@port.example\n\nTake berth nine."
+    assert (
+        letter.text
+        == "# Berth für morgen\n\nFrom: ann@port.example\nTo: bo@port.example\n\nTake berth nine."
+    )
     assert letter.metadata["attachments"] == ["plan.pdf"]
 
 
@@ -187,7 +209,9 @@ def test_pdf_reads_column_after_column_and_knows_bullets() -> None:
     canvas = Canvas(stream)
     for left, word in ((60, "left"), (320, "right")):
         for number in range(6):
-            canvas.drawString(left, 700 - 14 * number, f"This is line {number} of the {word} column.")
+            canvas.drawString(
+                left, 700 - 14 * number, f"This is line {number} of the {word} column."
+            )
     canvas.drawString(60, 500, "–")
     canvas.drawString(80, 500, "Lower the boom of the crane before the wind comes")
     canvas.save()
@@ -198,7 +222,9 @@ def test_pdf_reads_column_after_column_and_knows_bullets() -> None:
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_csv_by_any_separator(separator: str) -> None:
-    data = "\n".join(separator.join(row) for row in (["port", "fee"], ["RTM", "45"], ["SIN", "60"])).encode()
+    data = "\n".join(
+        separator.join(row) for row in (["port", "fee"], ["RTM", "45"], ["SIN", "60"])
+    ).encode()
     assert markdown("fees.csv", data) == "| port | fee |\n| --- | --- |\n| RTM | 45 |\n| SIN | 60 |"
 
 
@@ -207,7 +233,10 @@ def test_code_is_one_block() -> None:
 
 
 def test_front_matter_becomes_metadata() -> None:
-    parsed = parse("a.md", b"---\ntitle: Fees\ntags: [port, 2026]\nfrom: 2026-03-01\n---\n\nBerths cost money.\n")
+    parsed = parse(
+        "a.md",
+        b"---\ntitle: Fees\ntags: [port, 2026]\nfrom: 2026-03-01\n---\n\nBerths cost money.\n",
+    )
     assert parsed.title == "Fees"
     assert parsed.metadata == {"title": "Fees", "tags": ["port", 2026], "from": "2026-03-01"}
     assert parsed.text.strip() == "Berths cost money."
@@ -219,7 +248,10 @@ def test_front_matter_becomes_metadata() -> None:
         ("OPENING HOURS\nWe open at six.\n", "## OPENING HOURS\nWe open at six.\n"),
         ("Fees:\nA berth costs 45.\n", "### Fees\nA berth costs 45.\n"),
         ("Fees\n====\n\nText.\n\nLate\n~~~~\n\nMore.\n", "# Fees\n\nText.\n\n## Late\n\nMore.\n"),
-        ("1. Scope\n\nAll ships.\n\n1.2 Boats\n\nNone.\n", "## 1. Scope\n\nAll ships.\n\n### 1.2 Boats\n\nNone.\n"),
+        (
+            "1. Scope\n\nAll ships.\n\n1.2 Boats\n\nNone.\n",
+            "## 1. Scope\n\nAll ships.\n\n### 1.2 Boats\n\nNone.\n",
+        ),
         ("Section 4 Fees\n\nText.\n", "## Section 4 Fees\n\nText.\n"),
         # no headings:
         ("1. Open the lid\n2. Close it\n", None),
@@ -258,7 +290,9 @@ def test_encodings_are_told(encoding: str, text: str) -> None:
 
 
 def test_ligatures_are_taken_apart() -> None:
-    assert markdown("notes.txt", "ﬁgures of the oﬃce; ½ m²".encode()) == "figures of the office; ½ m²"
+    assert (
+        markdown("notes.txt", "ﬁgures of the oﬃce; ½ m²".encode()) == "figures of the office; ½ m²"
+    )
 
 
 def grouped(*texts: str, threshold: float = 0.9) -> list[str]:
@@ -268,9 +302,17 @@ def grouped(*texts: str, threshold: float = 0.9) -> list[str]:
 
 
 def test_copies_and_near_copies_share_the_smallest_path() -> None:
-    long = " ".join(f"berth {number} closes on day {number * 7} at {number % 24} hours" for number in range(200))
+    long = " ".join(
+        f"berth {number} closes on day {number * 7} at {number % 24} hours" for number in range(200)
+    )
     other = " ".join(f"crane {number} lifts {number * 3} tons" for number in range(200))
-    assert grouped(other, long, long + " Until further notice.", long, "x") == ["0.md", "1.md", "1.md", "1.md", "4.md"]
+    assert grouped(other, long, long + " Until further notice.", long, "x") == [
+        "0.md",
+        "1.md",
+        "1.md",
+        "1.md",
+        "4.md",
+    ]
 
 
 def test_near_duplicates_match_the_jaccard_similarity_they_are_named_after() -> None:
@@ -313,11 +355,18 @@ def test_workers_read_in_the_order_of_files(tmp_path: Path) -> None:
     assert parsed == [Parsed("markdown", f"Berth {number}") for number in range(30)]
 
 
-def test_the_stage_writes_the_same_bytes_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stage_writes_the_same_bytes_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copy(ROOT / "params.yaml", tmp_path)
     raw = tmp_path / "data/raw"
     raw.mkdir(parents=True)
-    files = {"a.docx": docx(), "b.html": HTML, "c.eml": mail(), "d.md": b"# Fees\n\nBerths cost 45.\n"}
+    files = {
+        "a.docx": docx(),
+        "b.html": HTML,
+        "c.eml": mail(),
+        "d.md": b"# Fees\n\nBerths cost 45.\n",
+    }
     for name, data in files.items():
         (raw / name).write_bytes(data)
     monkeypatch.chdir(tmp_path)
@@ -328,9 +377,19 @@ def test_the_stage_writes_the_same_bytes_twice(tmp_path: Path, monkeypatch: pyte
         runs.append([output.read_bytes() for output in outputs])
     assert runs[0] == runs[1]
     rows = pq.read_table(outputs[0]).to_pylist()
-    assert [row["title"] for row in rows] == ["Crane manual", "Port rules", "Berth für morgen", "Fees"]
+    assert [row["title"] for row in rows] == [
+        "Crane manual",
+        "Port rules",
+        "Berth für morgen",
+        "Fees",
+    ]
     assert [row["document"] for row in rows] == [row["group"] for row in rows]
-    assert json.loads(outputs[1].read_text())["formats"] == {"docx": 1, "html": 1, "eml": 1, "markdown": 1}
+    assert json.loads(outputs[1].read_text())["formats"] == {
+        "docx": 1,
+        "html": 1,
+        "eml": 1,
+        "markdown": 1,
+    }
 
 
 @pytest.mark.slow

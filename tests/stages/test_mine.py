@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from argot.core.parquet import read_table, write_table
+from argot.encoding.store import Vectors, key, write_vectors
 from argot.errors import InputError
-from argot.lexical import Bm25, LexicalSettings
-from argot.passages import passage
+from argot.search.bm25 import Bm25, LexicalSettings
 from argot.tables import chunks, pairs, training
-from argot.tables.parquet import read_table, write_table
-from argot.teacher import HORIZON
-from argot.vectors import Vectors, key, write_vectors
+from argot.tables.passages import passage
+from argot.training.teacher.ranking import HORIZON
 from stages import mine
 
 WORDS = ["anchor", "bilge", "cargo", "drill", "engine", "fuel", "galley", "hull"]
@@ -42,14 +42,18 @@ def corpus(count: int = 40, seed: int = 1) -> mine.Passages:
     random = np.random.default_rng(seed)
     bm25 = Bm25.build([str(n) for n in range(count)], texts(count, random), LEXICAL, "en")
     document = np.arange(count) // 4
-    return mine.Passages(unit(random.normal(size=(count, 8))), bm25, document, document // 2, np.arange(count) % 4)
+    return mine.Passages(
+        unit(random.normal(size=(count, 8))), bm25, document, document // 2, np.arange(count) % 4
+    )
 
 
 def settings(**changed: float) -> mine.MineSettings:
     return mine.MineSettings.model_validate({**SETTINGS, **changed})
 
 
-def by_loops(query: str, vector: NDArray[np.float32], corpus: mine.Passages, weight: float) -> list[float]:
+def by_loops(
+    query: str, vector: NDArray[np.float32], corpus: mine.Passages, weight: float
+) -> list[float]:
     """The teacher's scores as its definition says them, one passage after the other."""
     dense = [float(vector @ other) for other in corpus.vectors]
     lexical = [float(score) for score in corpus.bm25.scores(query)]
@@ -62,12 +66,25 @@ def by_loops(query: str, vector: NDArray[np.float32], corpus: mine.Passages, wei
 
 def project(folder: Path, queries: list[str], rows: list[dict[str, object]]) -> None:
     """Write params, chunks, pairs (query n stands for chunk n) and random vectors."""
-    (folder / "params.yaml").write_text(json.dumps({"mine": SETTINGS, "lexical": LEXICAL.model_dump()}))
-    blank = {"group": "g", "title": "", "heading": "", "start": 0, "end": 1, "language": "en", "metadata": "{}"}
+    (folder / "params.yaml").write_text(
+        json.dumps({"mine": SETTINGS, "lexical": LEXICAL.model_dump()})
+    )
+    blank = {
+        "group": "g",
+        "title": "",
+        "heading": "",
+        "start": 0,
+        "end": 1,
+        "language": "en",
+        "metadata": "{}",
+    }
     write_table(chunks.PATH, [{**blank, **row} for row in rows], chunks.SCHEMA)
     empty = {field.name: "" for field in pairs.SCHEMA}
     blank = {**empty, "source": "keywords", "start": 0, "end": 1}
-    made = [{**blank, "pair": f"p{n}", "query": query, "chunk": rows[n]["chunk"]} for n, query in enumerate(queries)]
+    made = [
+        {**blank, "pair": f"p{n}", "query": query, "chunk": rows[n]["chunk"]}
+        for n, query in enumerate(queries)
+    ]
     write_table(pairs.PATHS["train"], made, pairs.SCHEMA)
     random = np.random.default_rng(2)
     passages = [passage(str(row.get("heading", "")), str(row["text"])) for row in rows]
@@ -87,13 +104,21 @@ def test_scores_and_candidates_are_those_of_a_plain_loop() -> None:
         own = positives[row]
         assert mined.score[row] == pytest.approx(scores[own], abs=1e-5)
         assert mined.rank[row] == sum(score > scores[own] + 1e-6 for score in scores)
-        others = sorted((place for place in range(40) if place != own), key=lambda place: -scores[place])[:6]
+        others = sorted(
+            (place for place in range(40) if place != own), key=lambda place: -scores[place]
+        )[:6]
         assert mined.scores[row] == pytest.approx([scores[place] for place in others], abs=1e-5)
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     found, random = corpus(), np.random.default_rng(7)
-    arguments = texts(12, random), unit(random.normal(size=(12, 8))), random.integers(0, 40, 12), found, settings()
+    arguments = (
+        texts(12, random),
+        unit(random.normal(size=(12, 8))),
+        random.integers(0, 40, 12),
+        found,
+        settings(),
+    )
     whole = mine.mine(*arguments)
     monkeypatch.setattr(mine, "BLOCK", 100)
     parts = mine.mine(*arguments)
@@ -104,7 +129,9 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_neighbours_copies_and_near_copies_are_related() -> None:
     found = corpus()
     found.vectors[30] = found.vectors[5]
-    candidates = np.array([[4, 6, 7, 1, 30, 20]])  # 5 stands in document 1, group 0: documents 0 and 1
+    candidates = np.array(
+        [[4, 6, 7, 1, 30, 20]]
+    )  # 5 stands in document 1, group 0: documents 0 and 1
     related = mine.related(candidates, np.array([5]), found, 0.95)
     assert related.tolist() == [[True, True, False, True, True, False]]
 
@@ -112,18 +139,28 @@ def test_neighbours_copies_and_near_copies_are_related() -> None:
 def test_the_margin_masks_the_share_that_was_asked_for() -> None:
     found, random = corpus(200), np.random.default_rng(3)
     queries, vectors = texts(300, random), unit(random.normal(size=(300, 8)))
-    mined = mine.mine(queries, vectors, random.integers(0, 200, 300), found, settings(candidates=10))
+    mined = mine.mine(
+        queries, vectors, random.integers(0, 200, 300), found, settings(candidates=10)
+    )
     rows = np.arange(300)
     margin = mine.calibrated(mined, rows, 0.3)
     masked = mined.scores >= margin * mined.score[:, None]
     assert masked[~mined.related].mean() == pytest.approx(0.3, abs=0.01)
 
 
-def test_the_stage_writes_rows_that_name_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stage_writes_rows_that_name_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(4)
     rows: list[dict[str, object]] = [
-        {"chunk": f"c{n}", "document": f"d{n // 2}", "group": f"d{n // 2}", "position": n % 2, "text": text}
+        {
+            "chunk": f"c{n}",
+            "document": f"d{n // 2}",
+            "group": f"d{n // 2}",
+            "position": n % 2,
+            "text": text,
+        }
         for n, text in enumerate(texts(30, random))
     ]
     project(tmp_path, [str(row["text"]) for row in rows[:20]], rows)
@@ -139,10 +176,18 @@ def test_the_stage_writes_rows_that_name_chunks(tmp_path: Path, monkeypatch: pyt
     assert training.PATH.read_bytes() == before
 
 
-def test_a_pair_that_is_not_found_again_is_dropped_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_that_is_not_found_again_is_dropped_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     rows: list[dict[str, object]] = [
-        {"chunk": f"c{n}", "document": f"d{n}", "group": f"d{n}", "position": 0, "text": f"{word} {word} word"}
+        {
+            "chunk": f"c{n}",
+            "document": f"d{n}",
+            "group": f"d{n}",
+            "position": 0,
+            "text": f"{word} {word} word",
+        }
         for n, word in enumerate(WORDS)
     ]
     project(tmp_path, ["anchor anchor", "galley hull fuel engine drill cargo"], rows)
@@ -156,7 +201,13 @@ def test_what_a_person_judged_stands_first_whatever_the_teacher_thinks(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rows: list[dict[str, object]] = [
-        {"chunk": f"c{n}", "document": f"d{n}", "group": f"d{n}", "position": 0, "text": f"{word} {word} word"}
+        {
+            "chunk": f"c{n}",
+            "document": f"d{n}",
+            "group": f"d{n}",
+            "position": 0,
+            "text": f"{word} {word} word",
+        }
         for n, word in enumerate(WORDS)
     ]
     project(tmp_path, ["anchor anchor", "galley hull fuel engine drill cargo"], rows)
@@ -178,9 +229,13 @@ def test_no_pair_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_smaller_share_of_the_pairs_is_part_of_a_larger_one() -> None:
     names = [f"pair{number}" for number in range(2000)]
-    quarter, half, whole = (np.array(mine.drawn(names, share).to_pylist()) for share in (0.25, 0.5, 1.0))
+    quarter, half, whole = (
+        np.array(mine.drawn(names, share).to_pylist()) for share in (0.25, 0.5, 1.0)
+    )
     assert whole.all() and (half >= quarter).all()
-    assert quarter.mean() == pytest.approx(0.25, abs=0.03) and half.mean() == pytest.approx(0.5, abs=0.03)
+    assert quarter.mean() == pytest.approx(0.25, abs=0.03) and half.mean() == pytest.approx(
+        0.5, abs=0.03
+    )
 
 
 def test_a_share_of_the_pairs_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +247,9 @@ def test_a_share_of_the_pairs_trains(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ]
     project(tmp_path, [str(row["text"]) for row in rows], rows)
     (tmp_path / "params.yaml").write_text(
-        json.dumps({"mine": {**SETTINGS, "share": 0.5, "round_trip": 40}, "lexical": LEXICAL.model_dump()})
+        json.dumps(
+            {"mine": {**SETTINGS, "share": 0.5, "round_trip": 40}, "lexical": LEXICAL.model_dump()}
+        )
     )
     mine.main()
     trained = read_table(training.PATH, training.SCHEMA)["pair"].to_pylist()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from argot.core.parquet import read_table
 from argot.errors import ParamsError
 from argot.tables import training
-from argot.tables.parquet import read_table
 from stages import mine
 from tests.argot.llm.server import KEY, serving
 from tests.stages.test_mine import project
@@ -34,7 +34,9 @@ def prepare(folder: Path, url: str, **changed: Any) -> None:
     ]
     project(folder, [f"anchor part{n}" for n in range(10)], rows)
     content = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    content["mine"].update(round_trip=10, candidates=6, skip_rate=0.0, judge_candidates=6, **changed)
+    content["mine"].update(
+        round_trip=10, candidates=6, skip_rate=0.0, judge_candidates=6, **changed
+    )
     content["machine"]["llm"]["base_url"] = f"{url}/v1"
     content["synthesize"]["llm"].update(provider="openai", model="gpt-6-luna")
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
@@ -70,7 +72,9 @@ def test_negatives_that_answer_become_as_good_as_the_positive(tmp_path: Path) ->
                 continue
             looked_at += 1
             assert row["masked"][place] == (grade >= mine.PARTIAL)
-            promoted = max(old["scores"][place], row["score"]) if grade >= 7 else old["scores"][place]
+            promoted = (
+                max(old["scores"][place], row["score"]) if grade >= 7 else old["scores"][place]
+            )
             assert row["scores"][place] == promoted
     judged = json.loads(Path("data/figures/mine.json").read_text())["judge"]
     assert judged["graded"] == looked_at > 10
@@ -82,5 +86,7 @@ def test_a_judge_needs_a_model(tmp_path: Path) -> None:
     prepare(tmp_path, "http://127.0.0.1:9", judge=7)
     path = tmp_path / "params.yaml"
     path.write_text(path.read_text().replace("provider: openai", "provider: none"))
-    with pytest.raises(ParamsError, match=r"mine\.judge: needs a model; set synthesize\.llm\.provider"):
+    with pytest.raises(
+        ParamsError, match=r"mine\.judge: needs a model; set synthesize\.llm\.provider"
+    ):
         mine.main()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from argot.core.parquet import read_table, write_table
 from argot.tables import chunks, documents, questions
-from argot.tables.parquet import read_table, write_table
 from stages.questions import Chunk, Document, Refused, main, parse
 
 RETURNS = "# Returns\n\nBoxes come back *within seven days*.\n\nLate boxes cost 40 a day, see [the tariff](t.md#d).\n"
@@ -34,7 +34,9 @@ def write_corpus(texts: dict[str, str]) -> None:
         for position, part in enumerate(text.split("\n\n")[1:]):
             start = text.index(part, start)
             span = {"start": start, "end": start + len(part), "position": position}
-            cut.append({**shared, **span, "chunk": f"{name}#{position}", "heading": "", "text": part})
+            cut.append(
+                {**shared, **span, "chunk": f"{name}#{position}", "heading": "", "text": part}
+            )
     write_table(documents.PATH, rows, documents.SCHEMA)
     write_table(chunks.PATH, cut, chunks.SCHEMA)
 
@@ -67,7 +69,9 @@ def test_a_quote_finds_its_passage_and_the_copy_of_it(project: Path) -> None:
     assert (row["cluster"], row["source"]) == ("copy.md", "a.jsonl")
 
 
-@pytest.mark.parametrize("quote", ["come back within seven days", "LATE  boxes cost 40 a day , see the tariff."])
+@pytest.mark.parametrize(
+    "quote", ["come back within seven days", "LATE  boxes cost 40 a day , see the tariff."]
+)
 def test_a_quote_may_differ_in_markup_spaces_and_case(project: Path, quote: str) -> None:
     assert "0 refused" in ask(question("q", "returns.md", quote))
 
@@ -77,7 +81,9 @@ def test_letters_inside_a_longer_word_are_no_quote(project: Path) -> None:
     assert refused() == {"quote not found": 1}
 
 
-def test_a_straddling_quote_goes_to_the_largest_part_and_to_all_that_hold_the_share(project: Path) -> None:
+def test_a_straddling_quote_goes_to_the_largest_part_and_to_all_that_hold_the_share(
+    project: Path,
+) -> None:
     document = Document("d", "x" * 100, "d", [], ["d"])
     document.chunks.extend(chunk for chunk in _chunks([(0, 30), (30, 60), (60, 100)]))
     assert document.holding((20, 80), 0.5) == ["1"]
@@ -92,7 +98,9 @@ def test_without_a_quote_the_whole_document_answers(project: Path) -> None:
 
 
 def test_lines_choose_their_split_and_kind(project: Path) -> None:
-    line = ask(question("a", "fuel.md", split="dev", kind="code"), question("b", "fuel.md", split="train"))
+    line = ask(
+        question("a", "fuel.md", split="dev", kind="code"), question("b", "fuel.md", split="train")
+    )
     assert line == "0 test, 1 dev, 1 train; 0 refused"
     assert rows("dev")[0]["kind"] == "code"
 
@@ -103,7 +111,9 @@ def test_a_test_question_is_kept_out_of_train_and_dev(project: Path) -> None:
     assert refused() == {"leaking": 1}
 
 
-def test_what_is_wrong_is_counted_and_told_with_its_place(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_wrong_is_counted_and_told_with_its_place(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     good = question("good", "fuel.md")
     (project / "data/queries/notes.txt").write_text("x")
     line = ask(
@@ -129,7 +139,9 @@ def test_what_is_wrong_is_counted_and_told_with_its_place(project: Path, capsys:
 
 def test_a_line_that_is_not_utf8_is_refused_alone(project: Path) -> None:
     good = json.dumps(question("q", "fuel.md")).encode()
-    (project / "data/queries/a.jsonl").write_bytes(b"\xef\xbb\xbf" + good + b'\r\n{"query": "caf\xe9"}\r\n')
+    (project / "data/queries/a.jsonl").write_bytes(
+        b"\xef\xbb\xbf" + good + b'\r\n{"query": "caf\xe9"}\r\n'
+    )
     assert main() == "1 test, 0 dev, 0 train; 1 refused (1 malformed)"
 
 
@@ -147,7 +159,10 @@ def test_editing_a_test_question_leaves_the_train_table_as_it_is(project: Path) 
 
 
 def test_a_line_needs_a_query_and_a_document() -> None:
-    for raw in (b'{"query": " ", "relevant": [{"document": "a"}]}', b'{"query": "a", "relevant": []}'):
+    for raw in (
+        b'{"query": " ", "relevant": [{"document": "a"}]}',
+        b'{"query": "a", "relevant": []}',
+    ):
         with pytest.raises(Refused, match="known keys"):
             parse(raw)
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from argot.core.files import write_json
+from argot.core.parquet import read_table, write_table
 from argot.errors import InputError
-from argot.files import write_json
-from argot.results import show
-from argot.rows import Sides
+from argot.evaluation.names import Sides
+from argot.report.terminal import show
 from argot.tables import chunks, judgments
-from argot.tables.parquet import read_table, write_table
 from stages import report
 from tests.argot.llm.server import serving
 from tests.stages.test_compare import MANAGED, further
@@ -113,8 +113,20 @@ def test_the_page_tells_all_in_order(folder: Path) -> None:
     assert "Tuning helped: the tuned model ships." in text
     assert "surely better than base + BM25" in text
     sections = re.findall(r'<section id="(\w+)">', text)
-    assert sections == ["systems", "queries", "training", "slices", "fusion", "data", "release", "cost", "origin"]
-    assert text.count("<svg") == 8 + 3 + 3 + 2  # systems (all, seen, held out; pairs), training, slices, fusion
+    assert sections == [
+        "systems",
+        "queries",
+        "training",
+        "slices",
+        "fusion",
+        "data",
+        "release",
+        "cost",
+        "origin",
+    ]
+    assert (
+        text.count("<svg") == 8 + 3 + 3 + 2
+    )  # systems (all, seen, held out; pairs), training, slices, fusion
     assert "No language model was asked" in text
     assert "20.5 kB" in text
     assert "torch" in text and "learning_rate: 5.0e-05" in text
@@ -123,15 +135,23 @@ def test_the_page_tells_all_in_order(folder: Path) -> None:
 
 def test_the_same_figures_give_the_same_bytes(folder: Path) -> None:
     report.main()
-    first = {path: path.read_bytes() for path in sorted(Path("reports").rglob("*")) if path.is_file()}
+    first = {
+        path: path.read_bytes() for path in sorted(Path("reports").rglob("*")) if path.is_file()
+    }
     report.main()
-    assert first == {path: path.read_bytes() for path in sorted(Path("reports").rglob("*")) if path.is_file()}
+    assert first == {
+        path: path.read_bytes() for path in sorted(Path("reports").rglob("*")) if path.is_file()
+    }
     assert len(first) == 5
 
 
 def test_texts_of_strangers_stay_texts(folder: Path) -> None:
     table = read_table(judgments.PATH, judgments.SCHEMA).to_pylist()
-    write_table(judgments.PATH, [{**row, "query": f"{HOSTILE} {row['query']}"} for row in table], judgments.SCHEMA)
+    write_table(
+        judgments.PATH,
+        [{**row, "query": f"{HOSTILE} {row['query']}"} for row in table],
+        judgments.SCHEMA,
+    )
     rows = read_table(chunks.PATH, chunks.SCHEMA).to_pylist()
     spoilt = dict.fromkeys(("text", "heading", "document"), HOSTILE)
     write_table(chunks.PATH, [{**row, **spoilt} for row in rows], chunks.SCHEMA)
@@ -152,13 +172,19 @@ def test_the_page_needs_no_network_and_runs_nothing(folder: Path) -> None:
     found = Tags()
     found.feed(text)
     assert not found.names & {"script", "img", "link", "iframe", "object", "image", "a", "use"}
-    assert not [name for name in found.attributes if name.startswith("on") or name in ("src", "href", "xlink:href")]
+    assert not [
+        name
+        for name in found.attributes
+        if name.startswith("on") or name in ("src", "href", "xlink:href")
+    ]
     style = text[text.index("<style>") : text.index("</style>")]
     assert "url(" not in style and "@import" not in style
     assert "default-src 'none'" in text
 
 
-def test_without_questions_the_page_is_of_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_questions_the_page_is_of_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     enter(evaluated(tmp_path, 0), monkeypatch)
     text = page()
     assert "Not proven: the base model ships." in text
@@ -185,7 +211,9 @@ def test_money_is_told_where_it_was_spent(folder: Path) -> None:
     assert "<td>91,234</td><td>20,134</td><td>0.19</td>" in page()
 
 
-def test_further_rows_stand_beside_the_five(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_further_rows_stand_beside_the_five(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with serving() as server:
         further(tmp_path, monkeypatch, server, compare=[MANAGED], dim=16)
     text = enter_and_read(tmp_path)
@@ -197,7 +225,9 @@ def test_further_rows_stand_beside_the_five(tmp_path: Path, monkeypatch: pytest.
     assert f"{MANAGED} + BM25" in {point["system"] for point in plotted}
     output = io.StringIO()
     show(Console(file=output, width=120))
-    assert f"{MANAGED} + BM25" in output.getvalue() and "tuned, cut to 16 + BM25" in output.getvalue()
+    assert (
+        f"{MANAGED} + BM25" in output.getvalue() and "tuned, cut to 16 + BM25" in output.getvalue()
+    )
 
 
 def enter_and_read(folder: Path) -> str:
@@ -246,7 +276,14 @@ def test_a_missing_stage_is_told_in_one_line(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "told"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (2_502_144, "2.5 MB"), (7.1e12, "7.1 TB")]
+    ("count", "told"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (2_502_144, "2.5 MB"),
+        (7.1e12, "7.1 TB"),
+    ],
 )
 def test_bytes_for_people(count: float, told: str) -> None:
     assert report.as_bytes(count) == told

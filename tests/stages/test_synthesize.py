@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from argot.splits import split_of
+from argot.core.parquet import read_table, write_table
+from argot.queries.splits import split_of
 from argot.tables import chunks, pairs, questions
-from argot.tables.parquet import read_table, write_table
 from stages.synthesize import copies, main
 
 REPOSITORY = Path(__file__).parents[2]
@@ -98,7 +98,9 @@ def test_each_source_gives_pairs_that_point_at_their_passage(project: Path) -> N
     line = main()
     assert line.startswith("36 passages → ")
     rows = made()
-    assert {"faq", "heading", "question", "statement", "keywords"} <= {row["source"] for row in rows}
+    assert {"faq", "heading", "question", "statement", "keywords"} <= {
+        row["source"] for row in rows
+    }
     by_source = {(row["source"], row["chunk"]): row for row in rows}
     asked = by_source["faq", "valve2"]
     assert asked["query"] == "Can I paint the valve?"
@@ -119,7 +121,13 @@ def test_documents_stand_on_the_side_that_their_group_says(project: Path) -> Non
     main()
     for split in pairs.PATHS:
         assert {split_of(row["document"], 0.3, 0.3) for row in made(split)} <= {split}
-    assert {row["source"] for row in made("test")} <= {"faq", "question", "statement", "sentence", "keywords"}
+    assert {row["source"] for row in made("test")} <= {
+        "faq",
+        "question",
+        "statement",
+        "sentence",
+        "keywords",
+    }
 
 
 def test_another_document_does_not_reshuffle_the_others(project: Path) -> None:
@@ -128,7 +136,12 @@ def test_another_document_does_not_reshuffle_the_others(project: Path) -> None:
     before = {row["pair"] for split in pairs.PATHS for row in made(split)}
     write_chunks(TOPICS)
     main()
-    after = {row["pair"] for split in pairs.PATHS for row in made(split) if not row["chunk"].startswith(TOPICS[-1])}
+    after = {
+        row["pair"]
+        for split in pairs.PATHS
+        for row in made(split)
+        if not row["chunk"].startswith(TOPICS[-1])
+    }
     assert len(before & after) > 0.8 * len(before)
 
 
@@ -136,7 +149,9 @@ def test_of_a_large_corpus_so_many_passages_get_queries_and_the_line_says_so(pro
     write_chunks(TOPICS[:-1])
     change(max_passages=10)
     sources = yaml.safe_load(Path("params.yaml").read_text())["synthesize"]["queries"]
-    change(queries={**sources, "bm25": 0.0})  # which asks for another passage than that it is made of
+    change(
+        queries={**sources, "bm25": 0.0}
+    )  # which asks for another passage than that it is made of
     assert main().startswith(f"10 of {3 * len(TOPICS[:-1])} passages → ")
     before = {row["chunk"] for split in pairs.PATHS for row in made(split)}
     assert 5 <= len(before) <= 10
@@ -161,7 +176,9 @@ def test_the_same_query_for_two_documents_is_dropped(project: Path) -> None:
     table = read_table(chunks.PATH, chunks.SCHEMA).to_pylist()
     for row in table:
         row["heading"] = (
-            row["heading"].replace("Cleaning the pump", "Safe cleaning").replace("Cleaning the fan", "Safe cleaning")
+            row["heading"]
+            .replace("Cleaning the pump", "Safe cleaning")
+            .replace("Cleaning the fan", "Safe cleaning")
         )
         row["title"] = ""
     write_table(chunks.PATH, table, chunks.SCHEMA)
@@ -198,7 +215,9 @@ def test_real_training_questions_become_pairs(project: Path) -> None:
     write_questions([{**asked, "chunks": ["fan0", "fan2"]}])
     change(real_passages=1)
     main()
-    assert [(row["query"], row["chunk"]) for row in made() if row["source"] == "real"] == [("why is it grey", "fan2")]
+    assert [(row["query"], row["chunk"]) for row in made() if row["source"] == "real"] == [
+        ("why is it grey", "fan2")
+    ]
 
 
 def test_one_document_alone_is_enough(project: Path) -> None:

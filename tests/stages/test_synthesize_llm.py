@@ -9,12 +9,20 @@ from typing import Any
 
 import pytest
 
-from argot.llm.store import REPLIES, Store
+from argot.core.parquet import read_table, write_table
+from argot.llm.calls.store import REPLIES, Store
 from argot.tables import chunks, pairs
-from argot.tables.parquet import read_table, write_table
 from stages import synthesize
 from tests.argot.llm.server import KEY, serving
-from tests.stages.test_synthesize import TOPICS, change, figures, made, write_chunks, write_params, write_questions
+from tests.stages.test_synthesize import (
+    TOPICS,
+    change,
+    figures,
+    made,
+    write_chunks,
+    write_params,
+    write_questions,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -36,7 +44,9 @@ def use(url: str, provider: str = "openai", **llm: Any) -> None:
     import yaml
 
     content = yaml.safe_load(Path("params.yaml").read_text())
-    content["machine"]["llm"].update(base_url=f"{url}/v1" if provider == "openai" else url, poll_seconds=0.05)
+    content["machine"]["llm"].update(
+        base_url=f"{url}/v1" if provider == "openai" else url, poll_seconds=0.05
+    )
     model = "gpt-6-luna" if provider == "openai" else "claude-haiku-5-5"
     content["synthesize"]["llm"].update({"provider": provider, "model": model, **llm})
     Path("params.yaml").write_text(yaml.safe_dump(content))
@@ -106,7 +116,7 @@ def test_a_changed_document_costs_its_own_chunks_only(project: Path) -> None:
 def test_an_edited_prompt_asks_anew_and_settings_of_the_machine_do_not(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from argot.llm import prompting
+    from argot.llm.judging import prompting
 
     with serving() as server:
         use(server.url)
@@ -130,7 +140,11 @@ def test_the_estimate_asks_and_spends_nothing(project: Path) -> None:
         assert server.provider.calls == []
         synthesize.main()
         after = synthesize.show_estimate()
-    assert line.startswith("36 passages, 0 replies are there") and "$0.0" in line and "nothing was spent" in line
+    assert (
+        line.startswith("36 passages, 0 replies are there")
+        and "$0.0" in line
+        and "nothing was spent" in line
+    )
     assert after.startswith("36 passages, 36 replies are there; the others: 0 tokens in and 0 out")
 
 
@@ -187,10 +201,12 @@ def test_the_judge_drops_training_queries_only_and_is_paid_once(project: Path) -
 def test_without_a_key_the_run_ends_in_one_line(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from argot.stage import run
+    from argot.core.stage import run
 
     use("http://127.0.0.1:9", "openai")
-    content = Path("params.yaml").read_text().replace("base_url: http://127.0.0.1:9/v1", "base_url: ''")
+    content = (
+        Path("params.yaml").read_text().replace("base_url: http://127.0.0.1:9/v1", "base_url: ''")
+    )
     Path("params.yaml").write_text(content)
     change()
     monkeypatch.delenv("OPENAI_API_KEY")
@@ -208,6 +224,10 @@ def test_no_client_is_imported_where_no_model_is_asked(project: Path) -> None:
 
     code = "import sys, stages.synthesize as s; s.main(); print({'openai', 'anthropic', 'torch'} & set(sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(REPOSITORY)}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(REPOSITORY)},
     )
     assert done.stdout.strip() == "set()"

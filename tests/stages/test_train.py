@@ -15,13 +15,13 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from argot.contrastive import RankingLoss
-from argot.embedder import Embedder
+from argot.core.files import sha256
+from argot.core.parquet import write_table
+from argot.encoding.embedder import Embedder
 from argot.errors import InputError, ModelError
-from argot.files import sha256
-from argot.lesson import read_corpus, read_lesson
 from argot.tables import chunks, pairs, questions, training
-from argot.tables.parquet import write_table
+from argot.training.student.lesson import read_corpus, read_lesson
+from argot.training.student.step import RankingLoss
 from stages import train
 from tests.tiny_model import make_tiny_model
 
@@ -31,13 +31,19 @@ SETTINGS: dict[str, Any] = {
     "warm_up": 0.1, "patience": 3, "layers": 0, "lora": 0, "matryoshka": [], "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
     "merge": [0.5, 1.0], "dev_queries": 20, "dev_passages": 30, "min_dev_questions": 2,
 }  # fmt: skip
-WORDS = [first + last for first in "bdfgklmnpr" for last in ("allast", "oom", "eam", "igger", "ulwark", "uoy")]
+WORDS = [
+    first + last
+    for first in "bdfgklmnpr"
+    for last in ("allast", "oom", "eam", "igger", "ulwark", "uoy")
+]
 WEIGHTS = Path("models/tuned/model.safetensors")
 
 
 def configure(processes: int = 1, **changed: Any) -> None:
     machine = {"device": "cpu", "processes": processes}
-    Path("params.yaml").write_text(json.dumps({"train": {**SETTINGS, **changed}, "machine": machine}))
+    Path("params.yaml").write_text(
+        json.dumps({"train": {**SETTINGS, **changed}, "machine": machine})
+    )
 
 
 @pytest.fixture
@@ -48,7 +54,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     random = np.random.default_rng(1)
     texts = [" ".join(random.choice(WORDS, 8, replace=False)) for _ in range(40)]
     make_tiny_model(Path("models/base"), texts)
-    blank = {"group": "g", "title": "", "start": 0, "end": 1, "language": "en", "metadata": "{}", "position": 0}
+    blank = {
+        "group": "g",
+        "title": "",
+        "start": 0,
+        "end": 1,
+        "language": "en",
+        "metadata": "{}",
+        "position": 0,
+    }
     rows = [
         {**blank, "chunk": f"c{n:02}", "document": f"d{n}", "heading": f"on {n}", "text": text}
         for n, text in enumerate(texts)
@@ -57,7 +71,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lesson = [training_row(n, text.split()[0], texts) for n, text in enumerate(texts[:30])]
     write_table(training.PATH, lesson, training.SCHEMA)
     empty = {field.name: "" for field in pairs.SCHEMA} | {"start": 0, "end": 1}
-    dev = [{**empty, "pair": f"p{n}", "query": texts[n].split()[1], "chunk": f"c{n:02}"} for n in range(30, 40)]
+    dev = [
+        {**empty, "pair": f"p{n}", "query": texts[n].split()[1], "chunk": f"c{n:02}"}
+        for n in range(30, 40)
+    ]
     write_table(pairs.PATHS["dev"], dev, pairs.SCHEMA)
     write_table(questions.PATHS["dev"], [], questions.SCHEMA)
     return tmp_path
@@ -88,7 +105,10 @@ def test_training_learns_and_is_the_same_twice(project: Path) -> None:
     first, weights, told = sha256(WEIGHTS), load_file(WEIGHTS), figures()
     losses = [entry["loss"] for entry in told["curve"]]
     assert len(losses) == 3 and losses[-1] < losses[0]
-    assert any((weights[name] != value).any() for name, value in load_file("models/base/model.safetensors").items())
+    assert any(
+        (weights[name] != value).any()
+        for name, value in load_file("models/base/model.safetensors").items()
+    )
     shutil.rmtree("cache")
     shutil.rmtree("models/tuned")
     train.main()
@@ -108,7 +128,9 @@ def test_a_checkpoint_cut_short_is_not_taken_up(project: Path) -> None:
     for step, whole in ((4, True), (8, False)):
         folder = Path(f"cache/train/key/checkpoint-{step}")
         folder.mkdir(parents=True)
-        (folder / train.STATE).write_text(json.dumps({"global_step": step}) if whole else '{"global_s')
+        (folder / train.STATE).write_text(
+            json.dumps({"global_step": step}) if whole else '{"global_s'
+        )
     assert train.last_checkpoint(Path("cache/train/key")) == "cache/train/key/checkpoint-4"
     assert not Path("cache/train/key/checkpoint-8").exists()
 
@@ -213,7 +235,9 @@ def test_real_dev_questions_choose_where_there_are_enough(project: Path) -> None
     assert (figures()["dev_real"], figures()["dev_queries"]) == (True, 3)
 
 
-def test_running_out_of_memory_is_answered_with_smaller_batches(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_is_answered_with_smaller_batches(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train.main()
     whole = load_file(WEIGHTS)
     shutil.rmtree("cache")
@@ -228,7 +252,9 @@ def test_running_out_of_memory_is_answered_with_smaller_batches(project: Path, m
     monkeypatch.setattr(RankingLoss, "_vectors", scarce)
     train.main()
     assert max(seen) > 64 >= seen[-1]
-    assert all(np.allclose(value, whole[name], atol=1e-3) for name, value in load_file(WEIGHTS).items())
+    assert all(
+        np.allclose(value, whole[name], atol=1e-3) for name, value in load_file(WEIGHTS).items()
+    )
 
 
 @pytest.mark.slow
@@ -259,11 +285,16 @@ def test_two_processes_train_what_one_trains(project: Path) -> None:
     configure(passages=7, processes=2)
     assert begin().wait(300) == 0
     two, first = figures(), sha256(WEIGHTS)
-    assert {path.name for path in Path("cache").rglob("rng_state*")} == {"rng_state_0.pth", "rng_state_1.pth"}
+    assert {path.name for path in Path("cache").rglob("rng_state*")} == {
+        "rng_state_0.pth",
+        "rng_state_1.pth",
+    }
     for entry, other in zip(one["curve"], two["curve"], strict=True):
         assert other == pytest.approx(entry, rel=1e-5)
     for name, value in load_file(WEIGHTS).items():
-        if not name.endswith("key.bias"):  # it changes no attention: its gradient is nothing but rounding
+        if not name.endswith(
+            "key.bias"
+        ):  # it changes no attention: its gradient is nothing but rounding
             assert np.allclose(value, alone[name], atol=1e-5), name
     shutil.rmtree("models/tuned")
     assert begin().wait(300) == 0
@@ -277,4 +308,6 @@ def test_of_several_processes_the_first_tells_what_is_wrong(project: Path) -> No
     running = begin(stderr=subprocess.PIPE)
     told = running.communicate(timeout=300)[1].decode()
     assert running.returncode == 2
-    assert told.startswith("train: error: data/training.parquet is missing") and told.count("\n") == 1
+    assert (
+        told.startswith("train: error: data/training.parquet is missing") and told.count("\n") == 1
+    )

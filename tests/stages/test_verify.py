@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from argot import Retriever
+from argot.core.parquet import write_table
 from argot.errors import ReleaseError
 from argot.tables import judgments
-from argot.tables.parquet import write_table
 from stages import verify
 
 ASKED = [
@@ -21,8 +21,18 @@ ASKED = [
 
 def judged(query: str, relevant: list[str], value: float, **changes: Any) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(judgments.METRICS, 0.0)
-    row |= {"set": "questions", "split": "test", "id": query, "query": query, "kind": "", "cluster": "c", "seen": True}
-    return row | {"system": "tuned+bm25", "relevant": relevant, "top": [], "ndcg@10": value} | changes
+    row |= {
+        "set": "questions",
+        "split": "test",
+        "id": query,
+        "query": query,
+        "kind": "",
+        "cluster": "c",
+        "seen": True,
+    }
+    return (
+        row | {"system": "tuned+bm25", "relevant": relevant, "top": [], "ndcg@10": value} | changes
+    )
 
 
 def write(rows: list[dict[str, Any]]) -> None:
@@ -38,9 +48,14 @@ def truth(inputs: Path) -> list[float]:
 
 def test_a_release_as_good_as_its_evaluation_passes(truth: list[float]) -> None:
     rows = [judged(*asked, value) for asked, value in zip(ASKED, truth, strict=True)]
-    rows += [judged(*asked, value, set="pairs") for asked, value in zip(ASKED[:2], truth, strict=False)]
+    rows += [
+        judged(*asked, value, set="pairs") for asked, value in zip(ASKED[:2], truth, strict=False)
+    ]
     # What the release is not held to: other systems and splits.
-    rows += [judged("pump", ["pay.md#0"], 1.0, system="base"), judged("pump", ["pay.md#0"], 1.0, split="dev")]
+    rows += [
+        judged("pump", ["pay.md#0"], 1.0, system="base"),
+        judged("pump", ["pay.md#0"], 1.0, split="dev"),
+    ]
     write(rows)
     assert "as evaluated" in verify.main()
     figures = json.loads(Path("data/figures/verify.json").read_text())
@@ -52,7 +67,9 @@ def test_a_release_as_good_as_its_evaluation_passes(truth: list[float]) -> None:
 
 def test_a_release_below_its_evaluation_is_refused(truth: list[float]) -> None:
     write([judged(*asked, value + 0.01) for asked, value in zip(ASKED, truth, strict=True)])
-    with pytest.raises(ReleaseError, match=r"tuned\+bm25 was evaluated at .* a loss above verify\.max_loss"):
+    with pytest.raises(
+        ReleaseError, match=r"tuned\+bm25 was evaluated at .* a loss above verify\.max_loss"
+    ):
         verify.main()
 
 
@@ -68,7 +85,9 @@ def test_ndcg_is_worked_out_by_hand() -> None:
             self.id = id
 
     one, two = [Found("a"), Found("b")], [Found("b")]
-    assert verify.mean_ndcg([one, two, []], [["a"], ["a", "b"], ["a"]]) == pytest.approx((1 + 1 / 1.6309297536 + 0) / 3)  # type: ignore[list-item]
+    assert verify.mean_ndcg([one, two, []], [["a"], ["a", "b"], ["a"]]) == pytest.approx(
+        (1 + 1 / 1.6309297536 + 0) / 3
+    )  # type: ignore[list-item]
 
 
 def test_a_project_without_any_test_query_is_not_refused(inputs: Path) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from argot.llm.request import Request
-from argot.llm.settings import MachineLlm, Price, SpendSettings
+from argot.llm.calls.request import Request
+from argot.llm.calls.settings import MachineLlm, Price, SpendSettings
 from tests.argot.llm.server import KEY
 
 PROVIDERS = ("openai", "anthropic")
@@ -43,7 +43,12 @@ def spend(**changed: Any) -> SpendSettings:
 def requests(provider: Any, count: int) -> list[Request]:
     return [
         Request(
-            provider, "m", "Be brief.", f"<passage>\npump number{n}\n</passage>\nWrite 1 queries: 1 short.", SCHEMA, 100
+            provider,
+            "m",
+            "Be brief.",
+            f"<passage>\npump number{n}\n</passage>\nWrite 1 queries: 1 short.",
+            SCHEMA,
+            100,
         )
         for n in range(count)
     ]

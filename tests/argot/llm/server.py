@@ -33,7 +33,9 @@ class Provider:
         self.busy = self.most_busy = self.hits = 0
         self.batches: dict[str, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
-        self.faults: dict[str, list[Any]] = {name: list(steps) for name, steps in plan.get("script", {}).items()}
+        self.faults: dict[str, list[Any]] = {
+            name: list(steps) for name, steps in plan.get("script", {}).items()
+        }
 
     def note(self, body: dict[str, Any]) -> None:
         """Remember a call."""
@@ -54,7 +56,9 @@ class Provider:
                 if steps and text in json.dumps(body):
                     return steps.pop(0)
         tries = sum(fingerprint(call) == fingerprint(body) for call in self.calls)
-        point = int(hashlib.sha256(f"{fingerprint(body)}{tries}".encode()).hexdigest()[:8], 16) / 2**32
+        point = (
+            int(hashlib.sha256(f"{fingerprint(body)}{tries}".encode()).hexdigest()[:8], 16) / 2**32
+        )
         for name, share in self.plan.get("shares", {}).items():
             if point < share:
                 return name
@@ -78,15 +82,27 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
             else len(re.findall(r"(?m)^\d+\. ", user.split("\nQueries:\n")[1]))
         )
         told = [int(found) for found in re.findall(r"grade(\d+)", user)] or [None] * count
-        grades = [seed // 11**n % 11 if grade is None else grade for n, grade in enumerate(told, start=1)]
-        return {"grades": [{"number": n, "grade": grade} for n, grade in enumerate(grades, start=1)]}
+        grades = [
+            seed // 11**n % 11 if grade is None else grade for n, grade in enumerate(told, start=1)
+        ]
+        return {
+            "grades": [{"number": n, "grade": grade} for n, grade in enumerate(grades, start=1)]
+        }
     words = re.findall(r"[a-z]{4,}", user.split("</passage>")[0].lower())
     queries = []
     for number, kind in enumerate(
-        kind for count, kind in re.findall(r"(\d+) (\w+)(?=[,.])", user.split("Write")[-1]) for _ in range(int(count))
+        kind
+        for count, kind in re.findall(r"(\d+) (\w+)(?=[,.])", user.split("Write")[-1])
+        for _ in range(int(count))
     ):
-        picked = [words[(seed // 7 ** (number + place)) % len(words)] for place in range(4)] if words else ["none"]
-        queries.append({"type": kind, "query": f"{kind} about {' '.join(picked)} {seed % 997}{number}"})
+        picked = (
+            [words[(seed // 7 ** (number + place)) % len(words)] for place in range(4)]
+            if words
+            else ["none"]
+        )
+        queries.append(
+            {"type": kind, "query": f"{kind} about {' '.join(picked)} {seed % 997}{number}"}
+        )
     return {"queries": queries}
 
 
@@ -154,13 +170,29 @@ class Handler(BaseHTTPRequestHandler):
 
     def _reply(self, body: dict[str, Any], fault: Any) -> None:
         if isinstance(fault, int):
-            headers = {"retry-after": str(self.provider.plan.get("retry_after", 0.05))} if fault == 429 else {}
+            headers = (
+                {"retry-after": str(self.provider.plan.get("retry_after", 0.05))}
+                if fault == 429
+                else {}
+            )
             return self._send(
-                fault, {"type": "error", "error": {"type": "overloaded_error", "message": f"status {fault}"}}, headers
+                fault,
+                {
+                    "type": "error",
+                    "error": {"type": "overloaded_error", "message": f"status {fault}"},
+                },
+                headers,
             )
         if fault == "policy":
             return self._send(
-                400, {"error": {"message": "flagged", "code": "invalid_prompt", "type": "invalid_request_error"}}
+                400,
+                {
+                    "error": {
+                        "message": "flagged",
+                        "code": "invalid_prompt",
+                        "type": "invalid_request_error",
+                    }
+                },
             )
         if fault == "hang":
             time.sleep(self.provider.plan.get("hang", 1.5))
@@ -189,7 +221,9 @@ class Handler(BaseHTTPRequestHandler):
     def _upload(self, raw: bytes) -> None:
         head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
         form = BytesParser().parsebytes(head + raw)
-        content = next(part.get_payload(decode=True) for part in form.get_payload() if part.get_filename())
+        content = next(
+            part.get_payload(decode=True) for part in form.get_payload() if part.get_filename()
+        )
         with self.provider.lock:
             id = f"file-{len(self.provider.files)}"
             self.provider.files[id] = content
@@ -239,12 +273,19 @@ class Handler(BaseHTTPRequestHandler):
     def _list(self, query: dict[str, list[str]]) -> None:
         openai = not self.headers.get("anthropic-version")
         found = [
-            self._told(batch) for batch in reversed(list(self.provider.batches.values())) if batch["openai"] == openai
+            self._told(batch)
+            for batch in reversed(list(self.provider.batches.values()))
+            if batch["openai"] == openai
         ]
-        self._send(200, {"object": "list", "data": found, "has_more": False, "first_id": None, "last_id": None})
+        self._send(
+            200,
+            {"object": "list", "data": found, "has_more": False, "first_id": None, "last_id": None},
+        )
 
     def _told(self, batch: dict[str, Any]) -> dict[str, Any]:
-        if not batch["done"] and time.time() - batch["at"] >= self.provider.plan.get("batch_seconds", 0.1):
+        if not batch["done"] and time.time() - batch["at"] >= self.provider.plan.get(
+            "batch_seconds", 0.1
+        ):
             self._work(batch)
         done, count, failed = batch["done"], len(batch["lines"]), batch.get("failed", 0)
         if batch["openai"]:
@@ -256,10 +297,16 @@ class Handler(BaseHTTPRequestHandler):
                 "input_file_id": "file-0",
                 "created_at": int(batch["at"]),
                 "metadata": batch["metadata"],
-                "status": self.provider.plan.get("batch_end", "completed") if done else "in_progress",
+                "status": self.provider.plan.get("batch_end", "completed")
+                if done
+                else "in_progress",
                 "output_file_id": f"{batch['id']}-out" if done else None,
                 "error_file_id": f"{batch['id']}-err" if done and batch["failed"] else None,
-                "request_counts": {"total": count, "completed": count - failed if done else 0, "failed": failed},
+                "request_counts": {
+                    "total": count,
+                    "completed": count - failed if done else 0,
+                    "failed": failed,
+                },
             }
         failures = {"errored": failed, "canceled": 0, "expired": 0}
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(batch["at"]))
@@ -323,13 +370,21 @@ class Handler(BaseHTTPRequestHandler):
     def _key(self) -> str:
         return self.headers.get("x-api-key") or self.headers.get("authorization") or ""
 
-    def _send(self, status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+    def _send(
+        self, status: int, content: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> None:
         self._raw(status, json.dumps(content).encode(), "application/json", headers)
 
-    def _raw(self, status: int, content: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+    def _raw(
+        self, status: int, content: bytes, kind: str, headers: dict[str, str] | None = None
+    ) -> None:
         with contextlib.suppress(OSError):
             self.send_response(status)
-            for name, value in {"content-type": kind, "content-length": str(len(content)), **(headers or {})}.items():
+            for name, value in {
+                "content-type": kind,
+                "content-length": str(len(content)),
+                **(headers or {}),
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
@@ -345,7 +400,8 @@ def embedding(text: str) -> list[float]:
 def embeddings(body: dict[str, Any], fault: Any) -> dict[str, Any]:
     """A response of `/embeddings`, in no order; where it is malformed, one vector is missing."""
     vectors = [
-        {"object": "embedding", "index": at, "embedding": embedding(text)} for at, text in enumerate(body["input"])
+        {"object": "embedding", "index": at, "embedding": embedding(text)}
+        for at, text in enumerate(body["input"])
     ]
     tokens = sum(len(text) for text in body["input"]) // 4
     return {
@@ -360,11 +416,20 @@ def completion(body: dict[str, Any], fault: Any) -> dict[str, Any]:
     """A response in the form of the provider that was asked."""
     if "input" in body:
         return embeddings(body, fault)
-    content = "" if fault == "empty" else "not {json" if fault == "malformed" else json.dumps(answer(body))
+    content = (
+        ""
+        if fault == "empty"
+        else "not {json"
+        if fault == "malformed"
+        else json.dumps(answer(body))
+    )
     tokens_in, tokens_out = len(json.dumps(body)) // 4, max(1, len(content) // 4)
     if "system" in body:
         stop = "refusal" if fault == "refused" else "max_tokens" if fault == "long" else "end_turn"
-        blocks = [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": content}]
+        blocks = [
+            {"type": "thinking", "thinking": "hm", "signature": "s"},
+            {"type": "text", "text": content},
+        ]
         return {
             "id": "msg_1",
             "type": "message",
@@ -386,7 +451,11 @@ def completion(body: dict[str, Any], fault: Any) -> dict[str, Any]:
         "finish_reason": "length" if fault == "long" else "stop",
         "logprobs": None,
     }
-    usage = {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out}
+    usage = {
+        "prompt_tokens": tokens_in,
+        "completion_tokens": tokens_out,
+        "total_tokens": tokens_in + tokens_out,
+    }
     return {
         "id": "c",
         "object": "chat.completion",

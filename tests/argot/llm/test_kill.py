@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from argot.llm.store import Store
+from argot.llm.calls.store import Store
 from argot.tables import pairs
 from tests.argot.llm.server import KEY, Provider, serving
 from tests.stages.test_synthesize import TOPICS, write_chunks, write_params, write_questions
@@ -28,7 +28,9 @@ def project(folder: Path, url: str, provider: str, batch: bool) -> Path:
     folder.mkdir()
     os.chdir(folder)
     content = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    content["machine"]["llm"].update(base_url=f"{url}/v1" if provider == "openai" else url, concurrency=CONCURRENCY)
+    content["machine"]["llm"].update(
+        base_url=f"{url}/v1" if provider == "openai" else url, concurrency=CONCURRENCY
+    )
     content["machine"]["llm"].update(poll_seconds=0.05, batch_requests=30)
     content["spend"]["batch"] = batch
     model = "gpt-6-luna" if provider == "openai" else "claude-haiku-5-5"
@@ -40,7 +42,12 @@ def project(folder: Path, url: str, provider: str, batch: bool) -> Path:
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "OPENAI_API_KEY": KEY,
+        "ANTHROPIC_API_KEY": KEY,
+    }
     command = [sys.executable, "-m", "stages.synthesize"]
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
@@ -67,7 +74,12 @@ def pair_bytes(folder: Path) -> list[bytes]:
 
 
 # Starting the stage is what lasts, so two of the four ways are killed twenty times, and two seven times.
-WAYS = [("openai", False, 20), ("anthropic", False, 7), ("openai", True, 7), ("anthropic", True, 20)]
+WAYS = [
+    ("openai", False, 20),
+    ("anthropic", False, 7),
+    ("openai", True, 7),
+    ("anthropic", True, 20),
+]
 
 
 @pytest.mark.parametrize(("provider", "batch", "times"), WAYS)
@@ -82,8 +94,12 @@ def test_killed_again_and_again_nothing_is_lost_or_paid_twice(
         server.provider.paid.clear()
         server.provider.batches.clear()
         killed = project(tmp_path / "killed", server.url, provider, batch)
-        mean = 2 if batch else 9  # calls to the server, so that most kills come before the run is at its end
-        moments = [(int(chance.expovariate(1 / mean)), chance.uniform(0.0, 0.1)) for _ in range(times)]
+        mean = (
+            2 if batch else 9
+        )  # calls to the server, so that most kills come before the run is at its end
+        moments = [
+            (int(chance.expovariate(1 / mean)), chance.uniform(0.0, 0.1)) for _ in range(times)
+        ]
         kills = sum(kill_after(killed, hits, seconds, server.provider) for hits, seconds in moments)
         assert finish(killed) == 0
         paid = Counter(server.provider.paid)

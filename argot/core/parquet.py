@@ -1,0 +1,56 @@
+"""Reading and writing a table, checked against its schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from argot.core.files import replacing
+from argot.errors import InputError
+
+
+def write_table(path: Path, rows: list[dict[str, Any]] | pa.Table, schema: pa.Schema) -> pa.Table:
+    """Write rows as a Parquet file with exactly `schema`; the same rows give the same bytes."""
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, schema=schema)
+    _check(path, table.schema, schema)
+    with replacing(path) as beside:
+        pq.write_table(table, beside, compression="zstd")
+    return table
+
+
+def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    """Read a table, or some of its columns; raise InputError if it is missing, damaged or of another schema."""
+    try:
+        _check(path, pq.read_schema(path), schema)
+        return pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} is missing; run `dvc repro`, or `dvc pull` where it was made before"
+        ) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path} is damaged ({reason}); remove it and run `dvc checkout` or `dvc repro`"
+        ) from None
+
+
+def _check(path: Path, found: pa.Schema, expected: pa.Schema) -> None:
+    if found.remove_metadata().equals(expected):
+        return
+    for field in expected:
+        position = found.get_field_index(field.name)
+        if position < 0:
+            raise InputError(
+                f"{path}: column '{field.name}' is missing; run `dvc repro` to make the table anew"
+            )
+        if not found.field(position).equals(field):
+            kind = found.field(position).type
+            raise InputError(
+                f"{path}: column '{field.name}' is {kind}, expected {field.type}; run `dvc repro`"
+            )
+    raise InputError(
+        f"{path}: columns are {found.names}, expected {expected.names}; run `dvc repro`"
+    )

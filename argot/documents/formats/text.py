@@ -1,0 +1,107 @@
+"""Text in any encoding that can be told, and what all readers need to make clean Markdown of it."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from argot.documents.formats import Parsed, UnreadableError
+
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+BREAK = re.compile("\r\n?|\u2028|\x85")
+PAGE = re.compile("\f|\u2029")
+# Control characters that no text holds but tab and newline, stray marks, and halves of surrogate pairs.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
+# Letters that a typesetter joined: nobody searches for them so.
+LIGATURES = str.maketrans(
+    {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
+)
+BINARY = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
+SAMPLE = 1 << 18
+# Encodings that documents are found in, likeliest first: few words fit several, and rare ones lead astray.
+COMMON = [
+    *(f"cp{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257)),
+    *("iso8859_2", "iso8859_5", "iso8859_7", "iso8859_9", "koi8_r", "koi8_u", "cp866", "cp874"),
+    *("cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "cp949"),
+]
+
+
+def decode(data: bytes, declared: str = "") -> str:
+    """The text of `data`: by its byte order mark, as UTF-8, as it declares itself, or as charset-normalizer tells."""
+    for mark, name in MARKS:
+        if data.startswith(mark):
+            return data.decode(name, errors="replace")
+    if wide := _wide(data):
+        return data.decode(wide, errors="replace")
+    sample = data[:SAMPLE]
+    if len(sample) - len(sample.translate(None, BINARY)) > len(sample) // 100:
+        raise UnreadableError("binary of unknown kind")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", errors="replace")
+    # A few broken bytes in a text that else is UTF-8 don't make it something else.
+    if text.count("\ufffd") * 4 < sum(character > "\x7f" for character in text):
+        return text
+    try:
+        return data.decode(declared or _guess(data), errors="replace")
+    except LookupError:
+        return data.decode(_guess(data), errors="replace")
+
+
+def _wide(data: bytes) -> str:
+    """UTF-16 without a mark: every other byte of most characters is zero."""
+    sample = data[:SAMPLE]
+    odd, even = sample[1::2].count(0), sample[::2].count(0)
+    if max(odd, even) * 5 < len(sample) * 2 or min(odd, even) * 100 > len(sample):
+        return ""
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _guess(data: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    matches = list(from_bytes(data[:SAMPLE], cp_isolation=COMMON))
+    if not matches:
+        raise UnreadableError("unknown encoding; save it as UTF-8")
+    return min(
+        matches, key=lambda match: (match.chaos, -match.coherence, COMMON.index(match.encoding))
+    ).encoding
+
+
+def clean(text: str) -> str:
+    """Newlines as one character, no control characters, characters composed (NFC), ligatures taken apart."""
+    return unicodedata.normalize(
+        "NFC", CONTROL.sub("", BREAK.sub("\n", PAGE.sub("\n\n", text))).translate(LIGATURES)
+    )
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as a Markdown table; the first is its header."""
+    width = max((len(row) for row in rows), default=0)
+    if not width:
+        return ""
+    lines = [
+        "| " + " | ".join(_cell(value) for value in [*row, *[""] * (width - len(row))]) + " |"
+        for row in rows
+    ]
+    return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
+
+
+def _cell(value: str) -> str:
+    return " ".join(value.replace("|", "\\|").split())
+
+
+def read_code(data: bytes) -> Parsed:
+    """A file that a program reads: one block of code, where a line beginning with # is no heading."""
+    text = clean(decode(data)).strip("\n")
+    fence = "```" if "```" not in text else "~~~~~~~~"
+    return Parsed("code", f"{fence}\n{text}\n{fence}" if text.strip() else "")

@@ -1,0 +1,143 @@
+"""Files are read in worker processes with limits on time and memory, so that one file can't take the rest down."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import multiprocessing
+import os
+import resource
+import stat
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from pathlib import Path
+
+from argot.documents.formats import Parsed, UnreadableError
+from argot.documents.formats.reader import parse
+
+# Workers end after so many files: what parsers leak counts against the next file's limit.
+FILES_PER_WORKER = 500
+# DVC may link tracked files to its cache; there they bear the name of their content.
+CACHED = ("files", "md5")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one file may cost."""
+
+    file_megabytes: int
+    seconds: int
+    memory_megabytes: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """A file that was read."""
+
+    parsed: Parsed
+    sha256: str  # of its bytes
+
+
+def read_all(
+    root: Path, files: Sequence[Path], limits: Limits, workers: int = 0
+) -> Iterator[tuple[Path, Read | UnreadableError]]:
+    """Each file with its content or the reason why it has none, in the order of `files`; 0 workers: one a core."""
+    from pebble import ProcessExpired, ProcessPool
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["argot.documents.formats.workers"])
+    _start_server()
+    pool = ProcessPool(
+        max_workers=min(workers or os.cpu_count() or 1, len(files)),
+        max_tasks=FILES_PER_WORKER,
+        initializer=_confine,
+        initargs=[limits.memory_megabytes],
+        context=context,
+    )
+    try:
+        futures = [
+            pool.schedule(read, args=[root, file, limits], timeout=limits.seconds) for file in files
+        ]
+        for file, future in zip(files, futures, strict=True):
+            try:
+                yield file, future.result()
+            except UnreadableError as error:
+                yield file, error
+            except TimeoutError:
+                yield (
+                    file,
+                    UnreadableError(f"takes longer than ingest.max_seconds ({limits.seconds})"),
+                )
+            except ProcessExpired:
+                yield file, UnreadableError("its parser crashed")
+    finally:
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+
+
+def read(root: Path, file: Path, limits: Limits) -> Read:
+    """Read one file; UnreadableError tells why it can't be read."""
+    try:
+        _admit(root, file, limits)
+        data = file.read_bytes()
+        return Read(parse(file.name, data), hashlib.sha256(data).hexdigest())
+    except PermissionError:
+        raise UnreadableError("no permission to read it") from None
+    except OSError as error:
+        raise UnreadableError(f"can't be read: {error.strerror or error}") from None
+    except MemoryError:
+        megabytes = limits.memory_megabytes
+        raise UnreadableError(
+            f"needs more memory than ingest.max_memory_megabytes ({megabytes})"
+        ) from None
+
+
+def _admit(root: Path, file: Path, limits: Limits) -> None:
+    """Refuse by what the file system tells, before a byte is read."""
+    try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        raise UnreadableError("its name is not Unicode") from None
+    if not file.exists():
+        raise UnreadableError("a link to nothing")
+    target = file.resolve()
+    if not target.is_relative_to(root.resolve()) and target.parts[-4:-2] != CACHED:
+        raise UnreadableError("a link to outside of data/raw")
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableError("not a regular file")
+    if status.st_size > limits.file_megabytes << 20:
+        raise UnreadableError(f"larger than ingest.max_file_megabytes ({limits.file_megabytes})")
+
+
+def _start_server() -> None:
+    """Start the process that forks workers where it can't print: parsers would, and workers ended as they start."""
+    screen = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    try:
+        forkserver.ensure_running()
+    finally:
+        for number, descriptor in enumerate(screen, start=1):
+            os.dup2(descriptor, number)
+        for descriptor in (nowhere, *screen):
+            os.close(descriptor)
+
+
+def _confine(megabytes: int) -> None:
+    """Limit this worker's memory, and keep it quiet."""
+    with contextlib.suppress(ValueError, OSError):  # not every system has this limit
+        used = _address_space()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20),) * 2)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+
+
+def _address_space() -> int:
+    """Bytes of address space this process has taken."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

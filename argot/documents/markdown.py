@@ -1,0 +1,133 @@
+"""The blocks of a Markdown text and where they stand: a scan of lines, linear in the length of the text.
+
+A full CommonMark parser (markdown-it-py) also parses what stands inside the lines, which passages keep as it is, and
+is many times slower.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#*)?[ \t]*")
+UNDERLINE = re.compile(r" {0,3}(=+|--+)[ \t]*")
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[^`]*")
+ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,9}[.)])[ \t]+\S")
+DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
+# Marks that make a heading's Markdown differ from what a reader sees: emphasis, code, links.
+INLINE = re.compile(r"(\*\*|__|`|\*(?=\S)|(?<=\S)\*)|!?\[([^\]]*)\]\([^)]*\)")
+
+
+class Block(NamedTuple):
+    """A block of `text[start:end]`; `kind` is heading, paragraph, list, table or code."""
+
+    kind: str
+    start: int
+    end: int
+    level: int = 0  # of a heading: 1 to 6
+    title: str = ""  # of a heading: its words without marks
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """The blocks of `text` in order; blank lines stand between them and belong to none."""
+    lines = text.split("\n")
+    starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    first = 0
+    while first < len(lines):
+        if not lines[first].strip():
+            first += 1
+            continue
+        kind, last = _block(lines, first)
+        start, end = starts[first], starts[last] - 1
+        if kind == "heading":
+            level, title = _heading(lines, first)
+            yield Block(kind, start, end, level, title)
+        else:
+            yield Block(kind, start, end)
+        first = last
+
+
+def _block(lines: Sequence[str], first: int) -> tuple[str, int]:
+    line = lines[first]
+    mark = line.lstrip()[0]
+    if mark == "#" and HEADING.fullmatch(line):
+        return "heading", first + 1
+    if mark in "`~" and (fence := FENCE.fullmatch(line)):
+        return "code", _fence_end(lines, first, fence[1])
+    if (
+        "|" in line
+        and first + 1 < len(lines)
+        and "-" in lines[first + 1]
+        and DELIMITER.fullmatch(lines[first + 1])
+    ):
+        return "table", _table_end(lines, first)
+    if ITEM.match(line):
+        return "list", _list_end(lines, first)
+    if first + 1 < len(lines) and UNDERLINE.fullmatch(lines[first + 1]) and mark not in "|>":
+        return "heading", first + 2
+    return "paragraph", _paragraph_end(lines, first)
+
+
+def _heading(lines: Sequence[str], first: int) -> tuple[int, str]:
+    match = HEADING.fullmatch(lines[first])
+    if match:
+        return len(match[1]), plain(match[2] or "")
+    return (1 if "=" in lines[first + 1] else 2), plain(lines[first])
+
+
+def plain(line: str) -> str:
+    """A line as a reader sees it: no emphasis, no link targets, single spaces."""
+    return " ".join(INLINE.sub(r"\2", line).split())
+
+
+def _fence_end(lines: Sequence[str], first: int, fence: str) -> int:
+    for number in range(first + 1, len(lines)):
+        line = lines[number].strip()
+        if line.startswith(fence) and not line.strip(fence[0]):
+            return number + 1
+    return len(lines)
+
+
+def _table_end(lines: Sequence[str], first: int) -> int:
+    number = first + 2
+    while number < len(lines) and "|" in lines[number]:
+        number += 1
+    return number
+
+
+def _list_end(lines: Sequence[str], first: int) -> int:
+    last = number = first + 1
+    while number < len(lines):
+        line = lines[number]
+        if not line.strip():
+            number += 1
+            continue
+        blank_before = number > last
+        if (blank_before and not (line[0] in " \t" or ITEM.match(line))) or _interrupts(line):
+            break
+        number += 1
+        last = number
+    return last
+
+
+def _paragraph_end(lines: Sequence[str], first: int) -> int:
+    number = first + 1
+    while number < len(lines) and lines[number].strip():
+        # Most lines begin with a letter, and need no closer look.
+        if not lines[number][0].isalpha() and (
+            _interrupts(lines[number]) or ITEM.match(lines[number])
+        ):
+            break
+        number += 1
+    return number
+
+
+def _interrupts(line: str) -> bool:
+    mark = line.lstrip(" ")[:1]
+    return (
+        bool(HEADING.fullmatch(line))
+        if mark == "#"
+        else mark in ("`", "~") and bool(FENCE.fullmatch(line))
+    )

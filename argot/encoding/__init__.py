@@ -1,0 +1,1 @@
+"""Texts become vectors, the same to the bit on every run."""

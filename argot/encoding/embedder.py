@@ -1,0 +1,331 @@
+"""Texts to vectors, by any sentence-transformers model, always with the prompts that the model asks for.
+
+A vector is a function of its text alone, to the last bit: a batch has a fixed number of rows and a fixed length,
+so that neighbours, order and number of threads change nothing. With `SentenceTransformer.encode` they do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from argot.encoding import store as stored
+from argot.encoding.store import shorten
+from argot.errors import ModelError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Role = Literal["query", "passage"]
+Precision = Literal["float32", "bfloat16"]
+ROLES: tuple[Role, ...] = ("query", "passage")
+TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
+# Rows of a batch, on a GPU its tokens, and the step of its length. Changing them changes the last bits of every vector.
+# Few rows waste little on a rare length, and are as fast as many on a processor; there a query goes alone, unpadded.
+ROWS = 4
+GPU_TOKENS = 16_384
+STEP = 16
+ONLY_IDS = {"return_attention_mask": False, "return_token_type_ids": False}
+TOKENIZED = (
+    4096  # texts at once: while it works, a tokenizer needs fifty times the memory of its tokens
+)
+CODE = (
+    __file__,
+    stored.__file__,
+    *(str(Path(__file__).with_name("fast") / name) for name in ("bert.py", "onednn.py")),
+)
+DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy")
+# Fewer tokens than these take no two seconds, and show no progress.
+LONG = 20_000
+# Without one of these (or *.model) transformers makes an empty tokenizer, and every word is unknown.
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")
+PROBE = "Which shape has a probe?"
+
+
+class Embedder:
+    """A loaded model. Get one by `Embedder.load`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        model: SentenceTransformer,
+        dimension: int | None = None,
+        precision: Precision = "float32",
+    ) -> None:
+        self.folder = folder
+        self.precision = precision
+        self.prompts = read_prompts(folder)
+        self.max_tokens = int(model.max_seq_length or model.tokenizer.model_max_length)
+        whole = int(model.get_embedding_dimension() or 0)
+        self.dimension = whole if dimension is None else dimension
+        if not 0 < self.dimension <= whole:
+            raise ModelError(
+                f"{folder}: its vectors have {whole} dimensions and can't be cut to {dimension}"
+            )
+        self._model = model
+        self._device = model.device
+        self._tokenizing = (
+            threading.Lock()
+        )  # a tokenizer that is told to cut can't be asked by another thread
+        self._prompt_tokens = {role: self._check_tokens(role) for role in ROLES}
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        device: str = "auto",
+        dimension: int | None = None,
+        precision: Precision = "float32",
+    ) -> Embedder:
+        """Load the sentence-transformers model in `folder`; `device` is auto, cpu, cuda or mps.
+
+        With `dimension`, vectors are cut to their first components (Matryoshka) and normalised again. With bfloat16,
+        matrices are multiplied in half the bits, twice as fast where the machine knows how; the weights stay float32.
+        Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
+        """
+        check_folder(folder)
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+
+        from argot.encoding.fast.bert import simplify
+        from argot.encoding.fast.onednn import pack
+
+        disable_progress_bar()  # type: ignore[no-untyped-call]
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ModelError(
+                "machine.device: cuda was asked for, and torch finds none here; set it to auto"
+            )
+        try:
+            model = SentenceTransformer(
+                str(folder),
+                device=None if device == "auto" else device,
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True, "dtype": "float32"},
+            )
+            if model.device.type == "cpu":
+                pack(model, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+                simplify(model)
+            return cls(folder, model.eval(), dimension, precision)
+        except ModelError:
+            raise
+        except (
+            Exception
+        ) as error:  # any library below may fail on a damaged folder, each in its own way
+            reason = str(error).strip().split("\n")[0]
+            raise ModelError(
+                f"{folder} can't be loaded as a model ({reason}); restore it by `dvc checkout`"
+            ) from error
+
+    @property
+    def device(self) -> str:
+        """Where it computes: cpu, cuda or mps."""
+        return str(self._device.type)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 over names and bytes of the model's files, in hex."""
+        return fingerprint(self.folder)
+
+    @cached_property
+    def identity(self) -> str:
+        """32 hex digits of a hash of all that decides a vector's bits but its text: model, code, libraries, device."""
+        code = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in CODE]
+        versions = [f"{name}=={version(name)}" for name in DECIDING]
+        kind = [self._device.type, self.precision, str(self.dimension)]
+        return hashlib.sha256(
+            "\n".join([self.fingerprint, *code, *versions, *kind]).encode()
+        ).hexdigest()[:32]
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Normalised vectors of queries, (texts, dimension), each with the model's query prompt before it."""
+        return self._encode(texts, "query")
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Normalised vectors of passages, (texts, dimension), each with the model's passage prompt before it."""
+        return self._encode(texts, "passage")
+
+    def token_counts(self, texts: Sequence[str], role: Role = "passage") -> NDArray[np.int64]:
+        """Tokens of each text with its prompt, (texts,), nothing cut off: more than `max_tokens` don't fit."""
+        return np.array(
+            [len(ids) for ids in self._tokenize(texts, role, cut=False)], dtype=np.int64
+        )
+
+    def encode_stream(
+        self, texts: Sequence[str], role: Role
+    ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+        """As the two above, batch by batch as each is done: rows of `texts` and their vectors, longest texts first."""
+        import torch
+
+        tokens = [np.array(ids, dtype=np.int32) for ids in self._tokenize(texts, role, cut=True)]
+        kind, half = self._device.type, self.precision == "bfloat16"
+        for rows, length in self._batches([len(ids) for ids in tokens], role):
+            with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=half):
+                vectors = self._forward([tokens[row] for row in rows], length, role)
+            if not np.isfinite(vectors).all():
+                text = texts[rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])]]
+                raise ModelError(
+                    f"{self.folder} gives no finite vector for {text[:60]!r}; its weights are damaged"
+                )
+            yield rows, vectors
+
+    def _encode(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for rows, values in self.encode_stream(texts, role):
+            vectors[rows] = values
+        return vectors
+
+    def _batches(self, lengths: Sequence[int], role: Role) -> Iterator[tuple[list[int], int]]:
+        """Rows of a batch and its length: texts of one bucket of lengths, longest first, so that memory shows early."""
+        buckets: dict[int, list[int]] = {}
+        step = 1 if self._alone(role) else STEP
+        for row, length in enumerate(lengths):
+            buckets.setdefault(min(-(-length // step) * step, self.max_tokens), []).append(row)
+        with _progress(total=sum(lengths)) as advance:
+            for bucket in sorted(buckets, reverse=True):
+                count = self._rows(bucket, role)
+                for start in range(0, len(buckets[bucket]), count):
+                    rows = buckets[bucket][start : start + count]
+                    yield rows, bucket
+                    advance(sum(lengths[row] for row in rows))
+
+    def _rows(self, length: int, role: Role) -> int:
+        """Rows of a batch whose texts have this length: fixed, whatever there is to encode."""
+        if self._device.type == "cuda":
+            return max(ROWS, GPU_TOKENS // length)
+        return 1 if self._alone(role) else ROWS
+
+    def _alone(self, role: Role) -> bool:
+        return role == "query" and self._device.type == "cpu"
+
+    def _forward(
+        self, tokens: Sequence[NDArray[np.int32]], length: int, role: Role
+    ) -> NDArray[np.float32]:
+        import torch
+
+        tokenizer, count = self._model.tokenizer, self._rows(length, role)
+        ids = np.full((count, length), tokenizer.pad_token_id or 0, dtype=np.int64)
+        mask = np.zeros((count, length), dtype=np.int64)
+        for row in range(count):
+            own = tokens[row % len(tokens)]
+            at = (
+                slice(0, len(own))
+                if tokenizer.padding_side == "right"
+                else slice(length - len(own), length)
+            )
+            ids[row, at], mask[row, at] = own, 1
+        features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        inputs: dict[str, Any] = {
+            name: tensor.to(self._device) for name, tensor in features.items()
+        }
+        if self._prompt_tokens[role]:
+            inputs["prompt_length"] = self._prompt_tokens[role]
+        output = self._model(inputs, task=TASKS[role])
+        vectors = output["sentence_embedding"][: len(tokens)].float().cpu().numpy()
+        whole = shorten(vectors, vectors.shape[1])
+        return whole if self.dimension == vectors.shape[1] else shorten(whole, self.dimension)
+
+    def _tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> Iterator[list[int]]:
+        for start in range(0, len(texts), TOKENIZED):
+            prompted = [self.prompts[role] + text for text in texts[start : start + TOKENIZED]]
+            with self._tokenizing:
+                found = self._model.tokenizer(prompted, truncation=cut, verbose=False, **ONLY_IDS)[
+                    "input_ids"
+                ]
+            yield from found
+
+    def _check_tokens(self, role: Role) -> int:
+        """Refuse a model whose input is more than its tokens (a chat template, say); return its prompt's length."""
+        features = self._model.preprocess([PROBE], prompt=self.prompts[role], task=TASKS[role])
+        if features["input_ids"][0].tolist() != next(self._tokenize([PROBE], role, cut=True)):
+            raise ModelError(
+                f"{self.folder}: its input is more than prompt and text, which Argot doesn't support"
+            )
+        return int(features.get("prompt_length") or 0)
+
+
+def read_prompts(folder: Path) -> dict[Role, str]:
+    """What the model in `folder` wants before a query and before a passage; empty where it wants nothing.
+
+    The passage's stands under `document`, `passage` or `corpus`. sentence-transformers 6.2 means to look for all
+    three, but takes a missing `document` for an empty prompt, so that e5's `passage` is silently lost.
+    """
+    path = folder / "config_sentence_transformers.json"
+    try:
+        known = (
+            json.loads(path.read_text(encoding="utf-8")).get("prompts") or {}
+            if path.exists()
+            else {}
+        )
+        passages = (known.get(name) for name in ("document", "passage", "corpus"))
+        return {
+            "query": str(known.get("query") or ""),
+            "passage": str(next(filter(None, passages), "")),
+        }
+    except (ValueError, AttributeError):
+        raise ModelError(f"{path} is damaged; restore it by `dvc checkout`") from None
+
+
+def fingerprint(folder: Path) -> str:
+    """The SHA-256 over names and bytes of all files of a model's folder, in hex."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        with path.open("rb") as file:
+            total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ModelError unless `folder` names its modules, and these are sentence-transformers' own.
+
+    Without modules.json the library would guess the pooling (FlagEmbedding #1326), and a module's type of another
+    name would be imported from the folder: code that nobody allowed.
+    """
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        types = [str(module["type"]) for module in modules]
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder}/modules.json is missing: the pooling is unknown; run `dvc repro fetch`"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(
+            f"{folder}/modules.json is damaged; restore it by `dvc checkout`"
+        ) from None
+    if not any((folder / name).is_file() for name in TOKENIZERS) and not list(
+        folder.glob("*.model")
+    ):
+        raise ModelError(
+            f"{folder} has no tokenizer, such as {TOKENIZERS[0]}; restore it by `dvc checkout`"
+        )
+    for name in types:
+        if not name.startswith("sentence_transformers."):
+            raise ModelError(
+                f"{folder}/modules.json: '{name}' is code of the model's own, which is not allowed"
+            )
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar of tokens on a terminal's stderr, for work that takes more than a moment."""
+    if total < LONG or not sys.stderr.isatty():
+        yield lambda tokens: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("embed", total=total)
+        yield lambda tokens: progress.advance(task, tokens)

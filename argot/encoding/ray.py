@@ -1,0 +1,150 @@
+"""Encoding, and filling an index, on every processor or card of a Ray cluster: to the byte what one machine makes.
+
+For `machine.engine: ray`. RAY_ADDRESS names the cluster; without it Ray uses this machine alone. Each node has
+Argot installed from the same commit; the model's files travel through Ray, so that no disk need be shared.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from argot.core.params import SomeSettings, load
+from argot.encoding.embedder import Embedder, Precision, Role
+from argot.errors import ModelError
+
+BLOCK = 2048  # texts that a worker encodes at a time: what is encoded again when a machine is lost
+Files = dict[str, bytes]
+
+
+class EngineSettings(SomeSettings):
+    """Where millions of passages are encoded and indexed, of the section `machine`."""
+
+    engine: Literal["local", "ray"]
+
+
+def asked_for() -> bool:
+    """Does params.yaml ask for a Ray cluster?"""
+    return load("machine", EngineSettings).engine == "ray"
+
+
+class Worker:
+    """A model in a process of its own, on one core or one card."""
+
+    def __init__(
+        self, files: Any, device: str, precision: Precision, role: Role, identity: str
+    ) -> None:
+        import ray
+
+        with TemporaryDirectory() as folder:
+            for name, content in ray.get(files).items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self.embedder = Embedder.load(Path(folder), device, precision=precision)
+            if self.embedder.identity != identity:
+                raise ModelError(
+                    "a node has other code, libraries or devices, and would make other vectors"
+                )
+        self.role: Role = role
+
+    def __call__(self, texts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Row and vector of each text."""
+        vectors = np.empty((len(texts["text"]), self.embedder.dimension), dtype=np.float32)
+        for rows, values in self.embedder.encode_stream(texts["text"].tolist(), self.role):
+            vectors[rows] = values
+        return {"row": texts["row"], "vector": vectors}
+
+
+def encode_stream(
+    embedder: Embedder, device: str, texts: Sequence[str], role: Role
+) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+    """As `Embedder.encode_stream`: rows of `texts` and their vectors, as they are done, in no order.
+
+    `device` is that which `embedder` was loaded with. Raises ModelError where a worker can't start or fails. Texts of
+    like length stand together, so that little is spent on padding.
+    """
+    if not texts:
+        return
+    import torch
+
+    order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+    table = pa.table({"row": pa.array(order, pa.int64()), "text": [texts[row] for row in order]})
+    with _cluster() as ray:
+        found = ray.cluster_resources()
+        cards = (
+            int(found.get("GPU", 0))
+            if device in ("auto", "cuda") and torch.cuda.is_available()
+            else 0
+        )
+        workers = cards or int(found["CPU"])
+        files = ray.put(_read(embedder.folder))
+        blocks = [table.slice(start, BLOCK) for start in range(0, len(table), BLOCK)]
+        encoded = ray.data.from_arrow(blocks).map_batches(
+            Worker,
+            fn_constructor_args=(files, device, embedder.precision, role, embedder.identity),
+            batch_size=BLOCK,
+            batch_format="numpy",
+            num_cpus=0 if cards else 1,
+            num_gpus=1 if cards else 0,
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(blocks))),
+        )
+        for batch in encoded.iter_batches(batch_size=None, batch_format="numpy"):
+            yield batch["row"].tolist(), batch["vector"]
+
+
+def each(work: Callable[[Any, Any], Any], common: Any, parts: Iterable[Any]) -> Iterator[Any]:
+    """What `work(common, part)` gives for each part, in their order, done by the workers, one a core."""
+    with _cluster() as ray:
+        there, remote = ray.put(common), ray.remote(num_cpus=1)(work)
+        for done in [remote.remote(there, part) for part in parts]:
+            yield ray.get(done)
+
+
+@contextmanager
+def _cluster() -> Iterator[Any]:
+    """Ray, joined or started for as long as the block runs; its telemetry and dashboard stay off.
+
+    Raises ModelError where it isn't installed or a worker fails.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault(
+        "RAY_BACKEND_LOG_LEVEL", "fatal"
+    )  # it tells of Ray Data's own ways as of errors
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise ModelError(
+            "machine.engine: ray is not installed; pip install '.[ray]', or take local"
+        ) from None
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = sys.stderr.isatty()
+    try:
+        yield ray
+    except ray.exceptions.RayError as error:
+        reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
+        raise ModelError(f"machine.engine: a worker of the Ray cluster failed ({reason})") from None
+    finally:
+        ray.shutdown()
+
+
+def _read(folder: Path) -> Files:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

@@ -1,0 +1,107 @@
+"""Stored vectors: one a distinct text, found again by the text itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from argot.core.files import replacing_folder
+from argot.core.parquet import read_table, write_table
+from argot.errors import InputError, ParamsError
+
+SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("truncated", pa.bool_(), nullable=False),
+    ]
+)
+Flags = NDArray[np.bool_]
+
+
+def key(text: str) -> str:
+    """The name of a text: 32 hex digits of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """The first `dimension` components of each vector, normalised anew (Matryoshka, Kusupati et al. 2022)."""
+    cut = np.ascontiguousarray(vectors[:, :dimension], dtype=np.float32)
+    lengths = np.linalg.norm(cut, axis=1, keepdims=True)
+    return np.asarray(cut / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
+
+
+def cut(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The vectors `shorten`ed to `index.dim`, 0 keeping them whole; ParamsError where they have fewer dimensions."""
+    if dim > vectors.shape[1]:
+        raise ParamsError(
+            f"params.yaml: index.dim: {dim} is more than the model's {vectors.shape[1]}; 0 keeps all"
+        )
+    return shorten(vectors, dim) if dim else np.asarray(vectors, dtype=np.float32)
+
+
+class Vectors:
+    """Normalised float32 vectors, (texts, dimensions), by the keys of their texts; memory-mapped where they are stored.
+
+    `truncated`, (texts,), tells which texts were longer than the model reads; without it, none was.
+    """
+
+    def __init__(
+        self, keys: Sequence[str], values: NDArray[np.float32], truncated: Flags | None = None
+    ) -> None:
+        self.keys = list(keys)
+        self.values = values
+        self.truncated = np.zeros(len(keys), dtype=bool) if truncated is None else truncated
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {key: row for row, key in enumerate(self.keys)}
+
+    def take(self, rows: Sequence[int]) -> Vectors:
+        """Some of them."""
+        return Vectors([self.keys[row] for row in rows], self.values[rows], self.truncated[rows])
+
+    def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vectors of `texts`, (texts, dimensions), in their order; InputError if one was never embedded."""
+        try:
+            rows = [self._rows[key(text)] for text in texts]
+        except KeyError:
+            text = next(text for text in texts if key(text) not in self._rows)
+            raise InputError(
+                f"no vector is stored for the text {text[:60]!r}; run `dvc repro`"
+            ) from None
+        return np.asarray(self.values[rows], dtype=np.float32)
+
+
+def write_vectors(folder: Path, store: Vectors) -> None:
+    """Write a store: keys.parquet and vectors.npy."""
+    table = pa.table([pa.array(store.keys, pa.string()), store.truncated], schema=SCHEMA)
+    with replacing_folder(folder) as beside:
+        write_table(beside / "keys.parquet", table, SCHEMA)
+        np.save(
+            beside / "vectors.npy",
+            np.ascontiguousarray(store.values, dtype=np.float32),
+            allow_pickle=False,
+        )
+
+
+def read_vectors(folder: Path) -> Vectors:
+    """Open a store; InputError if it is missing, cut short, or its parts don't match."""
+    table = read_table(folder / "keys.parquet", SCHEMA)
+    keys = table["key"].to_pylist()
+    try:
+        values = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder}/vectors.npy can't be read ({error}); run `dvc checkout` or `dvc repro`"
+        ) from None
+    if values.ndim != 2 or len(values) != len(keys):
+        raise InputError(
+            f"{folder}: {len(keys)} keys but vectors of shape {values.shape}; run `dvc repro`"
+        )
+    return Vectors(keys, values, table["truncated"].to_numpy())

@@ -1,0 +1,169 @@
+"""What to do next, worked out from the user's own data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from argot.evaluation.metrics import Relevance
+from argot.evaluation.verdict import ReleaseSettings
+from argot.search.bm25 import Words
+
+FEW_DOCUMENTS = 500
+LOST_BY_FUSION = 0.01
+FEW_PAIRS = 1000
+SMALL_GAIN = 0.05
+MUCH_CUT = 0.05
+LOOKED_AT = 2000  # queries whose overlap is counted
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the corpus, the queries and the outcome; overlaps and lengths of no query are None."""
+
+    documents: int
+    training_pairs: int
+    questions: int
+    real: bool  # do scores and gain come from real questions?
+    scores: Mapping[str, float]  # nDCG@10 of each system
+    gain: float  # of tuned + BM25 over the better of base + BM25 and BM25
+    ships: str
+    pair_overlap: float | None
+    question_overlap: float | None
+    question_words: float | None
+    passage_words: float
+    cut_share: float
+    fusion_lost: float  # nDCG@10 on real questions that a better fusion weight would have won
+    dev_is_real: bool
+    managed: tuple[str, float] | None = (
+        None  # one that is surely better than all that could ship, and by how much
+    )
+
+
+def advise(facts: Facts, rules: ReleaseSettings) -> list[dict[str, str]]:
+    """The advice that applies, most important first."""
+    return [{"code": code, "text": text} for code, text in _all(facts, rules)]
+
+
+def overlap(
+    queries: Sequence[str], relevance: Relevance, texts: Sequence[str], language: str
+) -> float | None:
+    """The mean share of a query's terms (BM25's) that its passage holds, of its passages the one that holds most."""
+    words = Words(language)
+    step = max(1, len(queries) // LOOKED_AT)
+    shares = []
+    for at in range(0, len(queries), step):
+        asked = set(words.of(queries[at]))
+        places = relevance.items[relevance.offsets[at] : relevance.offsets[at + 1]][:20]
+        if asked:
+            shares.append(
+                max(len(asked & set(words.of(texts[place]))) / len(asked) for place in places)
+            )
+    return float(np.mean(shares)) if shares else None
+
+
+def _all(facts: Facts, rules: ReleaseSettings) -> Iterator[tuple[str, str]]:
+    yield from _evidence(facts, rules)
+    yield from _data(facts)
+    if facts.gain < SMALL_GAIN:
+        yield from _small_gain(facts)
+    yield from _managed(facts)
+    yield from _passages(facts)
+
+
+def _evidence(facts: Facts, rules: ReleaseSettings) -> Iterator[tuple[str, str]]:
+    if facts.questions < rules.min_questions:
+        yield (
+            "few_questions",
+            f"{facts.questions} real test questions are too few to prove anything; {rules.min_questions} are needed. "
+            "`argot label` takes ten judgments in two minutes; a search log or a help desk has the questions.",
+        )
+    if facts.fusion_lost > LOST_BY_FUSION and not facts.dev_is_real:
+        yield (
+            "choose_on_real",
+            f"Synthetic pairs chose how BM25 and the model are fused, and lost {100 * facts.fusion_lost:.1f} points of "
+            'nDCG@10 by it on real questions. Mark 20 or more of them, better 50, with "split": "dev".',
+        )
+
+
+def _data(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.documents < FEW_DOCUMENTS:
+        yield (
+            "few_documents",
+            f"{facts.documents:,} documents are few: under {FEW_DOCUMENTS}, BM25 with a general model is hard to beat. "
+            "More documents help more than more pairs from the same ones.",
+        )
+    if facts.training_pairs < FEW_PAIRS:
+        yield (
+            "few_pairs",
+            f"{facts.training_pairs:,} training pairs are few: contrastive training wants {FEW_PAIRS:,} and more. "
+            "Add documents, or let an LLM write queries (`synthesize` in params.yaml).",
+        )
+    best = max(facts.scores, key=lambda system: facts.scores[system], default="")
+    if best == "bm25":
+        yield (
+            "bm25_ahead",
+            f"BM25 alone (nDCG@10 {facts.scores['bm25']:.3f}) is ahead of every row with a model: the queries use the "
+            "documents' own words. "
+            + (
+                ""
+                if facts.real
+                else "Synthetic queries often do; ask real ones before you believe it. "
+            )
+            + "A stronger base model (`fetch.model`) is worth more here than more training.",
+        )
+
+
+def _small_gain(facts: Facts) -> Iterator[tuple[str, str]]:
+    points = (
+        f"Tuning moved nDCG@10 by {100 * facts.gain:+.1f} points, less than {100 * SMALL_GAIN:.0f}"
+    )
+    pairs, asked = facts.pair_overlap, facts.question_overlap
+    if pairs is not None and asked is not None and pairs > asked + 0.1:
+        yield (
+            "easy_pairs",
+            f"{points}, and the synthetic queries share {pairs:.0%} of their words with their passage, real questions "
+            f'{asked:.0%}: the pairs are too easy. Put questions with "split": "train" into data/queries, or let an '
+            "LLM ask in other words than the passage's.",
+        )
+    elif pairs is not None:
+        told = "" if asked is None else f", much as real questions do ({asked:.0%})"
+        yield (
+            "small_gain",
+            f"{points}; the synthetic queries share {pairs:.0%} of their words with their passage{told}. "
+            "Look at data/judgments.parquet for what is missed, and at the queries' kinds in the report's slices.",
+        )
+    if facts.ships == "base" and facts.real and not facts.managed:
+        yield (
+            "keep_general",
+            "Keep the general model for now: nothing sure is gained by tuning this one. Try a larger or a managed one "
+            "first, and tune again when documents or real questions have doubled.",
+        )
+
+
+def _managed(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.managed:
+        name, points = facts.managed
+        yield (
+            "managed_ahead",
+            f"{name} is surely better than all that could ship here, by {100 * points:.1f} points of nDCG@10"
+            f"{'' if facts.real else ' on synthetic pairs'}. Where its price, its delay and sending it your documents "
+            "and questions are no hindrance, keep it.",
+        )
+
+
+def _passages(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.question_words and facts.question_words > facts.passage_words / 2:
+        yield (
+            "long_questions",
+            f"The median question has {facts.question_words:.0f} words, the median passage {facts.passage_words:.0f}: "
+            "such questions ask for more than a passage holds. Raise `chunk.max_words`.",
+        )
+    if facts.cut_share > MUCH_CUT:
+        yield (
+            "cut_passages",
+            f"{facts.cut_share:.0%} of the passages are longer than the model's window, and lose their ends. Lower "
+            "`chunk.max_words`, or take a base model with a longer window (`fetch.model`).",
+        )

@@ -1,0 +1,1 @@
+"""People's judgments, and the loop back into the pipeline."""

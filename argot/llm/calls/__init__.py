@@ -1,0 +1,1 @@
+"""Calls that cost money: never lost, never paid twice, within a limit."""

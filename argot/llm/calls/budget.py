@@ -1,0 +1,51 @@
+"""What calls cost, and the limit that no call may pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from argot.errors import ProviderError
+from argot.llm.calls.request import Answer, Call
+from argot.llm.calls.settings import SpendSettings
+
+
+class OverBudget(ProviderError):
+    """The next call could pass `spend.max_usd`."""
+
+
+class Budget:
+    """Counts what was paid, and what the calls in flight may cost at most."""
+
+    def __init__(self, spend: SpendSettings, paid: float) -> None:
+        self.spend = spend
+        self.paid = paid
+        self._reserved = 0.0
+
+    def most(self, calls: Iterable[Call], batch: bool = False) -> float:
+        """No bill for these calls can be higher."""
+        return sum(
+            self._usd(call.model, call.most_tokens_in, call.max_tokens, batch) for call in calls
+        )
+
+    def cost(self, model: str, answer: Answer, batch: bool = False) -> float:
+        """The bill for one answer."""
+        return self._usd(model, answer.tokens_in, answer.tokens_out, batch)
+
+    def reserve(self, usd: float) -> None:
+        """Set money aside for calls about to be made; OverBudget if the limit doesn't allow them."""
+        if self.paid + self._reserved + usd > self.spend.max_usd:
+            raise OverBudget(
+                f"spend.max_usd: the next call may cost ${usd:.4f} and could exceed ${self.spend.max_usd:.2f}: "
+                f"${self.paid:.4f} are paid, and all of it is kept; raise spend.max_usd and run again to go on"
+            )
+        self._reserved += usd
+
+    def settle(self, reserved: float, usd: float) -> None:
+        """Calls came back: give their reserve free, and count what they did cost."""
+        self._reserved -= reserved
+        self.paid += usd
+
+    def _usd(self, model: str, tokens_in: int, tokens_out: int, batch: bool) -> float:
+        price = self.spend.price(model)
+        share = 1 - self.spend.batch_discount if batch else 1.0
+        return share * (tokens_in * price.input + tokens_out * price.output) / 1e6

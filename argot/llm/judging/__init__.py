@@ -1,0 +1,1 @@
+"""A language model's judgment of whether a passage answers a query."""

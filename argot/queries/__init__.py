@@ -1,0 +1,1 @@
+"""Where training queries come from: made by rule, written by a language model; their splits."""

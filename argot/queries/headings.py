@@ -1,0 +1,55 @@
+"""Queries from headings: a heading says what its section is about, a question as heading is answered below it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from random import Random
+
+from argot.queries import english
+from argot.queries.draft import Chunk, Corpus, Draft, draft
+from argot.queries.prose import plain
+
+NUMBER = re.compile(r"^(?:step\s+)?\d+(?:\.\d+)*[.):]?\s+|^[a-z][.)]\s+", re.IGNORECASE)
+# A heading that this share of the documents has ("Overview", "See also") says nothing about its section.
+COMMON = 0.05
+
+
+def heading(chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
+    """The heading itself, with the title before it where other documents have the same heading."""
+    topic = _topic(chunk, corpus)
+    if topic and not topic.endswith("?"):
+        yield draft(topic, chunk, "heading", end=0)
+
+
+def faq(chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
+    """A heading that is a question, for the first passage of its answer."""
+    topic = _topic(chunk, corpus)
+    if topic.endswith("?"):
+        yield draft(topic, chunk, "faq", end=0)
+
+
+def question(chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
+    """The heading as people ask for it: "Creating a role" as "How do I create a role?"."""
+    topic = _topic(chunk, corpus)
+    if chunk.language == "en" and topic and not topic.endswith("?"):
+        forms = list(english.of_topic(topic, corpus.vocabulary.written))
+        random.shuffle(forms)
+        for form in forms:
+            yield draft(form, chunk, "question", end=0)
+
+
+def _topic(chunk: Chunk, corpus: Corpus) -> str:
+    if not chunk.heading or not corpus.opens_section(chunk):
+        return ""
+    leaf, title = _bare(chunk.leaf), _bare(chunk.title)
+    shared = corpus.leaves[chunk.leaf.lower()]
+    if shared >= max(3, COMMON * corpus.documents):
+        return title
+    lonely = len(corpus.vocabulary.stems(leaf)) < 2
+    return f"{title}: {leaf}" if title and leaf != title and (shared > 1 or lonely) else leaf
+
+
+def _bare(heading: str) -> str:
+    # Without its number, and without the site's name that pages carry behind a bar.
+    return NUMBER.sub("", plain(heading)).split(" | ")[0].rstrip(" .:")

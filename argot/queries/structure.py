@@ -1,0 +1,46 @@
+"""Queries from questions and answers, problems and resolutions that are labelled in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from random import Random
+
+from argot.queries.draft import Chunk, Corpus, Draft, draft
+from argot.queries.prose import plain
+
+LINE = r"(?im)^[ \t>*_#|+-]*(?:{})\b[ \t*_]*[:.)|-][ \t*_]*(?P<said>\S.{{9,400}})$"
+ASKED = re.compile(
+    LINE.format(
+        "q|question|frage|problem|issue|symptom|summary|reported|error|fault|incident|complaint|ticket"
+    )
+)
+ANSWERED = re.compile(
+    LINE.format(
+        "a|answer|antwort|resolution|solution|fix|resolved|workaround|cause|action taken|lösung"
+    )
+)
+# "**Can I pay later?**" on a line of its own, answered by the next one.
+BOLD = re.compile(
+    r"(?m)^[ \t]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?(?:\*\*|__)(?P<said>[^*_\n]{10,300}\?)(?:\*\*|__)[ \t]*$"
+)
+
+
+def dialogue(chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
+    """A labelled question or problem, for the passage that holds its answer: its own, or the next one."""
+    for found in [*ASKED.finditer(chunk.text), *BOLD.finditer(chunk.text)]:
+        holder = _answering(chunk, found, corpus)
+        query = plain(found["said"])
+        if holder and len(query.split()) >= 3:
+            made = draft(query, chunk, "faq", found.start("said"), found.end("said"))
+            yield made._replace(chunk=holder.id)
+
+
+def _answering(chunk: Chunk, found: re.Match[str], corpus: Corpus) -> Chunk | None:
+    rest = chunk.text[found.end() :]
+    if found.re is BOLD and len(rest.split()) >= 5:
+        return chunk
+    if ANSWERED.search(rest):
+        return chunk
+    after = corpus.neighbour(chunk, 1)
+    return after if after and ANSWERED.search(after.text) and not ASKED.search(rest) else None

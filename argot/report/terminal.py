@@ -1,0 +1,63 @@
+"""The results of the last run, as a person reads them: reports/metrics.json and the verdict, in a terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from argot.errors import InputError
+from argot.evaluation.names import named
+
+EVALUATION = Path("data/figures/evaluate.json")
+REPORT = Path("reports/index.html")
+RELEASE = Path("models/release")
+COLUMNS = ("ndcg@10", "mrr@10", "recall@1", "recall@10", "recall@100")
+
+
+def read_evaluation(path: Path = EVALUATION) -> dict[str, Any]:
+    """The figures of `evaluate`; InputError if it has not run."""
+    try:
+        evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} is missing; run `dvc repro`, or `dvc pull` where it was run before"
+        ) from None
+    return evaluation
+
+
+def show(console: Console) -> None:
+    """Print the table of systems, on real questions or else on synthetic pairs, the verdict, and where all lies."""
+    evaluation = read_evaluation()
+    systems = evaluation["questions"].get("test") or evaluation["pairs"].get("test")
+    title = (
+        "real questions"
+        if evaluation["questions"].get("test")
+        else "synthetic pairs: there are no real questions"
+    )
+    if systems:
+        table = Table(title=f"Test: {title}", title_justify="left")
+        table.add_column("system")
+        for column in COLUMNS:
+            table.add_column(column, justify="right")
+        for system, name in named(systems).items():
+            table.add_row(name, *(f"{systems[system][column]:.3f}" for column in COLUMNS))
+        console.print(table)
+    show_verdict(console, evaluation)
+    console.print(f"release: {RELEASE}\nreport:  {REPORT}")
+
+
+def show_verdict(console: Console, evaluation: dict[str, Any]) -> None:
+    """Print the verdict's sentence and the advice worked out from the user's own data."""
+    text = evaluation["text"]
+    console.print(
+        f"verdict: {text['verdict']}: {text['reason']}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    for advice in text["advice"]:
+        console.print(f"- {advice['text']}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,171 @@
+"""BM25 over passages: bm25s, with the stemmer and stop words of the corpus' language."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import bm25s
+import numpy as np
+import Stemmer
+from bm25s import stopwords
+from numpy.typing import NDArray
+
+from argot.core.files import write_json
+from argot.core.params import Settings
+from argot.errors import InputError, ParamsError
+from argot.search.hits import Hits, tie_order, top_k
+
+# ISO 639-1 to the Snowball stemmer's name.
+STEMMERS = {
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
+    "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish", "fr": "french",
+    "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian",
+    "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "pl": "polish", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+}  # fmt: skip
+STOP_WORDS = {
+    "da": stopwords.STOPWORDS_DANISH, "de": stopwords.STOPWORDS_GERMAN, "en": stopwords.STOPWORDS_EN_PLUS,
+    "es": stopwords.STOPWORDS_SPANISH, "fr": stopwords.STOPWORDS_FRENCH, "it": stopwords.STOPWORDS_ITALIAN,
+    "ko": stopwords.STOPWORDS_KOREAN, "nl": stopwords.STOPWORDS_DUTCH, "no": stopwords.STOPWORDS_NORWEGIAN,
+    "pt": stopwords.STOPWORDS_PORTUGUESE, "ru": stopwords.STOPWORDS_RUSSIAN, "sv": stopwords.STOPWORDS_SWEDISH,
+    "tr": stopwords.STOPWORDS_TURKISH, "zh": stopwords.STOPWORDS_CHINESE,
+}  # fmt: skip
+# A word, or a code such as tw-d12, 10+2, 3.5 or 49/2021: parts that hold together without a space.
+TERM = re.compile(r"[^\W_]+(?:[-+./_:][^\W_]+)*")
+PART = re.compile(r"[^\W_]+")
+# The s of "driver's", the l of "l'eau": letters that are no words.
+ELISION = re.compile(r"\b[^\W\d_]['’](?=\w)|(?<=\w)['’][^\W\d_]\b")
+# Scripts without spaces between words are read as overlapping pairs of characters, as Lucene's CJK analyzer does.
+UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+WORDS_FILE = "words.json"
+DISTINCT = 1 << 17  # words whose terms are remembered: a corpus says the same ones over and over
+
+
+class LexicalSettings(Settings):
+    """How BM25 reads and weighs words: the section `lexical`."""
+
+    language: str
+    k1: float
+    b: float
+
+
+class Words:
+    """Turns text into the terms that BM25 counts: lower-case stems without stop words, and codes whole and in parts."""
+
+    def __init__(self, language: str) -> None:
+        self.stop = frozenset(STOP_WORDS.get(language, ()))
+        self._stemmer = Stemmer.Stemmer(STEMMERS[language]) if language in STEMMERS else None
+        self._terms = lru_cache(DISTINCT)(self._terms_of)
+
+    def of(self, text: str) -> list[str]:
+        """The terms of `text`, in their order, with repetitions."""
+        plain = ELISION.sub(" ", unicodedata.normalize("NFKC", text).lower())
+        return [term for word in TERM.findall(plain) for term in self._terms(word)]
+
+    def _terms_of(self, word: str) -> list[str]:
+        parts = [piece for part in PART.findall(word) for piece in _pieces(part)]
+        terms = [part for part in parts if part not in self.stop]
+        # "near-miss" is two words, but "tw-d12" is also one name.
+        if len(parts) > 1 and any(character.isdigit() for character in word):
+            terms.insert(0, word)
+        return self._stemmer.stemWords(terms) if self._stemmer else terms
+
+
+class Bm25:
+    """A BM25 index over passages (Lucene's variant; Robertson et al. 1994, Kamphuis et al. 2020)."""
+
+    def __init__(self, index: bm25s.BM25, ids: Sequence[str], language: str) -> None:
+        self.index = index
+        self.ids = list(ids)
+        self.language = language
+        self.words = Words(language)
+        self._ties = tie_order(self.ids)
+
+    @classmethod
+    def build(
+        cls, ids: Sequence[str], texts: Sequence[str], settings: LexicalSettings, language: str
+    ) -> Bm25:
+        """Index `texts`, one an id; `language` decides where `settings.language` is 'auto'."""
+        if not ids:
+            raise InputError(
+                "no passages to index: put documents under data/raw and run `dvc repro`"
+            )
+        language = _known(settings.language) if settings.language != "auto" else language
+        words = Words(language)
+        tokens = [words.of(text) for text in texts]
+        # Sorted, so that the same passages give the same bytes; "" stands for what bm25s calls the empty token.
+        vocabulary = {term: place for place, term in enumerate(["", *sorted(set().union(*tokens))])}
+        index = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene", backend="numpy")
+        with np.errstate(
+            invalid="ignore"
+        ):  # where no passage holds a word, their average length is 0
+            index.index(
+                ([[vocabulary[term] for term in row] for row in tokens], vocabulary),
+                show_progress=False,
+            )
+        return cls(index, ids, language)
+
+    def search(self, queries: Sequence[str], k: int) -> Hits:
+        """The k best passages of each query; passages that share no word with it are no hits."""
+        k = min(k, len(self.ids))
+        rows = [self._best(query, k) for query in queries]
+        if not rows:
+            return Hits(np.empty((0, k), np.int32), np.empty((0, k), np.float32))
+        return Hits(
+            np.concatenate([row.positions for row in rows]),
+            np.concatenate([row.scores for row in rows]),
+        )
+
+    def scores(self, query: str) -> NDArray[np.float32]:
+        """The score of every passage for one query, (passages,)."""
+        terms = self.index.get_tokens_ids(self.words.of(query))
+        return np.asarray(self.index.get_scores_from_ids(terms), dtype=np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write the index as plain arrays and JSON: nothing in it can run code."""
+        self.index.save(folder, show_progress=False, allow_pickle=False)
+        write_json(folder / WORDS_FILE, {"ids": self.ids, "language": self.language})
+
+    @classmethod
+    def load(cls, folder: Path, mmap: bool = False) -> Bm25:
+        """Read what `save` wrote; InputError where a part is missing or damaged."""
+        try:
+            own = json.loads((folder / WORDS_FILE).read_text(encoding="utf-8"))
+            index = bm25s.BM25.load(folder, mmap=mmap, allow_pickle=False, show_progress=False)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{folder} holds no BM25 index that can be read ({error}); run `dvc repro`"
+            ) from None
+        if (
+            len(own["ids"]) != index.scores["num_docs"]
+            or len(index.scores["indptr"]) != len(index.vocab_dict) + 1
+        ):
+            raise InputError(
+                f"{folder}: the parts of the BM25 index don't belong together; run `dvc repro`"
+            )
+        return cls(index, own["ids"], own["language"])
+
+    def _best(self, query: str, k: int) -> Hits:
+        scores = self.scores(query)
+        return top_k(np.where(scores > 0, scores, np.float32(-np.inf))[None, :], k, self._ties)
+
+
+def _pieces(part: str) -> list[str]:
+    if not UNSPACED.fullmatch(part):
+        return [part]
+    return [part[at : at + 2] for at in range(max(1, len(part) - 1))]
+
+
+def _known(language: str) -> str:
+    known = STEMMERS.keys() | STOP_WORDS.keys()
+    if language not in known:
+        names = ", ".join(sorted(known))
+        raise ParamsError(
+            f"params.yaml: lexical.language: '{language}' is unknown; expected auto or one of {names}"
+        )
+    return language

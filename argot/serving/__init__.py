@@ -1,0 +1,1 @@
+"""Ways to use a release: command line, server, answers, adapters."""

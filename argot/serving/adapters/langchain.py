@@ -1,0 +1,29 @@
+"""A release as a LangChain retriever: pip install argot-retrieval[langchain]."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+
+from argot.search.retriever import Retriever
+
+
+class ArgotRetriever(BaseRetriever):
+    """`ArgotRetriever(retriever=Retriever.load("models/release"), k=5).invoke("a question")`."""
+
+    retriever: Any
+    k: int = 10
+    mode: str | None = None
+    filter: dict[str, Any] | None = None
+
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+    ) -> list[Document]:
+        retriever: Retriever = self.retriever
+        found = retriever.search(query, self.k, self.mode, self.filter)  # type: ignore[arg-type]
+        rows = (asdict(passage) for passage in found)
+        return [Document(id=row["id"], page_content=row.pop("text"), metadata=row) for row in rows]

@@ -1,0 +1,36 @@
+"""A release as a LlamaIndex retriever: pip install argot-retrieval[llama-index]."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+from argot.search.release import Mode
+from argot.search.retriever import Retriever
+
+
+class ArgotRetriever(BaseRetriever):
+    """`ArgotRetriever(Retriever.load("models/release"), k=5).retrieve("a question")`."""
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        k: int = 10,
+        mode: Mode | None = None,
+        filter: dict[str, Any] | None = None,
+    ) -> None:
+        self._argot, self._k, self._mode, self._filter = retriever, k, mode, filter
+        super().__init__()
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        found = self._argot.search(query_bundle.query_str, self._k, self._mode, self._filter)
+        rows = ((passage.score, asdict(passage)) for passage in found)
+        return [
+            NodeWithScore(
+                node=TextNode(id_=row["id"], text=row.pop("text"), metadata=row), score=score
+            )
+            for score, row in rows
+        ]

@@ -1,0 +1,93 @@
+"""`argot feedback`: a person reviews what users said."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from argot.serving.cli.search import RELEASE, Release
+
+if TYPE_CHECKING:
+    from argot.feedback.review import Proposal
+
+
+def feedback(
+    folder: Annotated[Path, typer.Option(help="Folder of what users said.")] = Path(
+        "data/feedback"
+    ),
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Show what waits, and change nothing.")
+    ] = False,
+    release: Release = RELEASE,
+) -> None:
+    """Review users' thumbs one by one; what is accepted becomes a question of data/queries/feedback.jsonl.
+
+    argot feedback --list
+
+    Nothing that users send trains or measures anything before a person has said yes here.
+    """
+    from argot.feedback.journal import read_feedback
+    from argot.feedback.review import disliked, proposals
+    from argot.search.bm25 import Bm25
+    from argot.search.release import LEXICAL
+
+    records, broken = read_feedback(folder)
+    waiting, wrong = proposals(records), disliked(records)
+    typer.echo(
+        f"{len(records):,} records, {broken} broken lines; {len(waiting)} to review, {len(wrong)} to label"
+    )
+    if only_list:
+        for proposal in waiting:
+            show(proposal)
+        return
+    language = Bm25.load(release / LEXICAL).language if waiting else ""
+    counts = {"accepted": 0, "refused": 0, "skipped": 0}
+    for _, group in groupby(waiting, key=lambda one: one.key[0]):
+        if not ask(list(group), language, counts):
+            break
+    typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
+    if wrong:
+        typer.echo(f"{len(wrong)} questions had no right passage: `argot label` asks you for it")
+
+
+def ask(group: list[Proposal], language: str, counts: dict[str, int]) -> bool:
+    """Let a person decide on the proposals for one question; False to stop."""
+    from argot.feedback.review import accept, refuse
+
+    accepted = []
+    for proposal in group:
+        show(proposal)
+        answer = typer.prompt(
+            "Does it answer? [y]es, [n]o, [s]kip, [q]uit", default="s", show_default=False
+        )
+        choice = str(answer).strip().lower()[:1]
+        if choice == "q":
+            break
+        if choice == "y":
+            accepted.append(proposal)
+        elif choice == "n":
+            refuse(proposal)
+        counts[{"y": "accepted", "n": "refused"}.get(choice, "skipped")] += 1
+    else:
+        choice = ""
+    if accepted:
+        typer.echo(f"→ {accept(accepted, language)}")
+    return choice != "q"
+
+
+def show(proposal: Proposal) -> None:
+    """A proposal for a person to read; control characters can't reach the terminal."""
+    votes = f"{proposal.up} up, {proposal.down} down"
+    typer.secho(f"\n{printable(proposal.query)}", bold=True)
+    typer.secho(f"{printable(proposal.document)} ({votes})", fg="cyan")
+    typer.echo(printable(proposal.quote))
+    for comment in proposal.comments:
+        typer.secho(f"“{printable(comment)}”", dim=True)
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal would obey."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)

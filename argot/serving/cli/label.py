@@ -1,0 +1,111 @@
+"""`argot label`: a person judges which passages answer a question."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from argot.errors import InputError
+from argot.serving.cli.feedback import printable
+from argot.serving.cli.search import RELEASE
+
+
+def label(
+    questions: Annotated[
+        Path | None, typer.Argument(help="Questions to judge, one a line.", show_default=False)
+    ] = None,
+    terminal: Annotated[bool, typer.Option(help="Ask here, not on a page.")] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Judge passages of all systems for questions, blind; judgments go to data/queries/labelled.jsonl.
+
+    argot label questions.txt
+
+    Without a file it takes what users asked, and what you type. Twenty judgments are a start, a hundred a proof.
+    """
+    from argot.feedback.workbench import is_repository
+
+    if not is_repository():
+        raise InputError(
+            "there is nothing to judge here yet: run `dvc repro` in the repository first"
+        )
+    given = read(questions) if questions else []
+    if terminal:
+        in_terminal(given, device)
+    else:
+        on_page(given, device, port, browser)
+
+
+def read(path: Path) -> list[str]:
+    """The questions of a file, one a line."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} can't be read ({error}); it should hold one question a line, as UTF-8"
+        ) from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def on_page(given: list[str], device: str, port: int, browser: bool) -> None:
+    """Serve the page to this machine, and open it."""
+    from argot.serving.cli.serve import LOOPBACK, NEEDS, run
+
+    try:
+        from argot.serving.server.settings import ServerSettings
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{NEEDS.format(command='label')} ({error.name} is missing); or use --terminal"
+        ) from None
+    settings = ServerSettings(
+        release=RELEASE,
+        feedback=Path("data/feedback"),
+        device=device,
+        hosts=LOOPBACK,
+        keep_questions=False,
+        workbench=True,
+        questions=tuple(given),
+        provider="none",
+    )
+    if browser:
+        webbrowser.open(f"http://127.0.0.1:{port}/#label")
+    run(settings, "127.0.0.1", port, "#label")
+
+
+def in_terminal(given: list[str], device: str) -> None:
+    """Ask question after question."""
+    from argot.feedback.label import candidates, judgment, keep, waiting
+    from argot.feedback.workbench import Workbench
+
+    workbench = Workbench(device)
+    for query in waiting(given):
+        found = candidates(workbench, query)
+        typer.secho(f"\n{printable(query)}", bold=True)
+        for number, passage in enumerate(found, start=1):
+            typer.secho(f"{number}. {passage['document']} › {passage['heading']}", fg="cyan")
+            typer.echo(printable(passage["text"]).strip())
+        chosen = choose(len(found))
+        if chosen is None:
+            continue
+        keep(query, [judgment(workbench, found[number - 1]["chunk"]) for number in chosen])
+
+
+def choose(count: int) -> list[int] | None:
+    """The numbers a person types; [] where none answers, None to skip."""
+    while True:
+        answer = typer.prompt(
+            "Which answer it? Numbers, 0 for none, s to skip", default="s", show_default=False
+        )
+        words = answer.replace(",", " ").split()
+        if words == ["s"]:
+            return None
+        if words == ["0"]:
+            return []
+        if words and all(word.isdecimal() and 1 <= int(word) <= count for word in words):
+            return sorted({int(word) for word in words})
+        typer.echo(f"numbers from 1 to {count}, 0 or s")

@@ -1,0 +1,47 @@
+"""`argot publish`: the release's embedder on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from argot.errors import InputError
+from argot.report.terminal import read_evaluation
+from argot.serving.cli.search import RELEASE, Release
+
+
+def publish(
+    repository: Annotated[
+        str, typer.Argument(help="OWNER/NAME of the model repository.", show_default=False)
+    ],
+    base: Annotated[
+        str, typer.Option(help="The base model's name, for the card.")
+    ] = "all-MiniLM-L6-v2",
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everyone see it; asks first.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the card and the files; upload nothing.")
+    ] = False,
+    release: Release = RELEASE,
+) -> None:
+    """Upload the release's embedder with a model card made from its manifest; private unless told otherwise.
+
+    argot publish our-team/handbook-embedder --dry-run
+
+    HF_TOKEN=... argot publish our-team/handbook-embedder
+    """
+    from argot.serving.adapters.hub import publish
+
+    evaluation = read_evaluation(Path("data/figures/evaluate.json"))
+    if public and not dry_run and not yes and not typer.confirm(f"Let everyone see {repository}?"):
+        raise InputError("nothing was published")
+    done = publish(release, evaluation, repository, base, private=not public, dry=dry_run)
+    if dry_run:
+        typer.echo(done.card)
+    typer.echo(
+        f"{'would upload' if dry_run else 'uploaded'} to {done.repository}: {', '.join(done.files)}"
+    )

@@ -1,0 +1,83 @@
+"""`argot info`, `argot verify` and `argot export`: look after a release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from argot.errors import InputError
+from argot.serving.cli.search import RELEASE, Release
+
+
+def info(
+    release: Release = RELEASE,
+    as_json: Annotated[bool, typer.Option("--json", help="The manifest itself.")] = False,
+) -> None:
+    """Tell what a release is: its model, verdict, mode and origin.
+
+    argot info --release models/release
+    """
+    from argot.search.release import read_manifest
+
+    manifest = read_manifest(release)
+    if as_json:
+        typer.echo(manifest.model_dump_json(indent=2))
+        return
+    fusion = manifest.verdict.fusion
+    for name, value in {
+        "model": f"{manifest.verdict.model} (verdict: {manifest.verdict.verdict})",
+        "search": f"{manifest.verdict.mode} ({fusion.method}, {fusion.weight:.2f} dense)",
+        "passages": f"{manifest.passages:,} × {manifest.dimension} dimensions, {manifest.kind}",
+        "age": manifest.age,
+        "fingerprint": manifest.fingerprint,
+        "code": manifest.source.code,
+        "params": manifest.source.params,
+        "bytes": f"{sum(file.bytes for file in manifest.files.values()):,} in {len(manifest.files)} files",
+    }.items():
+        typer.echo(f"{name:12} {value}")
+
+
+def verify(release: Release = RELEASE) -> None:
+    """Hash every file, open every part, and encode passages again to see that the vectors are this model's.
+
+    argot verify --release models/release && echo sound
+    """
+    from argot.search.retriever import Retriever
+
+    retriever = Retriever.load(release)
+    checked = retriever.verify()
+    manifest = retriever.manifest
+    typer.echo(
+        f"{release} is sound: {manifest.passages:,} passages, {checked} of them encoded again; {manifest.age}"
+    )
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)],
+    format: Annotated[str, typer.Option(help="parquet, jsonl or npy.")] = "parquet",
+    release: Release = RELEASE,
+) -> None:
+    """Write ids, vectors and texts for another store, with the fingerprint of the model that made them.
+
+    argot export out && python -c "import pandas; print(pandas.read_parquet('out/passages.parquet'))"
+    """
+    if format not in ("parquet", "jsonl", "npy"):
+        raise InputError(f"--format must be parquet, jsonl or npy, got '{format}'")
+    from argot.search.retriever import Retriever
+    from argot.serving.adapters.export import export as write
+
+    count = write(Retriever.load(release), folder, format)  # type: ignore[arg-type]
+    typer.echo(f"{count:,} passages → {folder}")
+
+
+def mcp(release: Release = RELEASE) -> None:
+    """Offer search to agents as a tool, by the Model Context Protocol on standard input and output.
+
+    claude mcp add docs -- argot mcp --release /path/to/models/release
+    """
+    from argot.search.retriever import Retriever
+    from argot.serving.adapters.mcp import server
+
+    server(Retriever.load(release)).run()

@@ -1,0 +1,102 @@
+"""`argot search`: passages for a question."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from argot.errors import InputError
+
+if TYPE_CHECKING:
+    from argot.search.retriever import Passage
+
+Release = Annotated[Path, typer.Option(help="The release's folder.", envvar="ARGOT_RELEASE")]
+RELEASE = Path("models/release")
+
+
+def search(
+    question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages.")] = 5,
+    mode: Annotated[
+        str | None, typer.Option(help="fused, dense or lexical; as evaluated best if not given.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only documents with this metadata: KEY=VALUE.")
+    ] = None,
+    release: Release = RELEASE,
+    rerank: Annotated[
+        Path | None, typer.Option(help="A cross-encoder's folder: it reads the best again.")
+    ] = None,
+    beside: Annotated[
+        bool, typer.Option("--compare", help="In the repository: base, tuned and BM25 in turn.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, for pipes.")
+    ] = False,
+) -> None:
+    """Print the passages that answer a question best.
+
+    argot search "who releases a K4 hold?"
+
+    argot search "demurrage" --mode lexical --k 20 --json | jq -r .document
+
+    argot search "VGM cutoff" --where year=2026
+    """
+    if beside:
+        show_compared(question, k)
+        return
+    from argot.search.retriever import Retriever
+
+    filter = parse_where(where or [])
+    found = Retriever.load(release, reranker=rerank).search(question, k, mode, filter or None)  # type: ignore[arg-type]
+    if as_json:
+        for passage in found:
+            typer.echo(json.dumps(asdict(passage), ensure_ascii=False))
+    else:
+        show(found)
+
+
+def parse_where(conditions: list[str]) -> dict[str, Any]:
+    """KEY=VALUE, ... as a filter; values are compared as text."""
+    pairs = [condition.partition("=") for condition in conditions]
+    for key, sign, value in pairs:
+        if not key or not sign or not value:
+            raise InputError(
+                f"--where expects KEY=VALUE, such as year=2026, got '{key}{sign}{value}'"
+            )
+    return {key: value for key, _, value in pairs}
+
+
+def show(found: list[Passage]) -> None:
+    """Passages for a person to read."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    if not found:
+        console.print("No passage found.")
+    for passage in found:
+        head = Text(f"{passage.rank}. ", style="bold").append(passage.document, style="bold cyan")
+        if passage.heading:
+            head.append(f" › {passage.heading}", style="cyan")
+        console.print(head.append(f"  {passage.score:.3f}", style="dim"))
+        console.print(Text(passage.text.strip()), "\n", sep="\n", end="")
+
+
+def show_compared(question: str, k: int) -> None:
+    """The best passages of each system, side by side."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from argot.feedback.compare import compare
+
+    found = compare(question, k)
+    table = Table("", *found, show_lines=True)
+    for rank in range(k):
+        cells = [names[rank] if rank < len(names) else "" for names in found.values()]
+        table.add_row(str(rank + 1), *cells)
+    Console().print(table)

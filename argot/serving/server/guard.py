@@ -1,0 +1,143 @@
+"""What every request passes: who may ask, from where, how much at once; and what every reply carries."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from argot.serving.server.metrics import Metrics
+from argot.serving.server.settings import ServerSettings
+
+# Nothing inline, nothing from elsewhere: a passage that smuggles a script into the page can't run it.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-cache",
+}
+RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+OPEN = {"/", "/healthz", "/readyz", "/docs"}  # without a key, as are the page's own files
+PAGE = "/page/"
+ALWAYS = {"/healthz", "/readyz", "/metrics"}  # answered however busy the server is
+
+
+class Guard:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> None:
+        self.app, self.settings, self.metrics = app, settings, metrics
+        self.at_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        reply = _Reply(send)
+        started = time.perf_counter()
+        refused = self._refusal(scope)
+        try:
+            self.at_work += 1
+            self.metrics.at_work.set(self.at_work)
+            if refused:
+                await _refuse(reply, *refused)
+            else:
+                await self.app(scope, self._limited(receive), reply)
+        finally:
+            self.at_work -= 1
+            self.metrics.at_work.set(self.at_work)
+            route = getattr(scope.get("route"), "path", "other")
+            self.metrics.requests.labels(route, str(reply.status)).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - started)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        path, limits = scope["path"], self.settings.limits
+        host = headers.get(b"host", "")
+        if self.settings.hosts and _name(host) not in self.settings.hosts:
+            return 421, "this server doesn't answer to that host name"
+        origin = headers.get(b"origin")
+        if origin and scope["method"] not in ("GET", "HEAD") and origin.split("://")[-1] != host:
+            return 403, "requests from other origins are not allowed"
+        if not self._allowed(path, headers):
+            return 401, "this server asks for an API key: send it as 'Authorization: Bearer KEY'"
+        length = headers.get(b"content-length", "0")
+        if not length.isdecimal() or int(length) > limits.body_bytes:
+            return 413, f"the body may hold at most {limits.body_bytes} bytes"
+        if self.at_work >= limits.concurrency and path not in ALWAYS:
+            return 503, "too many requests at once; come back in a second"
+        return None
+
+    def _allowed(self, path: str, headers: dict[bytes, str]) -> bool:
+        if not self.settings.api_key or path in OPEN or path.startswith(PAGE):
+            return True
+        given = headers.get(b"authorization", "").removeprefix("Bearer ") or headers.get(
+            b"x-api-key", ""
+        )
+        return secrets.compare_digest(given.encode("latin-1"), self.settings.api_key.encode())
+
+    def _limited(self, receive: Receive) -> Receive:
+        """`receive` that refuses a body longer than allowed, whatever its headers said."""
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.settings.limits.body_bytes:
+                raise HTTPException(
+                    413, f"the body may hold at most {self.settings.limits.body_bytes} bytes"
+                )
+            return message
+
+        return limited
+
+
+class _Reply:
+    """`send` that adds the headers, and remembers the status."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.status = 500
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given = {name for name, _ in message["headers"]}
+            own = [pair for pair in RAW_HEADERS if pair[0] not in given]
+            message = {**message, "headers": [*message["headers"], *own]}
+        await self.send(message)
+
+
+def error_body(status: int, message: str) -> dict[str, Any]:
+    """An error as OpenAI's clients expect it, and as every route gives it."""
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    return {"error": {"message": message, "type": kind, "code": status}}
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    body = json.dumps(error_body(status, message)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if status == 503:
+        headers.append((b"retry-after", b"1"))
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _name(host: str) -> str:
+    """A Host header without its port."""
+    return host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host.lower()

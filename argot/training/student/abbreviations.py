@@ -1,0 +1,91 @@
+"""Abbreviations and what they stand for, as the documents themselves introduce them: "verified gross mass (VGM)".
+
+Schwartz and Hearst, A Simple Algorithm for Identifying Abbreviation Definitions in Biomedical Text, PSB 2003.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+BRACKETS = re.compile(r"\(([^()\n]{2,60})\)")
+SHORT = re.compile(r"(?=[^\W_]*[A-Z][^\W_]*[A-Z])[^\W_][\w./&-]{1,9}")
+LAST_WORD = re.compile(r"[^\W_][\w./&-]{1,9}$")
+
+
+def abbreviations(texts: Iterable[str]) -> dict[str, str]:
+    """Each abbreviation with its commonest long form, in small letters; of equally common ones the first by name."""
+    found: dict[str, Counter[str]] = {}
+    for text in texts:
+        for short, long in definitions(text):
+            found.setdefault(short, Counter())[long.lower()] += 1
+    return {
+        short: min(forms, key=lambda form: (-forms[form], form))
+        for short, forms in sorted(found.items())
+    }
+
+
+class Aliases:
+    """Abbreviations and long forms, which may stand for each other."""
+
+    def __init__(self, long_forms: Mapping[str, str]) -> None:
+        self.long_forms = long_forms
+        self.shorts = {long: short for short, long in reversed(list(long_forms.items()))}
+        self._short, self._long = _any_of(long_forms, 0), _any_of(self.shorts, re.IGNORECASE)
+
+    def swapped(self, text: str) -> str:
+        """The text with its abbreviations written out, or, where there are none, its long forms abbreviated."""
+        written = self._short.sub(lambda match: self.long_forms[match[0]], text)
+        return (
+            written
+            if written != text
+            else self._long.sub(lambda match: self.shorts[match[0].lower()], text)
+        )
+
+
+def _any_of(names: Iterable[str], flags: int) -> re.Pattern[str]:
+    """A pattern for whole words; of names that begin alike the longest."""
+    choices = "|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name))))
+    return re.compile(rf"(?<!\w)(?:{choices})(?!\w)" if choices else r"(?!)", flags)
+
+
+def definitions(text: str) -> Iterator[tuple[str, str]]:
+    """Every abbreviation that the text introduces, with its long form: long (SHORT) or SHORT (long)."""
+    for match in BRACKETS.finditer(text):
+        inside, before = (
+            match[1].strip(),
+            text[max(0, match.start() - 120) : match.start()].rstrip(),
+        )
+        if SHORT.fullmatch(inside):
+            words = before.split("\n")[-1].split()[-min(len(inside) + 5, 2 * len(inside)) :]
+            if long := long_form(inside, " ".join(words)):
+                yield inside, long
+        elif (
+            (last := LAST_WORD.search(before))
+            and SHORT.fullmatch(last[0])
+            and long_form(last[0], inside) == inside
+        ):
+            yield last[0], inside
+
+
+def long_form(short: str, text: str) -> str:
+    """The shortest end of `text` that holds the letters of `short` in their order, the first at a word's beginning."""
+    at = len(text)
+    letters = [letter for letter in short.lower() if letter.isalnum()]
+    lower = text.lower()
+    for place in range(len(letters) - 1, -1, -1):
+        at = lower.rfind(letters[place], 0, at)
+        while place == 0 and at > 0 and lower[at - 1].isalnum():
+            at = lower.rfind(letters[place], 0, at)
+        if at < 0:
+            return ""
+    long = text[at:].strip(" *_\"'`")
+    words = long.split()
+    return (
+        long
+        if len(words) >= 2
+        and short not in words
+        and len(words) <= min(len(short) + 5, 2 * len(short))
+        else ""
+    )

@@ -1,0 +1,179 @@
+"""What training reads: the mined rows as arrays, and the dev set that chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import compute
+
+from argot.core.parquet import read_table
+from argot.errors import InputError
+from argot.evaluation.metrics import Relevance
+from argot.tables import chunks, pairs, questions, training
+from argot.tables.passages import passages_of
+
+# A passage's rivals are taken from so many of each query's best candidates.
+CLOSE = 16
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All chunks: ids, passages as they are embedded, and their languages."""
+
+    ids: list[str]
+    passages: list[str]
+    languages: list[str]
+    places: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The teacher's scores, sorted by `keys` = query * `width` + passage; a passage that isn't in them scores 0."""
+
+    width: int
+    keys: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    masked: NDArray[np.bool_]
+
+    def table(
+        self, queries: NDArray[np.int64], passages: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Scores, and which passages must not be contrasted, both (queries, passages)."""
+        asked = queries[:, None] * self.width + passages
+        place = np.minimum(np.searchsorted(self.keys, asked), len(self.keys) - 1)
+        known = self.keys[place] == asked
+        return np.where(known, self.scores[place], np.float32(0)), known & self.masked[place]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What was mined, one entry a query and passage: the query's row, the rank there, the passage's place."""
+
+    row: NDArray[np.int64]
+    rank: NDArray[np.int64]
+    place: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    masked: NDArray[np.bool_]
+
+    def only(self, kept: NDArray[np.bool_]) -> Candidates:
+        """Some of the entries."""
+        return Candidates(
+            self.row[kept], self.rank[kept], self.place[kept], self.scores[kept], self.masked[kept]
+        )
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The training rows: each query, its own passage's place, and what the teacher says."""
+
+    queries: list[str]
+    own: NDArray[np.int64]
+    teacher: Teacher
+    rivals: list[
+        NDArray[np.int64]
+    ]  # of each passage: those that the teacher confuses with it, worst first
+
+
+@dataclass(frozen=True)
+class Dev:
+    """The queries that choose, some passages with all that are relevant among them, and which are."""
+
+    queries: list[str]
+    passages: list[str]
+    ids: list[str]
+    relevance: Relevance
+    real: bool
+
+
+def read_corpus() -> Corpus:
+    """The chunks of data/chunks.parquet."""
+    table = read_table(chunks.PATH, chunks.SCHEMA, ["chunk", "heading", "text", "language"])
+    ids = table["chunk"].to_pylist()
+    places = {chunk: place for place, chunk in enumerate(ids)}
+    return Corpus(ids, passages_of(table), table["language"].to_pylist(), places)
+
+
+def read_lesson(corpus: Corpus) -> Lesson:
+    """The mined rows of data/training.parquet; InputError if there is none."""
+    table = read_table(training.PATH, training.SCHEMA)
+    if table.num_rows == 0:
+        raise InputError(f"{training.PATH} has no row to train on; run `dvc repro`")
+    own = _places(table["positive"], corpus)
+    candidates = _candidates(table, corpus)
+    return Lesson(
+        queries=table["query"].to_pylist(),
+        own=own,
+        teacher=_teacher(own, table["score"].to_numpy(), candidates, len(corpus.ids)),
+        rivals=_rivals(own, candidates.only(candidates.rank < CLOSE), len(corpus.ids)),
+    )
+
+
+def read_dev(corpus: Corpus, queries: int, passages: int, min_questions: int) -> Dev:
+    """Real dev questions where there are at least `min_questions`, else synthetic pairs of held-out documents.
+
+    At most `queries` and `passages` of them, drawn by their ids, which are hashes; all that is relevant stays in.
+    """
+    real = read_table(questions.PATHS["dev"], questions.SCHEMA, ["question", "query", "chunks"])
+    synthetic = read_table(pairs.PATHS["dev"], pairs.SCHEMA, ["pair", "query", "chunk"])
+    if enough := real.num_rows >= min_questions:
+        rows = list(
+            zip(*(real[name].to_pylist() for name in ("question", "query", "chunks")), strict=True)
+        )
+    else:
+        ids, texts, chunk = (synthetic[name].to_pylist() for name in ("pair", "query", "chunk"))
+        rows = [(pair, query, [one]) for pair, query, one in zip(ids, texts, chunk, strict=True)]
+    rows = sorted(row for row in rows if row[2])[:queries]
+    needed = {chunk for _, _, relevant in rows for chunk in relevant}
+    ids = sorted(needed) + sorted(set(corpus.ids) - needed)[: max(0, passages - len(needed))]
+    at = {chunk: place for place, chunk in enumerate(ids)}
+    relevance = Relevance.of([[at[chunk] for chunk in relevant] for _, _, relevant in rows])
+    return Dev(
+        [row[1] for row in rows],
+        [corpus.passages[corpus.places[chunk]] for chunk in ids],
+        ids,
+        relevance,
+        enough,
+    )
+
+
+def _places(ids: pa.ChunkedArray | pa.Array, corpus: Corpus) -> NDArray[np.int64]:
+    found = compute.index_in(ids, value_set=pa.array(corpus.ids, pa.string()))
+    if found.null_count:
+        raise InputError(
+            f"{training.PATH} names a passage that {chunks.PATH} doesn't hold; run `dvc repro`"
+        )
+    return np.asarray(found.to_numpy(), dtype=np.int64)
+
+
+def _candidates(table: pa.Table, corpus: Corpus) -> Candidates:
+    counts = compute.list_value_length(table["candidates"]).to_numpy()
+    rank = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = _places(compute.list_flatten(table["candidates"]), corpus)
+    scores, masked = (compute.list_flatten(table[name]).to_numpy() for name in ("scores", "masked"))
+    return Candidates(np.repeat(np.arange(len(counts)), counts), rank, place, scores, masked)
+
+
+def _teacher(
+    own: NDArray[np.int64],
+    score: NDArray[np.float32],
+    candidates: Candidates,
+    width: int,
+) -> Teacher:
+    keys = np.concatenate(
+        [np.arange(len(own)) * width + own, candidates.row * width + candidates.place]
+    )
+    order = np.argsort(keys, kind="stable")
+    scores = np.concatenate([score, candidates.scores])[order]
+    masked = np.concatenate([np.zeros(len(own), dtype=bool), candidates.masked])[order]
+    return Teacher(width, keys[order], scores, masked)
+
+
+def _rivals(own: NDArray[np.int64], candidates: Candidates, width: int) -> list[NDArray[np.int64]]:
+    pairs, where = np.unique(own[candidates.row] * width + candidates.place, return_inverse=True)
+    weight = np.bincount(where, weights=candidates.scores)
+    order = np.lexsort((pairs, -weight, pairs // width))
+    bounds = np.searchsorted(pairs // width, np.arange(1, width))
+    return np.split(pairs[order] % width, bounds)

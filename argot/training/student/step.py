@@ -1,0 +1,282 @@
+"""The training step: passages encoded once, all queries ranked over all of them, and a teacher's ranking to learn.
+
+On a CPU a passage costs ten times as much as a query. So a step is made of passages that are hard for each other, each
+encoded once; each brings several queries, and every query ranks all passages of the step. The loss is CADET's: the
+divergence from the teacher's ranking, and a little InfoNCE that never pushes away what may be relevant
+(arXiv 2505.19274: InfoNCE alone often makes a good model worse).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers.base.sampler import DefaultBatchSampler
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+from torch.utils.data import SequentialSampler
+
+from argot.encoding.embedder import TASKS, Role
+from argot.errors import ModelError
+from argot.training.student.abbreviations import Aliases
+from argot.training.student.distributed import gathered, share
+from argot.training.student.lesson import Corpus, Lesson
+from argot.training.student.phrasing import typed
+
+IGNORED = -1.0e4  # added to a logit that must not count; finite, so that no gradient is NaN
+
+Features = dict[str, Any]
+Preprocess = Callable[..., Features]  # a model's own: texts to tokens
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step trains on: `passages` (p,), `queries` (q,) and each query's `own` passage as a column (q,)."""
+
+    passages: NDArray[np.int64]
+    queries: NDArray[np.int64]
+    own: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Phrasing:
+    """How queries are put anew at each step, drawn from the seed and the step's number; their teacher stays the same.
+
+    `typed` and `aliased` are shares of the queries: put as people type them, and with abbreviations written out or
+    long forms abbreviated.
+    """
+
+    typed: float
+    aliased: float
+    aliases: Aliases
+    seed: int
+
+    def put(self, query: str, english: bool, random: np.random.Generator) -> str:
+        """The query in other words, or as it is."""
+        if random.random() < self.aliased:
+            query = self.aliases.swapped(query)
+        return typed(query, english, random) if random.random() < self.typed else query
+
+
+class Collator:
+    """Makes a step's tensors: tokens of its queries and passages, and the teacher's table as the label."""
+
+    valid_label_columns = ("label",)
+
+    def __init__(
+        self,
+        passes: list[list[Step]],
+        lesson: Lesson,
+        corpus: Corpus,
+        preprocess: Preprocess,
+        prompts: dict[Role, str],
+        phrasing: Phrasing,
+    ) -> None:
+        self.steps = [step for steps in passes for step in steps]
+        self.steps_a_pass = len(passes[0])
+        self.phrasing = phrasing
+        self.lesson = lesson
+        self.corpus = corpus
+        self.preprocess = preprocess
+        self.prompts = prompts
+
+    def __call__(self, rows: list[dict[str, int]]) -> dict[str, Any]:
+        """The batch of the one step that `rows` names: the tokens of this process's share, and the whole label."""
+        number = rows[0]["step"]
+        step = self.steps[number]
+        scores, masked = self.lesson.teacher.table(step.queries, step.passages)
+        own = np.zeros_like(scores)
+        own[np.arange(len(own)), step.own] = 1
+        batch = {"label": torch.from_numpy(np.stack([scores, masked.astype(np.float32), own]))}
+        for name, texts in self.texts(
+            step, np.random.default_rng([self.phrasing.seed, number])
+        ).items():
+            features = self.preprocess(share(texts), prompt=self.prompts[name], task=TASKS[name])
+            batch |= {f"{name}_{key}": value for key, value in features.items()}
+        return batch
+
+    def texts(self, step: Step, random: np.random.Generator) -> dict[Role, list[str]]:
+        """Queries, some put anew; passages."""
+        passages = [self.corpus.passages[at] for at in step.passages]
+        english = [self.corpus.languages[at] == "en" for at in step.passages[step.own]]
+        plain = [self.lesson.queries[at] for at in step.queries]
+        queries = [
+            self.phrasing.put(query, told, random)
+            for query, told in zip(plain, english, strict=True)
+        ]
+        return {"query": queries, "passage": passages}
+
+
+class InOrder(DefaultBatchSampler):
+    """One planned step after the other."""
+
+    def __init__(self, rows: Sized, **_: Any) -> None:
+        super().__init__(SequentialSampler(rows), batch_size=1, drop_last=False)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Padded tokens a mini-batch, and whether its activations are computed again when their gradient is due.
+
+    So the memory is one mini-batch's, and the loss is the whole batch's, as in GradCache (Gao et al. 2021).
+    """
+
+    tokens: int
+    recompute: bool = False
+
+
+class RankingLoss(nn.Module):
+    """KL(teacher ‖ student) over a step's passages, and `contrast` times InfoNCE over those that are not masked.
+
+    With `dimensions`, it is the mean of the loss of whole vectors and of those cut to so many components, so that cut
+    vectors rank well too (Matryoshka, arXiv 2205.13147).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        temperature: float,
+        teacher_temperature: float,
+        contrast: float,
+        memory: Memory,
+        dimensions: Sequence[int] = (),
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.temperature = temperature
+        self.teacher_temperature = teacher_temperature
+        self.contrast = contrast
+        self.memory = memory
+        self.dimensions = dimensions
+
+    def forward(self, features: list[Features], labels: Tensor) -> Tensor:
+        """The step's loss; ModelError if it is not a finite number."""
+        parts = zip(features, labels.shape[1:], strict=True)
+        queries, passages = (gathered(self.encode(part), texts) for part, texts in parts)
+        loss = torch.stack(
+            [self.loss(queries, passages, labels), *self.cut_losses(queries, passages, labels)]
+        ).mean()
+        if not torch.isfinite(loss):
+            raise ModelError(
+                "train: the loss is not a finite number; lower train.learning_rate, or check the base model"
+            )
+        return loss
+
+    def loss(self, queries: Tensor, passages: Tensor, labels: Tensor) -> Tensor:
+        """The loss of normalised vectors."""
+        return ranking_loss(
+            queries @ passages.T / self.temperature, labels, self.teacher_temperature, self.contrast
+        )
+
+    def cut_losses(self, queries: Tensor, passages: Tensor, labels: Tensor) -> Iterator[Tensor]:
+        """The loss of the same vectors cut to each of the smaller sizes."""
+        for size in self.dimensions:
+            asked, found = (
+                functional.normalize(vectors[:, :size], dim=-1) for vectors in (queries, passages)
+            )
+            yield self.loss(asked, found, labels)
+
+    def encode(self, features: Features) -> Tensor:
+        """Normalised vectors, (texts, dimension), in mini-batches of similar length."""
+        lengths = features["attention_mask"].sum(dim=1)
+        order = torch.argsort(lengths, descending=True, stable=True)
+        vectors = []
+        for rows in mini_batches(lengths[order].tolist(), self.memory.tokens):
+            part = select(features, order[rows])
+            again = self.memory.recompute
+            vectors.append(
+                checkpoint(self._vectors, part, use_reentrant=False)
+                if again
+                else self._vectors(part)
+            )
+        return torch.cat(vectors)[torch.argsort(order)]
+
+    def _vectors(self, features: Features) -> Tensor:
+        vectors: Tensor = self.model(features)["sentence_embedding"]
+        return functional.normalize(vectors.float(), dim=-1)
+
+
+def ranking_loss(
+    logits: Tensor, labels: Tensor, teacher_temperature: float, contrast: float
+) -> Tensor:
+    """The loss of `logits` (queries, passages) under `labels` (3, queries, passages): scores, masks, own passage."""
+    scores, masked, own = labels
+    target = functional.softmax(scores / teacher_temperature, dim=1)
+    loss = functional.kl_div(functional.log_softmax(logits, dim=1), target, reduction="batchmean")
+    open_logits = logits + IGNORED * masked * (1 - own)
+    positive: Tensor = (functional.log_softmax(open_logits, dim=1) * own).sum(dim=1).mean()
+    return loss - contrast * positive
+
+
+def mini_batches(lengths: Sequence[int], tokens: int) -> Iterator[slice]:
+    """Slices of texts sorted longest first, each of at most `tokens` tokens when padded, and at least one text."""
+    start = 0
+    while start < len(lengths):
+        count = max(1, tokens // max(1, lengths[start]))
+        yield slice(start, start + count)
+        start += count
+
+
+def select(features: Features, rows: Tensor) -> Features:
+    """Some rows of a batch, without the columns that are padding in all of them."""
+    used = features["attention_mask"][rows].any(dim=0)
+    return {
+        name: value[rows][:, used]
+        if isinstance(value, Tensor) and value.shape == features["attention_mask"].shape
+        else value
+        for name, value in features.items()
+    }
+
+
+def plan(
+    own: NDArray[np.int64],
+    rivals: Sequence[NDArray[np.int64]],
+    shape: Shape,
+    generator: np.random.Generator,
+) -> Iterator[Step]:
+    """The steps of one pass over the passages that have queries: `own` (queries,) is each query's passage.
+
+    A step is filled by families: a passage and those that the teacher confuses with it (`rivals`, one array a passage).
+    So each passage's hard negatives are the positives of other queries, and cost nothing.
+    """
+    queries = np.argsort(own, kind="stable")
+    present, starts = np.unique(own[queries], return_index=True)
+    of = dict(zip(present.tolist(), np.split(queries, starts[1:]), strict=True))
+    grouped = list(families(generator.permutation(present), rivals, shape.family))
+    order = [place for at in generator.permutation(len(grouped)) for place in grouped[at]]
+    for start in range(0, len(order), shape.passages):
+        chosen = np.array(order[start : start + shape.passages])
+        drawn = [generator.permutation(of[place])[: shape.queries] for place in chosen]
+        columns = np.repeat(np.arange(len(chosen)), [len(part) for part in drawn])
+        yield Step(chosen, np.concatenate(drawn), columns)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Passages a step, queries drawn for each, and how many passages that are hard for each other stand together."""
+
+    passages: int
+    queries: int
+    family: int
+
+
+def families(
+    order: NDArray[np.int64], rivals: Sequence[NDArray[np.int64]], count: int
+) -> Iterator[list[int]]:
+    """Split passages into families of at most `count`: each opened by the next in `order`, with its free rivals."""
+    free = set(order.tolist())
+    for place in order.tolist():
+        if place not in free:
+            continue
+        free.discard(place)
+        family = [place]
+        for rival in rivals[place].tolist():
+            if len(family) < count and rival in free:
+                free.discard(rival)
+                family.append(rival)
+        yield family

@@ -1,0 +1,1 @@
+"""Rankings that the student learns from."""

@@ -1,0 +1,101 @@
+import errno
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from argot.core.stage import run
+from argot.errors import InputError, ModelError
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def ended_with(stage: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        run("chunk", stage)  # type: ignore[arg-type]
+    return int(end.value.code or 0)
+
+
+def raising(error: BaseException) -> object:
+    def stage() -> str:
+        raise error
+
+    return stage
+
+
+def test_a_stage_ends_with_its_line_and_logs_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+    run("chunk", lambda: "2 documents → 5 chunks")
+    assert capsys.readouterr().out == "chunk: 2 documents → 5 chunks\n"
+    assert json.loads(Path("logs/timings.jsonl").read_text())["stage"] == "chunk"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InputError("data/raw is empty"), "chunk: error: data/raw is empty\n"),
+        (
+            MemoryError(),
+            "chunk: error: out of memory; close other programs, or run on a machine with more\n",
+        ),
+        (
+            ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+            "chunk: error: out of memory; ",
+        ),
+        (RuntimeError("can't start new thread"), "chunk: error: out of memory; "),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x"),
+            "chunk: error: x: No space left on device; ",
+        ),
+        (OSError("512 requested and 80 written"), "chunk: error: disk: No space left on device; "),
+        (
+            RuntimeError("I/O error: File too large (os error 27)"),
+            "chunk: error: disk: File too large; ",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "x"),
+            "chunk: error: x: Permission denied; ",
+        ),
+    ],
+)
+def test_what_a_person_can_mend_is_told_in_one_line(
+    error: Exception, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended_with(raising(error)) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(told) and printed.count("\n") == 1
+
+
+def test_what_the_machine_is_to_blame_for_is_told_whatever_was_made_of_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stage() -> str:
+        try:
+            raise MemoryError
+        except MemoryError:
+            raise ModelError("models/base can't be loaded") from None
+
+    assert ended_with(stage) == 2
+    assert "out of memory" in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run("chunk", raising(ZeroDivisionError()))  # type: ignore[arg-type]
+
+
+def test_ctrl_c_ends_with_130() -> None:
+    assert ended_with(raising(KeyboardInterrupt())) == 130
+
+
+def test_the_second_of_two_says_that_the_first_still_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path(".locks").mkdir()
+    with Path(".locks/chunk").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert ended_with(lambda: "never") == 2
+    assert "another 'chunk' still runs in this folder" in capsys.readouterr().err

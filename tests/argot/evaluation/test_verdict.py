@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from argot.evaluation.metrics import Relevance, ndcg
+from argot.evaluation.verdict import OPPONENTS, SHIPS, Decision, Evidence, ReleaseSettings, decide
+from argot.search.fusion import DEFAULT, TUNED, Fusion, choose, curve, fuse
+from argot.search.hits import Hits, top_k
+
+FUSIONS = {"base": Fusion("convex", 0.4), "tuned": Fusion("convex", 0.6)}
+NDCG = np.array([0.0, 0.0, 0.0, 0.289, 0.333, 0.387, 0.431, 0.5, 0.631, 1.0, 1.0, 1.0])
+
+
+def rules(
+    questions: int = 100, documents: int = 20, accept_synthetic: bool = False
+) -> ReleaseSettings:
+    return ReleaseSettings(
+        accept_synthetic=accept_synthetic, min_questions=questions, min_documents=documents
+    )
+
+
+def evidence(
+    seed: int, documents: int = 40, bm25: float = 0.0, base: float = 0.0, tuned: float = 0.0
+) -> Evidence:
+    """Five questions or so a document; how much each system is better, in ranks or so, is given."""
+    rng = np.random.default_rng(seed)
+    clusters = np.repeat(np.arange(documents), 1 + rng.geometric(0.25, documents))
+    hard = rng.normal(0, 0.5, documents)[clusters] + rng.normal(0, 1, len(clusters))
+
+    def discounted(skill: float) -> NDArray[np.float64]:
+        own = rng.normal(0, 0.25, documents)[clusters] + rng.normal(0, 0.5, len(clusters))
+        return NDCG[np.clip((hard + own) * 2.5 + 6 + skill, 0, 11).astype(int)]
+
+    scores = {
+        "bm25": discounted(bm25),
+        "base+bm25": discounted(base),
+        "tuned+bm25": discounted(tuned),
+    }
+    return Evidence({**scores, "base+bm25 alike": scores["base+bm25"]}, clusters)
+
+
+NOTHING = Evidence({name: np.zeros(0) for name in (SHIPS, *OPPONENTS)}, np.zeros(0, dtype=np.int64))
+
+
+def verdict(real: Evidence, synthetic: Evidence = NOTHING, **settings: int | bool) -> Decision:
+    return decide(real, synthetic, FUSIONS, rules(**settings), samples=1000, seed=13)
+
+
+@pytest.mark.parametrize(("bm25", "documents"), [(0.0, 25), (0.0, 60), (-2.0, 25), (-2.0, 60)])
+def test_without_a_gain_tuned_ships_in_at_most_one_of_twenty(bm25: float, documents: int) -> None:
+    """The best opponent is as good as tuned; the other is as good, or worse, which is the harder case."""
+    ships = sum(
+        verdict(evidence(seed, documents, bm25), questions=50).model == "tuned"
+        for seed in range(500)
+    )
+    assert ships <= 25
+
+
+def test_a_clear_gain_ships() -> None:
+    decision = verdict(evidence(1, tuned=1.5))
+    assert (decision.model, decision.verdict, decision.fusion) == (
+        "tuned",
+        "tuned",
+        FUSIONS["tuned"],
+    )
+    assert decision.numbers["low"] > 0
+    assert "surely better" in decision.reason
+
+
+def test_a_gain_over_base_alone_does_not_ship() -> None:
+    decision = verdict(evidence(2, bm25=3.0, tuned=1.5))
+    assert (decision.model, decision.verdict) == ("base", "base")
+    assert "not surely better than BM25" in decision.reason
+
+
+def test_a_gain_over_bm25_alone_does_not_ship() -> None:
+    assert verdict(evidence(3, base=3.0, tuned=1.5)).model == "base"
+
+
+def test_base_ships_as_bm25_where_that_is_surely_better() -> None:
+    assert verdict(evidence(4, bm25=3.0)).as_json()["mode"] == "lexical"
+    assert verdict(evidence(4)).as_json()["mode"] == "fused"
+
+
+@pytest.mark.parametrize(
+    ("documents", "settings"), [(15, {"questions": 20}), (40, {"questions": 5000})]
+)
+def test_few_questions_or_documents_prove_nothing(documents: int, settings: dict[str, int]) -> None:
+    decision = verdict(evidence(5, documents, tuned=3.0), evidence(6, tuned=3.0), **settings)
+    assert (decision.model, decision.verdict) == ("base", "unproven")
+    assert decision.reason.startswith("only ")
+
+
+def test_no_questions_at_all_is_unproven() -> None:
+    assert verdict(NOTHING).as_json() == {
+        "model": "base",
+        "verdict": "unproven",
+        "mode": "fused",
+        "fusion": {"method": "convex", "weight": 0.4},
+    }
+
+
+def test_synthetic_evidence_ships_only_when_accepted_and_only_a_gain() -> None:
+    gain, none = evidence(7, tuned=2.0), evidence(8)
+    accepted = verdict(NOTHING, gain, accept_synthetic=True)
+    assert (accepted.model, accepted.verdict) == ("tuned", "unproven")
+    assert "accept_synthetic" in accepted.reason
+    assert verdict(NOTHING, none, accept_synthetic=True).model == "base"
+
+
+def test_synthetic_evidence_never_overrules_real_questions() -> None:
+    assert verdict(evidence(9), evidence(10, tuned=3.0), accept_synthetic=True).model == "base"
+
+
+def test_the_numbers_are_finite() -> None:
+    for decision in (verdict(NOTHING), verdict(evidence(11))):
+        json.dumps(decision.numbers, allow_nan=False)
+
+
+def null_run(seed: int, lexical_skill: float) -> Decision:
+    """Base and tuned know equally much by chance alone; each fuses as dev says, then test decides: nothing is given."""
+    rng = np.random.default_rng(seed)
+    documents, passages, questions = 40, 120, 150
+    target = rng.integers(0, passages, questions)
+    clusters = target % documents
+    ties, relevance = np.arange(passages), Relevance.of(target[:, None].tolist())
+    hard = rng.normal(0, 1, documents)[clusters]
+
+    def side(skill: float) -> Hits:
+        scores = rng.normal(0, 1, (questions, passages))
+        scores[np.arange(questions), target] += (
+            skill + hard + rng.normal(0, 0.5, documents)[clusters]
+        )
+        return top_k((scores - scores.min()).astype(np.float32), 50, ties)
+
+    found = {"bm25": side(lexical_skill), "base": side(2.0), "tuned": side(2.0)}
+    dev, test = np.flatnonzero(clusters < 10), np.flatnonzero(clusters >= 10)
+    fusions = {}
+    for model, default in (("base", DEFAULT), ("tuned", TUNED)):
+        curves = {
+            method: curve(found[model], found["bm25"], relevance, method, ties)[:, dev]
+            for method in ("convex", "rrf")
+        }
+        fusions[model] = choose(curves, clusters[dev], default=default)
+    hits = {
+        f"{model}+bm25": fuse(found[model], found["bm25"], fusions[model], 10, ties)
+        for model in fusions
+    }
+    hits["base+bm25 alike"] = fuse(found["base"], found["bm25"], fusions["tuned"], 10, ties)
+    scores = {
+        system: ndcg(relevance.found(ranked.positions), relevance.counts)[test]
+        for system, ranked in {"bm25": found["bm25"], **hits}.items()
+    }
+    return decide(
+        Evidence(scores, clusters[test]), NOTHING, fusions, rules(50), samples=500, seed=seed
+    )
+
+
+@pytest.mark.parametrize("lexical_skill", [1.0, 2.5])
+def test_a_model_that_gained_nothing_ships_in_at_most_one_of_twenty(lexical_skill: float) -> None:
+    ships = sum(null_run(seed, lexical_skill).model == "tuned" for seed in range(500))
+    assert ships <= 25

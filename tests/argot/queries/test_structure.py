@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from argot.queries import neighbours, sentences, structure
+from argot.queries.draft import Chunk, Corpus
+from argot.queries.prose import sentences as split
+from argot.queries.vocabulary import Vocabulary
+from argot.search.bm25 import Bm25, LexicalSettings
+
+
+def corpus(*texts: str, documents: str = "") -> Corpus:
+    """One chunk a text; `documents` names the document of each by a letter, else they share one."""
+    names = documents or "a" * len(texts)
+    chunks = [
+        Chunk(str(place), name, name, place, "T", "T > H", text, 0, "en")
+        for place, (text, name) in enumerate(zip(texts, names, strict=True))
+    ]
+    settings = LexicalSettings(language="en", k1=1.2, b=0.75)
+    bm25 = Bm25.build([chunk.id for chunk in chunks], texts, settings, "en")
+    places = {chunk.id: place for place, chunk in enumerate(chunks)}
+    return Corpus(chunks, Vocabulary(texts, "en"), bm25, places, len(set(names)), {"h": 1})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q: Who pays the late fee?\nA: The consignee pays it.",
+        "**Problem:** Who pays the late fee?\n\n**Resolution:** The consignee pays it.",
+        "**Who pays the late fee?**\nThe consignee named on the order pays it.",
+    ],
+)
+def test_a_labelled_question_stands_for_the_passage_with_its_answer(text: str) -> None:
+    made = corpus(text)
+    (found,) = structure.dialogue(made.chunks[0], made, Random(1))
+    assert (found.query, found.chunk) == ("Who pays the late fee?", "0")
+    assert text[found.start : found.end].startswith("Who pays")
+
+
+def test_a_problem_resolved_in_the_next_passage_stands_for_that_one() -> None:
+    made = corpus("Problem: Reefer alarm during the night", "Resolution: Reset the controller.")
+    (found,) = structure.dialogue(made.chunks[0], made, Random(1))
+    assert (found.chunk, found.document) == ("1", "a")
+
+
+def test_the_nearest_passage_of_another_document_is_a_partner() -> None:
+    words = "the demurrage clock starts on the day after discharge of the vessel"
+    made = corpus(
+        words.capitalize() + ".",
+        "Demurrage: the clock starts after vessel discharge.",
+        "Rain.",
+        documents="abc",
+    )
+    (found,) = neighbours.partner(0.3)(made.chunks[0], made, Random(1))
+    assert (found.chunk, found.document, found.source) == ("1", "a", "bm25")
+    assert list(neighbours.partner(0.99)(made.chunks[0], made, Random(1))) == []
+
+
+def test_the_end_of_the_passage_before_leads_to_the_next() -> None:
+    made = corpus(
+        "First. Then the red valve must be closed.",
+        "Closed, the red valve holds.",
+        "Unrelated words.",
+    )
+    (found,) = neighbours.adjacent(made.chunks[1], made, Random(1))
+    assert (found.query, found.chunk) == ("Then the red valve must be closed.", "1")
+    assert list(neighbours.adjacent(made.chunks[2], made, Random(1))) == []
+
+
+def test_keywords_are_the_weighty_words_as_written() -> None:
+    made = corpus("The flange K7 of the pump holds.", "The pump runs.", "The pump stops.")
+    found = list(sentences.keywords(made.chunks[0], made, Random(1)))
+    assert found
+    for query in found:
+        assert set(query.query.split()) <= {"H", "flange", "K7", "pump", "holds"}
+
+
+def test_sentences_lose_their_marks_and_tables_are_no_prose() -> None:
+    text = "- See **the** [tariff](t.md#1) for all prices.\n\n| a | b |\n|---|---|\n| one two three | five six |\n"
+    assert [found.text for found in split(text)] == ["See the tariff for all prices."]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from argot.core.files import write_json
+from argot.errors import InputError
+from argot.evaluation.names import ALWAYS
+from argot.report.terminal import COLUMNS, EVALUATION, read_evaluation, show
+
+SYSTEM = {system: dict.fromkeys(COLUMNS, at / 10) for at, system in enumerate(ALWAYS, start=1)}
+TEXT = {
+    "verdict": "base",
+    "reason": "no [bold]sure[/bold] gain " + "x" * 90,
+    "advice": [{"code": "a", "text": "Ask."}],
+}
+
+
+def told(folder: Path, monkeypatch: pytest.MonkeyPatch, questions: dict[str, object]) -> str:
+    monkeypatch.chdir(folder)
+    write_json(EVALUATION, {"questions": questions, "pairs": {"test": SYSTEM}, "text": TEXT})
+    output = io.StringIO()
+    show(Console(file=output, width=80))
+    return output.getvalue()
+
+
+def test_systems_verdict_and_advice_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = told(tmp_path, monkeypatch, {"test": SYSTEM})
+    assert "Test: real questions" in text
+    assert "tuned + BM25" in text and "0.500" in text
+    assert (
+        f"verdict: base: {TEXT['reason']}\n- Ask.\n" in text
+    )  # in one line, and no markup of a stranger's
+    assert "reports/index.html" in text
+
+
+def test_without_questions_the_table_is_of_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "synthetic pairs: there are no real questions" in told(tmp_path, monkeypatch, {})
+
+
+def test_before_a_run_one_line_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is missing; run `dvc repro`"):
+        read_evaluation(tmp_path / "evaluate.json")

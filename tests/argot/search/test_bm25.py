@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rank_bm25 import BM25Okapi
+
+from argot.core.files import sha256
+from argot.errors import InputError, ParamsError
+from argot.search.bm25 import Bm25, LexicalSettings, Words
+
+SETTINGS = LexicalSettings(language="auto", k1=1.2, b=0.75)
+TEXTS = [
+    "Hold K7: freight unpaid on this job",
+    "Tariff item TW-D12 for the courier",
+    "Ticket HELM-4031 was closed by the desk",
+    "The ISF 10+2 filing is due before loading",
+    "Drivers' licences are renewed at the counter",
+    "Nothing here",
+]
+IDS = ["c3", "c1", "c2", "c0", "c5", "c4"]
+
+
+def build(texts: list[str] = TEXTS, ids: list[str] = IDS, language: str = "en") -> Bm25:
+    return Bm25.build(ids, texts, SETTINGS, language)
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [("k7", 0), ("TW-D12", 1), ("d12", 1), ("helm 4031", 2), ("10+2", 3), ("driver's licence", 4)],
+)
+def test_codes_and_inflected_words_are_found(query: str, place: int) -> None:
+    hits = build().search([query], 3)
+    assert hits.positions[0, 0] == place
+    assert hits.scores[0, 0] > 0
+
+
+def test_a_code_is_a_term_as_a_whole_and_in_parts() -> None:
+    assert Words("en").of("TW-D12, near-miss") == ["tw-d12", "tw", "d12", "near", "miss"]
+
+
+def test_elisions_and_stop_words_are_no_terms() -> None:
+    assert Words("fr").of("L'eau de la ville") == ["eau", "vill"]
+    assert Words("en").of("the driver's") == ["driver"]
+
+
+def test_text_without_spaces_is_read_in_pairs() -> None:
+    assert Words("ja").of("東京都") == ["東京", "京都"]
+
+
+def test_passages_without_a_shared_word_are_no_hits() -> None:
+    hits = build().search(["counter", "zebra", ""], 6)
+    assert list(hits.positions[0]) == [4, -1, -1, -1, -1, -1]
+    assert (hits.positions[1:] == -1).all()
+    assert np.isneginf(hits.scores[1:]).all()
+
+
+def test_equal_scores_are_ordered_by_id() -> None:
+    hits = build(["pump text", "pump text", "pump text"], ["b", "c", "a"]).search(["pump"], 3)
+    assert [["b", "c", "a"][place] for place in hits.positions[0]] == ["a", "b", "c"]
+
+
+def test_the_ranking_agrees_with_rank_bm25_where_their_formulas_do() -> None:
+    # rank-bm25's idf differs; with one term a query the order depends on the frequencies alone.
+    texts = [
+        f"{'pump ' * count}{'valve ' * (9 - count)}{'flange ' * (3 * count)}"
+        for count in range(1, 9)
+    ]
+    texts += ["gasket"] * 12
+    ids = [f"{place:02d}" for place in range(len(texts))]
+    ours = Bm25.build(ids, texts, LexicalSettings(language="auto", k1=1.5, b=0.75), "xx")
+    theirs = BM25Okapi([text.split() for text in texts], k1=1.5, b=0.75)
+    for word in ("pump", "valve", "flange"):
+        expected = np.argsort(-theirs.get_scores([word])[:8], kind="stable")
+        assert list(ours.search([word], 8).positions[0]) == list(expected)
+
+
+def test_a_loaded_index_gives_the_same_hits(tmp_path: Path) -> None:
+    index = build()
+    index.save(tmp_path / "lexical")
+    for mmap in (False, True):
+        loaded = Bm25.load(tmp_path / "lexical", mmap=mmap)
+        assert (loaded.ids, loaded.language) == (index.ids, "en")
+        for query in ("tariff filing", "ticket desk job"):
+            np.testing.assert_array_equal(loaded.scores(query), index.scores(query))
+
+
+def test_saved_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.argot.test_lexical import build; "
+        "build().save(Path(sys.argv[1]))"
+    )
+    for seed in ("1", "2"):
+        folder = str(tmp_path / seed)
+        subprocess.run(
+            [sys.executable, "-c", code, folder],
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+    files = sorted(path.name for path in (tmp_path / "1").iterdir())
+    assert files
+    assert [sha256(tmp_path / "1" / name) for name in files] == [
+        sha256(tmp_path / "2" / name) for name in files
+    ]
+
+
+def test_building_says_nothing_on_the_screen(capfd: pytest.CaptureFixture[str]) -> None:
+    build().search(["tariff"], 2)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_passages_without_words_can_be_indexed() -> None:
+    assert (build(["the", "…"], ["a", "b"]).search(["the pump"], 2).positions == -1).all()
+
+
+def test_no_passages_and_unknown_languages_are_told() -> None:
+    with pytest.raises(InputError, match="no passages"):
+        build([], [])
+    with pytest.raises(ParamsError, match=r"lexical\.language: 'klingon'"):
+        Bm25.build(["a"], ["b"], LexicalSettings(language="klingon", k1=1.2, b=0.75), "en")
+
+
+def test_a_damaged_index_is_told(tmp_path: Path) -> None:
+    build().save(tmp_path)
+    (tmp_path / "vocab.index.json").write_text('{"": 0}')
+    with pytest.raises(InputError, match="don't belong together"):
+        Bm25.load(tmp_path)
+    with pytest.raises(InputError, match="no BM25 index"):
+        Bm25.load(tmp_path / "absent")

@@ -1,0 +1,67 @@
+import numpy as np
+
+from argot.search.hits import search_exact, tie_order, top_k
+
+
+def by_definition(scores: np.ndarray, ids: list[str], k: int) -> list[list[int]]:
+    return [sorted(range(len(ids)), key=lambda at: (-row[at], ids[at]))[:k] for row in scores]
+
+
+def test_ties_go_to_the_smaller_id() -> None:
+    ids = ["c", "a", "b"]
+    hits = top_k(np.array([[1, 1, 1], [0, 1, 1]], dtype=np.float32), 2, tie_order(ids))
+    assert hits.positions.tolist() == [[1, 2], [1, 2]]
+
+
+def test_top_k_equals_a_full_sort_with_many_ties() -> None:
+    draw = np.random.default_rng(0)
+    scores = draw.integers(0, 5, size=(40, 60)).astype(np.float32)
+    ids = [f"{number:03d}" for number in draw.permutation(60)]
+    for k in (1, 7, 60, 99):
+        assert top_k(scores, k, tie_order(ids)).positions.tolist() == by_definition(scores, ids, k)
+
+
+def test_minus_infinity_is_no_hit() -> None:
+    hits = top_k(np.array([[0.5, -np.inf]], dtype=np.float32), 2, tie_order(["a", "b"]))
+    assert hits.positions.tolist() == [[0, -1]]
+
+
+def test_exact_search_is_the_same_in_blocks(monkeypatch: object) -> None:
+    import argot.search.hits
+
+    draw = np.random.default_rng(1)
+    queries, passages = (
+        draw.normal(size=(9, 4)).astype(np.float32),
+        draw.normal(size=(30, 4)).astype(np.float32),
+    )
+    ties = tie_order([str(number) for number in range(30)])
+    whole = search_exact(queries, passages, 5, ties)
+    monkeypatch.setattr(argot.search.hits, "BLOCK", 60)  # type: ignore[attr-defined]
+    assert search_exact(queries, passages, 5, ties).positions.tolist() == whole.positions.tolist()
+
+
+def test_no_queries_give_no_hits() -> None:
+    hits = search_exact(
+        np.empty((0, 4), np.float32), np.empty((3, 4), np.float32), 5, tie_order(["a", "b", "c"])
+    )
+    assert hits.positions.shape[0] == 0
+
+
+def test_heavy_searches_on_a_card_rank_as_others(monkeypatch: object) -> None:
+    """By torch on the processor: small whole numbers make equal scores, and sums that don't depend on their order."""
+    import argot.search.hits
+
+    draw = np.random.default_rng(2)
+    queries, passages = (
+        draw.integers(-2, 3, size=(count, 6)).astype(np.float32) for count in (37, 90)
+    )
+    ties = draw.permutation(90)
+    for k in (1, 7, 90, 200):
+        whole = search_exact(queries, passages, k, ties)
+        with monkeypatch.context() as patch:  # type: ignore[attr-defined]
+            patch.setattr(argot.search.hits, "HEAVY", 1)
+            patch.setattr(argot.search.hits, "BLOCK", 900)
+            patch.setattr(argot.search.hits, "_card", lambda: "cpu")
+            found = search_exact(queries, passages, k, ties)
+        assert found.positions.tolist() == whole.positions.tolist()
+        assert np.array_equal(found.scores, whole.scores)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from argot.errors import ReleaseError
+from argot.search.release import MANIFEST, check, inventory, read_manifest, sealed
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def rewrite(folder: Path, **changes: object) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps(sealed({**json.loads(path.read_text()), **changes})))
+
+
+def test_a_whole_release_passes(release: Path) -> None:
+    assert check(release).passages == 8
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "embedder/model.safetensors",
+        "embedder/config.json",
+        "index.faiss",
+        "lexical/words.json",
+        "chunks.parquet",
+        "README.md",
+    ],
+)
+def test_one_changed_bit_is_refused_by_the_name_of_its_file(spoilt: Path, part: str) -> None:
+    flip(spoilt / part)
+    with pytest.raises(ReleaseError, match=f"{part} doesn't match its manifest .*dvc pull"):
+        check(spoilt)
+
+
+def test_one_changed_bit_in_any_file_is_found(spoilt: Path) -> None:
+    for name in [*inventory(spoilt), MANIFEST]:
+        flip(spoilt / name)
+        with pytest.raises(ReleaseError, match=name):
+            check(spoilt)
+        flip(spoilt / name)
+    check(spoilt)
+
+
+def test_a_number_changed_in_the_manifest_is_found(spoilt: Path) -> None:
+    path = spoilt / MANIFEST
+    path.write_text(path.read_text().replace('"weight": 0.5', '"weight": 0.6'))
+    with pytest.raises(ReleaseError, match=r"manifest.json was changed"):
+        check(spoilt)
+
+
+def test_the_other_models_weights_of_the_same_length_are_refused(made: Path, spoilt: Path) -> None:
+    base, shipped = (
+        made / "models" / "base" / "model.safetensors",
+        spoilt / "embedder" / "model.safetensors",
+    )
+    assert base.stat().st_size == shipped.stat().st_size
+    shutil.copyfile(base, shipped)
+    with pytest.raises(
+        ReleaseError,
+        match=r"embedder/model.safetensors doesn't match its manifest \(other content\)",
+    ):
+        check(spoilt)
+
+
+def test_a_file_cut_short_is_told_with_its_lengths(spoilt: Path) -> None:
+    content = (spoilt / "index.faiss").read_bytes()
+    (spoilt / "index.faiss").write_bytes(content[:-1])
+    with pytest.raises(ReleaseError, match=f"{len(content) - 1} bytes, not {len(content)}"):
+        check(spoilt)
+
+
+def test_a_missing_file_is_named(spoilt: Path) -> None:
+    (spoilt / "chunks.parquet").unlink()
+    with pytest.raises(ReleaseError, match=r"chunks.parquet is missing; .*dvc pull"):
+        check(spoilt)
+
+
+def test_a_file_that_no_manifest_knows_is_refused(spoilt: Path) -> None:
+    (spoilt / "embedder" / "adapter.safetensors").write_bytes(b"")
+    with pytest.raises(ReleaseError, match=r"adapter.safetensors is in no manifest"):
+        check(spoilt)
+
+
+def test_hidden_files_of_the_system_do_no_harm(spoilt: Path) -> None:
+    (spoilt / ".DS_Store").write_bytes(b"mac")
+    check(spoilt)
+
+
+@pytest.mark.parametrize(
+    "name", ["embedder/pytorch_model.bin", "embedder/own.py", "lexical/index.pkl", "model.pt"]
+)
+def test_files_that_could_run_code_are_refused(spoilt: Path, name: str) -> None:
+    (spoilt / name).write_bytes(b"")
+    with pytest.raises(ReleaseError, match=f"{name}: only data files"):
+        inventory(spoilt)
+
+
+def test_a_link_is_refused(spoilt: Path) -> None:
+    (spoilt / "notes.md").symlink_to(spoilt / "README.md")
+    with pytest.raises(ReleaseError, match=r"notes\.md is a link"):
+        inventory(spoilt)
+
+
+def test_a_manifest_that_leaves_a_part_out_is_refused(spoilt: Path) -> None:
+    shutil.rmtree(spoilt / "lexical")
+    files = json.loads((spoilt / MANIFEST).read_text())["files"]
+    rewrite(
+        spoilt,
+        files={name: file for name, file in files.items() if not name.startswith("lexical/")},
+    )
+    with pytest.raises(ReleaseError, match="has no lexical"):
+        check(spoilt)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"format": 2}, "format"), ({"dimension": "32"}, "dimension"), ({"owner": "us"}, "owner")],
+)
+def test_a_manifest_of_another_form_is_refused_by_its_key(
+    spoilt: Path, changes: dict[str, object], told: str
+) -> None:
+    rewrite(spoilt, **changes)
+    with pytest.raises(ReleaseError, match=f"manifest.json: {told}"):
+        read_manifest(spoilt)
+
+
+def test_no_release_and_no_manifest_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="doesn't exist"):
+        check(tmp_path / "none")
+    with pytest.raises(ReleaseError, match=r"has no manifest.json"):
+        check(tmp_path)
+    (tmp_path / MANIFEST).write_text("{")
+    with pytest.raises(ReleaseError, match="JSON"):
+        check(tmp_path)
+
+
+def test_nothing_in_a_release_needs_pickle(release: Path) -> None:
+    for path in release.rglob("*.npy"):
+        np.load(path, allow_pickle=False)

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from argot import Retriever
+from argot.errors import ArgotError, InputError, ReleaseError
+from argot.search.fusion import DEPTH, fuse
+from argot.search.hits import search_exact, tie_order
+from argot.search.release import MANIFEST, inventory, sealed
+from argot.search.retriever import LongQuestion
+from argot.tables.passages import passage
+from tests.released import rows
+
+QUESTIONS = [
+    "what does error E-17 mean",
+    "when are wages paid",
+    "my pump rattles",
+    "how do I get a refund",
+]
+
+
+@pytest.fixture(scope="module")
+def retriever(made: Path) -> Retriever:
+    return Retriever.load(made / "models" / "release", device="cpu")
+
+
+def test_a_passage_tells_where_it_stands(retriever: Retriever) -> None:
+    best = retriever.search("error E-17", k=3)[0]
+    assert (best.document, best.heading, best.title) == (
+        "pumps/noise.md",
+        "Pumps > Noise",
+        "pumps/noise",
+    )
+    assert best.text == "Error E-17 means the rotor is stuck."
+    assert (best.start, best.end) == (100, 100 + len(best.text))
+    assert best.metadata == {"year": 2026, "tags": ["pump"]}
+    assert (best.rank, best.lexical_rank) == (1, 1)
+    assert best.dense_rank is not None
+
+
+def test_dense_search_is_exact_search_by_the_released_model(retriever: Retriever) -> None:
+    texts = [passage(row["heading"], row["text"]) for row in rows()]
+    ids = [row["chunk"] for row in rows()]
+    vectors = retriever.embedder.encode_passages(texts)
+    expected = search_exact(
+        retriever.embedder.encode_queries(QUESTIONS), vectors, 5, tie_order(ids)
+    )
+    found = retriever.search_many(QUESTIONS, k=5, mode="dense")
+    assert [[one.id for one in ones] for ones in found] == [
+        [ids[p] for p in row] for row in expected.positions
+    ]
+    assert np.allclose([[one.score for one in ones] for ones in found], expected.scores)
+
+
+def test_fused_search_is_the_fusion_of_both(retriever: Retriever) -> None:
+    dense = retriever.index.search(
+        retriever.embedder.encode_queries(QUESTIONS), DEPTH, retriever._ties
+    )
+    lexical = retriever.lexical.search(QUESTIONS, DEPTH)
+    expected = fuse(dense, lexical, retriever.fusion, 4, retriever._ties)
+    found = retriever.search_many(QUESTIONS, k=4, mode="fused")
+    ids = [row["chunk"] for row in rows()]
+    assert [[one.id for one in ones] for ones in found] == [
+        [ids[p] for p in row] for row in expected.positions
+    ]
+
+
+def test_ranks_are_those_of_each_system_alone(retriever: Retriever) -> None:
+    alone = {
+        mode: [one.id for one in retriever.search("pump seal", k=8, mode=mode)]
+        for mode in ("dense", "lexical")
+    }
+    for one in retriever.search("pump seal", k=8, mode="fused"):
+        assert one.dense_rank == alone["dense"].index(one.id) + 1
+        assert one.lexical_rank == (
+            alone["lexical"].index(one.id) + 1 if one.id in alone["lexical"] else None
+        )
+
+
+def test_the_manifests_mode_is_the_default(retriever: Retriever) -> None:
+    assert retriever.search("pump") == retriever.search("pump", mode="fused")
+
+
+def test_many_questions_are_answered_as_one(retriever: Retriever) -> None:
+    together = [one for found in retriever.search_many(QUESTIONS, k=3) for one in found]
+    alone = [one for question in QUESTIONS for one in retriever.search(question, k=3)]
+    assert [replace(one, score=0) for one in together] == [replace(one, score=0) for one in alone]
+    assert [one.score for one in together] == pytest.approx([one.score for one in alone])
+    assert retriever.search_many([], k=3) == []
+
+
+def test_lexical_search_finds_nothing_where_no_word_is_shared(retriever: Retriever) -> None:
+    assert retriever.search("zebra", mode="lexical") == []
+
+
+@pytest.mark.parametrize("mode", ["fused", "dense", "lexical"])
+@pytest.mark.parametrize(
+    ("filter", "documents"),
+    [
+        ({"year": 2026}, {"pumps/noise.md", "returns.md"}),
+        ({"year": "2026"}, {"pumps/noise.md", "returns.md"}),
+        ({"tags": "pump"}, {"pumps/noise.md", "pumps/seals.md"}),
+        ({"tags": "pump", "year": 2025}, {"pumps/seals.md"}),
+        ({"draft": True}, {"returns.md"}),
+        ({"nobody": "knows"}, set()),
+    ],
+)
+def test_a_filter_keeps_all_that_matches_and_nothing_else(
+    retriever: Retriever, mode: str, filter: dict[str, object], documents: set[str]
+) -> None:
+    found = retriever.search(
+        "the pump seal of damaged goods is paid with an invoice", 8, mode, filter
+    )  # type: ignore[arg-type]
+    assert {one.document for one in found} == documents
+    assert [one.rank for one in found] == list(range(1, len(found) + 1))
+
+
+def test_more_than_there_is_gives_all_there_is(retriever: Retriever) -> None:
+    assert len(retriever.search("pump", k=1000, mode="dense")) == 8
+
+
+def test_a_bad_call_is_told_in_one_line(retriever: Retriever) -> None:
+    with pytest.raises(InputError, match="mode must be one of fused, dense, lexical, got 'hybrid'"):
+        retriever.search("pump", mode="hybrid")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="k must be at least 1, got 0"):
+        retriever.search("pump", k=0)
+
+
+def reseal(folder: Path, **changes: object) -> None:
+    """Make the manifest agree with the files again, as someone would who mixes two releases on purpose."""
+    path = folder / MANIFEST
+    content = json.loads(path.read_text())
+    files = {name: file.model_dump() for name, file in inventory(folder).items()}
+    path.write_text(json.dumps(sealed({**content, **changes, "files": files})))
+
+
+def test_parts_that_dont_belong_together_are_refused_even_where_hashes_agree(spoilt: Path) -> None:
+    words = json.loads((spoilt / "lexical" / "words.json").read_text())
+    words["ids"][0] = "another"
+    (spoilt / "lexical" / "words.json").write_text(json.dumps(words))
+    reseal(spoilt)
+    with pytest.raises(ReleaseError, match="lexical is of other passages"):
+        Retriever.load(spoilt, device="cpu").search("pump", mode="lexical")
+
+
+def test_an_index_of_another_dimension_is_refused(spoilt: Path) -> None:
+    reseal(spoilt, dimension=384)
+    with pytest.raises(
+        ReleaseError, match=r"index.faiss holds 32 dimensions, its manifest says 384"
+    ):
+        Retriever.load(spoilt)
+
+
+def test_an_index_of_other_passages_is_refused(spoilt: Path) -> None:
+    reseal(spoilt, passages=9)
+    with pytest.raises(ReleaseError, match=r"index.faiss holds 8 passages, its manifest says 9"):
+        Retriever.load(spoilt)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"IxFI", b"garbage that is no index at all", b"IxFI" + b"\xff" * 60]
+)
+def test_an_index_that_is_none_is_refused(spoilt: Path, content: bytes) -> None:
+    (spoilt / "index.faiss").write_bytes(content)
+    reseal(spoilt)
+    with pytest.raises(ArgotError, match=r"index\.faiss"):
+        Retriever.load(spoilt, device="cpu").search("pump", mode="dense")
+
+
+def test_lexical_search_loads_neither_torch_nor_faiss(release: Path) -> None:
+    code = (
+        "import sys; from argot import Retriever; "
+        f"assert Retriever.load({str(release)!r}).search('E-17', mode='lexical'); "
+        "print(sorted({'torch', 'faiss', 'sentence_transformers', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_a_question_far_longer_than_any_tested_one_is_warned_of(retriever: Retriever) -> None:
+    assert retriever.manifest.longest_question == 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        retriever.search("word " * 14, mode="lexical")
+    with pytest.warns(LongQuestion, match="a question of 15 words; .* up to 7"):
+        retriever.search("word " * 15, mode="lexical")
+
+
+def test_verify_refuses_vectors_of_another_model(made: Path, spoilt: Path) -> None:
+    assert Retriever.load(spoilt, device="cpu").verify() == 8
+    shutil.copyfile(
+        made / "models" / "base" / "model.safetensors", spoilt / "embedder" / "model.safetensors"
+    )
+    reseal(spoilt)
+    with pytest.raises(ReleaseError, match="vectors of another model"):
+        Retriever.load(spoilt, device="cpu").verify()

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from argot import Retriever
+from argot.serving.adapters.export import export
+
+
+@pytest.fixture(scope="module")
+def retriever(made: Path) -> Retriever:
+    return Retriever.load(made / "models" / "release", device="cpu")
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_form_holds_the_same_passages_and_vectors(
+    retriever: Retriever, tmp_path: Path
+) -> None:
+    for form in ("parquet", "jsonl", "npy"):
+        assert export(retriever, tmp_path / form, form) == 8  # type: ignore[arg-type]
+    table = pq.read_table(tmp_path / "parquet" / "passages.parquet")
+    rows = lines(tmp_path / "jsonl" / "passages.jsonl")
+    assert (
+        table["chunk"].to_pylist()
+        == [row["chunk"] for row in rows]
+        == retriever.chunks["chunk"].to_pylist()
+    )
+    assert table["embedded"].to_pylist() == [
+        row["embedded"] for row in lines(tmp_path / "npy" / "passages.jsonl")
+    ]
+    vectors = np.load(tmp_path / "npy" / "vectors.npy", allow_pickle=False)
+    assert np.array_equal(np.stack(table["vector"].to_numpy()), vectors)
+    assert np.array_equal(np.array([row["vector"] for row in rows], np.float32), vectors)
+
+
+def test_the_fingerprint_of_the_model_goes_with_them(retriever: Retriever, tmp_path: Path) -> None:
+    export(retriever, tmp_path / "out", "parquet")
+    about = json.loads((tmp_path / "out" / "about.json").read_text())
+    assert about["fingerprint"] == retriever.manifest.fingerprint
+    schema = pq.read_schema(tmp_path / "out" / "passages.parquet")
+    assert schema.metadata[b"fingerprint"].decode() == about["fingerprint"]
+
+
+def test_qdrant_finds_what_the_release_finds(retriever: Retriever, tmp_path: Path) -> None:
+    qdrant = pytest.importorskip("qdrant_client")
+    models = qdrant.models
+    export(retriever, tmp_path / "out", "jsonl")
+    client = qdrant.QdrantClient(":memory:")
+    size = retriever.manifest.dimension
+    client.create_collection(
+        "docs", vectors_config=models.VectorParams(size=size, distance=models.Distance.DOT)
+    )
+    points = [
+        models.PointStruct(id=place, vector=row.pop("vector"), payload=row)
+        for place, row in enumerate(lines(tmp_path / "out" / "passages.jsonl"))
+    ]
+    client.upsert("docs", points)
+    for question in ("error E-17", "when are wages paid"):
+        vector = retriever.embedder.encode_queries([question])[0].tolist()
+        found = [
+            point.payload["chunk"]
+            for point in client.query_points("docs", query=vector, limit=5).points
+        ]
+        assert found == [one.id for one in retriever.search(question, 5, "dense")]

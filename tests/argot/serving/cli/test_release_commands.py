@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.argot.serving.cli.test_search import argot
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_info_tells_model_and_origin(
+    release: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert argot(monkeypatch, "info", "--release", str(release)) == 0
+    out = capsys.readouterr().out
+    assert "tuned (verdict: tuned)" in out
+    assert argot(monkeypatch, "info", "--release", str(release), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["dimension"] == 32
+
+
+def test_verify_passes_a_sound_release(
+    release: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert argot(monkeypatch, "verify", "--release", str(release)) == 0
+    assert "is sound: 8 passages, 8 of them encoded again" in capsys.readouterr().out
+
+
+def test_verify_refuses_a_changed_file(
+    spoilt: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    (spoilt / "chunks.parquet").write_bytes(b"")
+    assert argot(monkeypatch, "verify", "--release", str(spoilt)) == 2
+    assert "chunks.parquet doesn't match its manifest" in capsys.readouterr().err
+
+
+def test_export_writes_a_folder(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert (
+        argot(
+            monkeypatch,
+            "export",
+            str(tmp_path / "out"),
+            "--format",
+            "npy",
+            "--release",
+            str(release),
+        )
+        == 0
+    )
+    assert (tmp_path / "out" / "vectors.npy").exists()
+    assert (
+        argot(
+            monkeypatch, "export", str(tmp_path / "x"), "--format", "csv", "--release", str(release)
+        )
+        == 2
+    )
+    assert "--format must be parquet, jsonl or npy, got 'csv'" in capsys.readouterr().err
+
+
+def test_compare_shows_three_systems(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert argot(monkeypatch, "search", "E-17", "--compare", "-k", "2") == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("base", "tuned", "bm25"))
+    assert "Error E-17 means the rotor is stuck." in out
+
+
+def test_ask_without_a_key_prints_passages_and_why(
+    release: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ARGOT_PROVIDER"):
+        monkeypatch.delenv(name, raising=False)
+    assert argot(monkeypatch, "ask", "error E-17", "--release", str(release)) == 3
+    told = capsys.readouterr()
+    assert "Error E-17 means the rotor is stuck." in told.out
+    assert "set ANTHROPIC_API_KEY or OPENAI_API_KEY" in told.err
+
+
+def test_info_and_lexical_search_load_no_torch(release: Path) -> None:
+    for arguments in (["info"], ["search", "E-17", "--mode", "lexical"]):
+        code = (
+            f"import sys; sys.argv = ['argot', *{arguments!r}, '--release', {str(release)!r}]\n"
+            "from argot.serving.cli import main\n"
+            "try: main()\n"
+            "finally: print(sorted({'torch', 'faiss', 'transformers', 'openai', 'anthropic'} & set(sys.modules)))"
+        )
+        assert (
+            subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()[-1]
+            == "[]"
+        )

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from argot.serving.cli import main
+
+
+def argot(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command in this process; return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["argot", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+        sys.exit(0)
+    return int(end.value.code or 0)
+
+
+@pytest.fixture
+def here(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGOT_RELEASE", str(release))
+
+
+@pytest.mark.usefixtures("here")
+def test_passages_are_printed_with_document_heading_and_score(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert argot(monkeypatch, "search", "error E-17", "--mode", "lexical") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("1. pumps/noise.md › Pumps > Noise")
+    assert float(lines[0].split()[-1]) > 0
+    assert lines[1] == "Error E-17 means the rotor is stuck."
+
+
+@pytest.mark.usefixtures("here")
+def test_json_is_one_passage_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert argot(monkeypatch, "search", "pump seal", "-k", "2", "--mode", "lexical", "--json") == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["rank"] for one in found] == [1, 2]
+    assert found[0]["document"] == "pumps/seals.md"
+
+
+@pytest.mark.usefixtures("here")
+def test_where_keeps_what_matches(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        argot(monkeypatch, "search", "pump", "--mode", "lexical", "--where", "year=2026", "--json")
+        == 0
+    )
+    assert {json.loads(line)["document"] for line in capsys.readouterr().out.splitlines()} == {
+        "pumps/noise.md"
+    }
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--release", "nowhere"], "nowhere doesn't exist"),
+        (["--mode", "hybrid"], "mode must be one of fused, dense, lexical"),
+        (["--where", "year"], "--where expects KEY=VALUE"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_code_2(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    told: str,
+) -> None:
+    assert argot(monkeypatch, "search", "pump", *arguments) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['argot', '--help']\n"
+        "from argot.serving.cli import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'torch', 'faiss', 'numpy', 'pyarrow', 'bm25s'} & set(sys.modules)))"
+    )
+    out = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert "search" in out
+    assert out.splitlines()[-1] == "[]"

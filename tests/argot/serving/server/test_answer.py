@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from argot.serving.server.settings import Limits, ServerSettings
+from tests.argot.serving.ask.server import Script, Turn, serving
+from tests.argot.serving.server.conftest import opened
+
+
+def events(client: TestClient, **asked: Any) -> list[tuple[str, dict[str, Any]]]:
+    reply = client.post("/answer", json=asked)
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    lines = [block.split("\n") for block in reply.text.strip().split("\n\n")]
+    return [
+        (name.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
+        for name, data in lines
+    ]
+
+
+def test_the_answer_comes_piece_by_piece_with_checked_citations(settings: ServerSettings) -> None:
+    words = ["The rotor ", 'is stuck. [1 "the rotor is stuck"]']
+    with serving(Script(Turn(text=words))) as script:
+        told = replace(settings, base_url=f"{script.url}/v1", provider="openai", model="m")
+        with opened(told) as client:
+            assert client.get("/about").json()["answers"]
+            came = events(client, question="what does error E-17 mean?")
+    assert [name for name, _ in came] == ["searched", "said", "said", "answer"]
+    assert "".join(data["text"] for name, data in came if name == "said") == "".join(words)
+    answer = came[-1][1]
+    [claim] = answer["claims"]
+    assert (claim["text"], claim["supported"]) == ("The rotor is stuck.", True)
+    assert answer["passages"][0]["text"] == "Error E-17 means the rotor is stuck."
+
+
+def test_without_a_provider_the_passages_are_the_answer(
+    settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    with opened(settings) as client:
+        assert not client.get("/about").json()["answers"]
+        name, answer = events(client, question="what does error E-17 mean?")[-1]
+    assert name == "answer"
+    assert answer["problem"] == "no model was asked"
+    assert answer["passages"]
+
+
+def test_a_place_is_given_back_after_each_answer(settings: ServerSettings) -> None:
+    with opened(replace(settings, provider="none", limits=Limits(answers=1))) as client:
+        for _ in range(3):
+            events(client, question="pump")
+    with opened(replace(settings, provider="none", limits=Limits(answers=0))) as client:
+        assert client.post("/answer", json={"question": "pump"}).status_code == 503

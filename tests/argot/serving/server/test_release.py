@@ -1,0 +1,154 @@
+"""What the server does when its model fails, and when its release changes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from argot.core.files import write_json
+from argot.encoding.embedder import Embedder
+from argot.errors import ReleaseError
+from argot.search.release import MANIFEST, sealed
+from argot.serving.server.app import create_app
+from argot.serving.server.settings import Limits, ServerSettings
+from tests.argot.serving.server.conftest import listening, opened
+
+ASKED = {"query": "error E-17"}
+
+
+def until(condition: Any, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def renamed(folder: Path) -> None:
+    """Make the release another one, whole and right."""
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["figures"]["documents"] += 1
+    write_json(folder / MANIFEST, sealed(manifest))
+
+
+def test_bm25_answers_and_says_so_while_the_model_is_slow(
+    settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(replace(settings, limits=Limits(patience=0.1))) as client:
+        true = Embedder.encode_queries
+
+        def slow(self: Embedder, texts: Sequence[str]) -> np.ndarray:
+            time.sleep(0.6)
+            return true(self, texts)
+
+        monkeypatch.setattr(Embedder, "encode_queries", slow)
+        reply = client.post("/search", json=ASKED).json()
+        assert (reply["mode"], reply["notice"]) == (
+            "lexical",
+            "found by words alone: the model took more than 0.1 s",
+        )
+        assert reply["passages"][0]["document"] == "pumps/noise.md"
+        started = time.monotonic()
+        assert (
+            client.post("/search", json=ASKED).json()["notice"].endswith("the model doesn't answer")
+        )
+        assert time.monotonic() - started < 0.1  # nobody waits behind a model that hangs
+        monkeypatch.undo()
+        until(lambda: client.post("/search", json=ASKED).json()["mode"] == "fused")
+        assert "argot_searches_without_model_total" in client.get("/metrics").text
+
+
+def test_bm25_answers_where_the_model_fails(
+    settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("no memory left")
+
+    monkeypatch.setattr(Embedder, "load", fail)
+    with opened(settings) as client:
+        assert client.get("/readyz").json() == {
+            "ready": True,
+            "release": client.get("/about").json()["release"],
+            "model": "failed",
+            "problem": "no memory left",
+        }
+        assert (
+            client.post("/search", json=ASKED).json()["notice"]
+            == "found by words alone: no memory left"
+        )
+        assert client.post("/v1/embeddings", json={"input": "pump"}).status_code == 503
+
+
+def test_a_broken_release_is_not_served(settings: ServerSettings, spoilt: Path) -> None:
+    (spoilt / "chunks.parquet").write_bytes(b"")
+    with pytest.raises(ReleaseError, match=r"chunks\.parquet doesn't match"):
+        create_app(replace(settings, release=spoilt))
+
+
+def test_a_new_release_is_taken_up_without_dropping_a_request(
+    settings: ServerSettings, folder: Path
+) -> None:
+    app = create_app(replace(settings, release=folder))
+    shelf = app.state.service.shelf
+    seen: set[tuple[int, str, str]] = set()
+    end = threading.Event()
+
+    def ask(address: str) -> None:
+        with httpx.Client() as client:
+            while not end.is_set():
+                reply = client.post(f"{address}/search", json=ASKED, timeout=20)
+                seen.add((reply.status_code, reply.json()["notice"], reply.json()["release"]))
+
+    with listening(app) as address:
+        first = shelf.current.id
+        askers = [threading.Thread(target=ask, args=(address,)) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        until(lambda: seen)
+        renamed(folder)
+        until(lambda: shelf.taken_up == 1)
+        second = shelf.current.id
+        until(lambda: any(release == second for *_, release in seen))
+        end.set()
+        for asker in askers:
+            asker.join()
+    assert seen == {(200, "", first), (200, "", second)}
+
+
+def test_a_broken_new_release_leaves_the_old_one_and_is_told(
+    settings: ServerSettings, folder: Path
+) -> None:
+    with opened(replace(settings, release=folder)) as client:
+        shelf = client.app.state.service.shelf  # type: ignore[attr-defined]
+        first, words = shelf.current.id, (folder / "lexical/words.json").read_bytes()
+        (folder / "lexical/words.json").write_bytes(words + b" ")
+        until(lambda: shelf.refused)
+        assert (
+            client.get("/readyz")
+            .json()["problem"]
+            .startswith(f"{folder}/lexical/words.json doesn't match")
+        )
+        assert client.post("/search", json=ASKED).json()["release"] == first
+        (folder / "lexical/words.json").write_bytes(words)
+        until(lambda: not shelf.problem)
+        shutil.rmtree(folder)  # as while `dvc` replaces it
+        assert not shelf.look()
+        assert client.post("/search", json=ASKED).json()["notice"] == ""
+
+
+def test_closed_batcher_still_serves_who_came_before(client: TestClient) -> None:
+    served = client.app.state.service.served  # type: ignore[attr-defined]
+    served.close()
+    for thread in served.batcher._threads:
+        thread.join()
+    assert served.find("error E-17", 1).passages[0].document == "pumps/noise.md"

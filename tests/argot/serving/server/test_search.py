@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from argot import Retriever
+from argot.feedback.journal import read_feedback
+from argot.serving.server.settings import ServerSettings
+from tests.argot.serving.server.conftest import opened
+
+
+@pytest.mark.parametrize("mode", [None, "fused", "dense", "lexical"])
+def test_search_gives_what_the_library_gives(
+    client: TestClient, release: Path, mode: str | None
+) -> None:
+    reply = client.post("/search", json={"query": "error E-17", "k": 5, "mode": mode}).json()
+    expected = Retriever.load(release, device="cpu").search("error E-17", 5, mode)  # type: ignore[arg-type]
+    assert [one["id"] for one in reply["passages"]] == [one.id for one in expected]
+    assert reply["mode"] == (mode or "fused")
+    assert reply["notice"] == ""
+    for found, wanted in zip(reply["passages"], expected, strict=True):
+        known = asdict(wanted)
+        assert found.pop("score") == pytest.approx(known.pop("score"))
+        assert {key: found[key] for key in known} == known
+
+
+def test_filter_keeps_documents_with_that_metadata(client: TestClient) -> None:
+    found = client.post("/search", json={"query": "pump", "filter": {"year": 2026}}).json()[
+        "passages"
+    ]
+    assert {one["metadata"]["year"] for one in found} == {2026}
+
+
+@pytest.mark.filterwarnings("ignore::argot.search.retriever.LongQuestion")
+def test_a_question_far_longer_than_proven_is_answered_with_a_warning(client: TestClient) -> None:
+    replies = [client.post("/search", json={"query": "pump " * words}).json() for words in (10, 30)]
+    assert replies[0]["warnings"] == []
+    assert replies[1]["warnings"][0].startswith(
+        "a question of 30 words; this release was proven on questions of up to"
+    )
+    assert replies[1]["passages"]
+
+
+def test_explain_tells_the_words_that_matched(client: TestClient) -> None:
+    asked = {"query": "are pumps rattling", "explain": True, "mode": "lexical"}
+    best = client.post("/search", json=asked).json()["passages"][0]
+    assert best["document"] == "pumps/noise.md"
+    assert best["matched"] == ["pump", "pumps", "rattling"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, "query"),
+        ({"query": "   "}, "query"),
+        ({"query": "x" * 2001}, "at most 2000 characters"),
+        ({"query": "pump", "k": 0}, "k"),
+        ({"query": "pump", "k": 101}, "at most 100"),
+        ({"query": "pump", "mode": "hybrid"}, "mode"),
+        ({"query": "pump", "filter": {"year": [1]}}, "filter.year"),
+        ({"query": "pump", "limit": 3}, "limit"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_told(
+    client: TestClient, asked: dict[str, object], told: str
+) -> None:
+    reply = client.post("/search", json=asked)
+    assert reply.status_code == 422
+    assert told in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b'{"query": ' + b"[" * 9000, b"\xff\xfe", rb'{"query": "\ud800 pump"}']
+)
+def test_a_body_that_is_no_json_is_the_askers_fault(client: TestClient, body: bytes) -> None:
+    reply = client.post("/search", content=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code in (400, 422)
+    assert reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_questions_are_kept_unless_told_otherwise(settings: ServerSettings, keep: bool) -> None:
+    with opened(replace(settings, keep_questions=keep)) as client:
+        client.post("/search", json={"query": "when are wages paid"})
+    kept = [
+        (record.kind, record.query, record.mode) for record in read_feedback(settings.feedback)[0]
+    ]
+    assert kept == ([("asked", "when are wages paid", "fused")] if keep else [])

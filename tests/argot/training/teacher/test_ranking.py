@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import sparse
+
+from argot.training.teacher.ranking import HORIZON, STRIDE, Ranking, nearest, rank
+
+Floats = NDArray[np.float32]
+
+
+def plainly(
+    dense: Floats, lexical: Floats, positives: NDArray[np.int64], weight: float, count: int
+) -> Ranking:
+    """The same by whole rows."""
+    every, at = np.arange(len(dense)), max(0, dense.shape[1] - HORIZON)
+    low = np.sort(dense, axis=1)[:, at, None]
+    span = np.maximum(dense.max(axis=1, keepdims=True) - low, np.float32(1e-6))
+    scores = np.maximum((dense - low) * (np.float32(1 - weight) / span), 0)
+    scores += (
+        np.float32(weight)
+        * lexical
+        / np.maximum(lexical.max(axis=1, keepdims=True), np.float32(1e-6))
+    )
+    own = scores[every, positives]
+    above = (scores > own[:, None]).sum(axis=1)
+    scores[every, positives] = -1
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    return Ranking(own, above, best, np.take_along_axis(scores, best, axis=1))
+
+
+def task(passages: int, holding: float, order: str) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Dense scores, BM25 of a share of the passages, and positives, for 30 queries."""
+    random = np.random.default_rng(passages)
+    dense = random.standard_normal((30, passages)).astype(np.float32)
+    if order == "sorted":
+        dense.sort(axis=1)
+    if order in ("hidden", "shown"):  # what is best stands where no sample is taken, or only there
+        sampled = (np.arange(passages) % STRIDE == 0) == (order == "shown")
+        dense = np.sort(dense, axis=1)[:, np.argsort(sampled, kind="stable").argsort()]
+    if order == "tied":
+        dense = dense.round(1)
+    lexical = (random.random((30, passages)) * (random.random((30, passages)) < holding)).astype(
+        np.float32
+    )
+    return dense, lexical, random.integers(0, passages, 30)
+
+
+@pytest.mark.parametrize("order", ["random", "sorted", "hidden", "shown", "tied"])
+@pytest.mark.parametrize("passages, count", [(2, 1), (99, 64), (100, 64), (3000, 64), (3000, 150)])
+@pytest.mark.parametrize("weight, holding", [(0.0, 0.0), (0.5, 0.01), (0.5, 0.4), (1.0, 0.5)])
+def test_the_ranking_is_that_of_whole_rows(
+    order: str, passages: int, count: int, weight: float, holding: float
+) -> None:
+    dense, lexical, positives = task(passages, holding, order)
+    expected = plainly(dense, lexical, positives, weight, count)
+    words = sparse.csr_matrix(lexical) if weight else None
+    found = rank(dense.copy(), words, positives, weight, count)
+    assert np.array_equal(found.score, expected.score)
+    assert np.array_equal(found.rank, expected.rank)
+    assert np.array_equal(found.scores, expected.scores)
+    told = expected.scores > 0  # what has no score is in no order
+    assert np.array_equal(found.candidates[told], expected.candidates[told])
+
+
+def test_a_single_passage_has_nothing_beside_it() -> None:
+    found = rank(np.ones((3, 1), np.float32), None, np.zeros(3, np.int64), 0.0, 0)
+    assert found.candidates.shape == found.scores.shape == (3, 0)
+    assert found.rank.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("order", ["random", "sorted", "hidden", "shown"])
+def test_all_of_the_nearest_are_among_those_that_are_found(order: str) -> None:
+    scores, _, _ = task(5000, 0.0, order)
+    row, place = nearest(scores, 100)
+    for query, values in enumerate(scores):
+        assert set(np.argsort(-values)[:100]) <= set(place[row == query].tolist())
+    assert order != "random" or len(row) < 30 * 400
+
+
+@pytest.mark.parametrize("order", ["random", "sorted", "hidden", "shown"])
+def test_of_what_reaches_the_least_all_of_the_nearest_are_found_and_nothing_below(
+    order: str,
+) -> None:
+    scores, _, _ = task(5000, 0.0, order)
+    least = np.linspace(-2, 5, len(scores)).astype(
+        np.float32
+    )  # thousands of places reach the first, none the last
+    row, place = nearest(scores, 100, least)
+    for query, values in enumerate(scores):
+        best = np.argsort(-values)[:100]
+        assert set(best[values[best] >= least[query]]) <= set(place[row == query].tolist())
+    assert (scores[row, place] >= least[row]).all()

@@ -1,0 +1,1 @@
+"""What writes project files: declared deps, docs, locks, workspaces, corpora, studies."""

@@ -1,0 +1,49 @@
+"""The diagram in README.md, out of `dvc dag --mermaid`: a model's embed cells are one, and what follows is left out.
+
+python -m tools.docs.dag     writes it
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import networkx
+
+from tools.docs.commands import ROOT
+
+PAGE = ROOT / "README.md"
+DIAGRAM = re.compile(r"^```mermaid\n.*?^```\n", re.MULTILINE | re.DOTALL)
+NODE = re.compile(r'\s*(node\d+)\["(.+)"\]')
+EDGE = re.compile(r"\s*(node\d+)-->(node\d+)")
+
+
+def diagram() -> str:
+    """The pipeline as a mermaid block, each edge that no other path implies."""
+    dvc = Path(sys.executable).with_name("dvc")
+    text = subprocess.run(
+        [dvc, "dag", "--mermaid"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    names = {node: re.sub(r"@(\w+)-\w+", r" \1", name) for node, name in NODE.findall(text)}
+    edges = {(names[start], names[end]) for start, end in EDGE.findall(text)}
+    # Documents of one's own are a node with a .dvc file; in the repository they are not.
+    graph = networkx.DiGraph((start, end) for start, end in edges if not start.endswith(".dvc"))
+    lines = [
+        f"    {start.replace(' ', '_')} --> {end.replace(' ', '_')}"
+        for start, end in sorted(reduced(graph))
+    ]
+    labels = [f'    {name.replace(" ", "_")}["{name}"]' for name in sorted(graph) if " " in name]
+    return "\n".join(["```mermaid", "flowchart LR", *labels, *lines, "```", ""])
+
+
+def reduced(graph: networkx.DiGraph) -> list[tuple[str, str]]:
+    """The edges that no longer path implies."""
+    return list(networkx.transitive_reduction(graph).edges)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(
+        DIAGRAM.sub(diagram(), PAGE.read_text(encoding="utf-8"), count=1), encoding="utf-8"
+    )
