@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from argot.errors import ParamsError, ProviderError
-from argot.llm import batch as batch_module
+from argot.llm.calls import batch as batch_module
 from argot.llm.calls import live
 from argot.llm.calls.gather import estimate, gather
 from argot.llm.calls.store import OPEN, Store

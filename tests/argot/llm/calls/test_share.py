@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from argot.llm.calls.store import REPLIES, Store
-from tests.argot.llm.test_store import reply
+from tests.argot.llm.calls.test_store import reply
 
 REPOSITORY = Path(__file__).parents[4]
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from argot.errors import InputError
-from argot.llm import store as module
+from argot.llm.calls import store as module
 from argot.llm.calls.store import OPEN, REPLIES, Reply, Store
 
 
@@ -105,7 +105,7 @@ def test_a_full_disk_spoils_no_reply() -> None:
     code = """
 import resource
 from argot.llm.calls.store import Store
-from tests.argot.llm.test_store import reply
+from tests.argot.llm.calls.test_store import reply
 with Store() as store:
     store.add(reply("a"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, -1))

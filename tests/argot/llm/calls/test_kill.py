@@ -19,7 +19,7 @@ from argot.tables import pairs
 from tests.argot.llm.server import KEY, Provider, serving
 from tests.stages.test_synthesize import TOPICS, write_chunks, write_params, write_questions
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[4]
 CONCURRENCY = 4
 pytestmark = pytest.mark.slow
 
