@@ -1,6 +1,6 @@
 """A release behind a hosted inference endpoint (Hugging Face): put this file beside a folder `release/`.
 
-    {"inputs": "who may release a K4 hold?", "parameters": {"k": 5, "mode": "fused", "filter": {"year": 2026}}}
+    {"inputs": "who may release a K4 hold?", "parameters": {"k": 5, "mode": "hybrid", "filter": {"year": 2026}}}
     {"inputs": ["text", ...], "parameters": {"task": "embed", "input_type": "passage"}}
 
 `requirements.txt` beside it: argot-retrieval[cpu]

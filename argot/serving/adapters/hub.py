@@ -48,7 +48,7 @@ def model_card(manifest: Manifest, evaluation: dict[str, Any], repository: str, 
     """The model card as Markdown: data, recipe, table, verdict, limits, and how to load it with its prompts."""
     real = evaluation["questions"].get("test", {})
     rows = real or evaluation["pairs"].get("test", {})
-    opponent = f"{manifest.system} - bm25"
+    opponent = f"{manifest.verdict.system} - bm25"
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

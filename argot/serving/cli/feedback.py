@@ -32,7 +32,7 @@ def feedback(
     from argot.feedback.journal import read_feedback
     from argot.feedback.review import disliked, proposals
     from argot.search.bm25 import Bm25
-    from argot.search.release import LEXICAL
+    from argot.search.release import PARTS
 
     records, broken = read_feedback(folder)
     waiting, wrong = proposals(records), disliked(records)
@@ -43,7 +43,7 @@ def feedback(
         for proposal in waiting:
             show(proposal)
         return
-    language = Bm25.load(release / LEXICAL).language if waiting else ""
+    language = Bm25.load(release / PARTS["bm25"]).language if waiting else ""
     counts = {"accepted": 0, "refused": 0, "skipped": 0}
     for _, group in groupby(waiting, key=lambda one: one.key[0]):
         if not ask(list(group), language, counts):

@@ -26,14 +26,13 @@ def info(
         typer.echo(manifest.model_dump_json(indent=2))
         return
     fusion = manifest.verdict.fusion
+    weights = ", ".join(f"{weight:.2f} {name}" for name, weight in fusion.weights.items())
     for name, value in {
         "model": f"{manifest.verdict.model} (verdict: {manifest.verdict.verdict})",
-        "search": f"{manifest.verdict.mode} ({fusion.method}, {fusion.weight:.2f} dense)",
+        "search": f"{manifest.verdict.mode} ({fusion.method}: {weights})",
         "passages": f"{manifest.passages:,} × {manifest.dimension} dimensions, {manifest.kind}",
         "age": manifest.age,
         "fingerprint": manifest.fingerprint,
-        "code": manifest.source.code,
-        "params": manifest.source.params,
         "bytes": f"{sum(file.bytes for file in manifest.files.values()):,} in {len(manifest.files)} files",
     }.items():
         typer.echo(f"{name:12} {value}")

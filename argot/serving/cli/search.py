@@ -22,7 +22,7 @@ def search(
     question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages.")] = 5,
     mode: Annotated[
-        str | None, typer.Option(help="fused, dense or lexical; as evaluated best if not given.")
+        str | None, typer.Option(help="hybrid, dense or bm25; as evaluated best if not given.")
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="Only documents with this metadata: KEY=VALUE.")
@@ -42,7 +42,7 @@ def search(
 
     argot search "who releases a K4 hold?"
 
-    argot search "demurrage" --mode lexical --k 20 --json | jq -r .document
+    argot search "demurrage" --mode bm25 --k 20 --json | jq -r .document
 
     argot search "VGM cutoff" --where year=2026
     """
@@ -92,11 +92,21 @@ def show_compared(question: str, k: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from argot.feedback.compare import compare
+    from argot.feedback.workbench import Workbench, is_repository
 
-    found = compare(question, k)
-    table = Table("", *found, show_lines=True)
+    if not is_repository():
+        raise InputError("--compare needs a repository where the pipeline has run: `dvc repro`")
+    workbench = Workbench()
+    found = {
+        system: [workbench.passage(place.id) for place in places[:k]]
+        for system, places in workbench.search(question).items()
+    }
+    names = {
+        system: [f"{row['document']} › {row['heading']}\n{row['text']}" for row in rows]
+        for system, rows in found.items()
+    }
+    table = Table("", *names, show_lines=True)
     for rank in range(k):
-        cells = [names[rank] if rank < len(names) else "" for names in found.values()]
+        cells = [texts[rank] if rank < len(texts) else "" for texts in names.values()]
         table.add_row(str(rank + 1), *cells)
     Console().print(table)

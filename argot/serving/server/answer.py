@@ -89,7 +89,9 @@ def _told(
             elif isinstance(event, Searched):
                 yield _event("searched", {"query": event.query, "found": event.found})
             else:
-                service.keep_asked(asked.question, served, Found(list(event.passages), "fused", ""))
+                service.keep_asked(
+                    asked.question, served, Found(list(event.passages), "hybrid", "")
+                )
                 yield _event("answer", _plain(event))
     except ArgotError as error:
         yield _event("failed", {"message": " ".join(str(error).split())})

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from argot.search.release import Mode
+from argot.search.fusion import Mode
 from argot.serving.server.service import ERRORS, Service
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -47,8 +47,7 @@ class FoundPassage(BaseModel):
     metadata: dict[str, Any]
     score: float
     rank: int
-    dense_rank: int | None
-    lexical_rank: int | None
+    ranks: dict[str, int]
     matched: list[str] | None = None
 
 
@@ -59,9 +58,6 @@ class SearchReply(BaseModel):
     mode: Mode
     notice: str = Field(
         description="What the asker should know: that BM25 answered alone, say. Else empty."
-    )
-    warnings: list[str] = Field(
-        description="What to ask otherwise: a question far longer than those it was proven on."
     )
     release: str
     passages: list[FoundPassage]
@@ -86,12 +82,10 @@ def router(service: Service) -> APIRouter:
         if asked.explain:
             for passage, shown in zip(found.passages, passages, strict=True):
                 shown.matched = served.matched(asked.query, passage)
-        too_long = served.retriever.too_long(asked.query)
         return SearchReply(
             query=asked.query,
             mode=found.mode,
             notice=found.notice,
-            warnings=[too_long] if too_long else [],
             release=served.id,
             passages=passages,
         )

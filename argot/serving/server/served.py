@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
 from argot.search.bm25 import TERM
-from argot.search.release import MANIFEST, Mode
+from argot.search.fusion import Mode
+from argot.search.release import MANIFEST
 from argot.search.retriever import Filter, Passage, Retriever
 from argot.serving.server.batching import Batcher
 from argot.serving.server.settings import Limits
@@ -62,7 +63,7 @@ class Served:
         self._row = {id: row for row, id in enumerate(self.retriever.chunks["chunk"].to_pylist())}
         # Everything is read now: the folder may be replaced while this release still answers.
         for filter in (None, {"": ""}):
-            self.retriever.search(WARM_UP, 1, "lexical", filter)
+            self.retriever.search(WARM_UP, 1, "bm25", filter)
         len(self.retriever.index)
         self._cores = 1
         self.batcher = Batcher(self._warm_up, self._begin, self._work, limits.batch, batches)
@@ -70,7 +71,7 @@ class Served:
     @property
     def needs_model(self) -> bool:
         """Does this release search by its model, unless told otherwise?"""
-        return self.manifest.verdict.mode != "lexical"
+        return self.manifest.verdict.mode != "bm25"
 
     def find(
         self, query: str, k: int, mode: Mode | None = None, filter: Filter | None = None
@@ -78,13 +79,13 @@ class Served:
         """As `search`; where the model fails or takes too long, BM25 answers alone, and `notice` says so."""
         mode = mode or self.manifest.verdict.mode
         notice = ""
-        if mode != "lexical":
+        if mode != "bm25":
             try:
                 together = Search(k, mode, json.dumps(filter or {}, sort_keys=True))
                 return Found(self._wait(self._submit(together, query)), mode, "")
             except ModelError as error:
                 notice = f"found by words alone: {error}"
-        return Found(self.retriever.search(query, k, "lexical", filter), "lexical", notice)
+        return Found(self.retriever.search(query, k, "bm25", filter), "bm25", notice)
 
     def search(
         self, query: str, k: int = 10, mode: Mode | None = None, filter: Filter | None = None
@@ -161,7 +162,7 @@ class Served:
         )
 
     def _terms(self, text: str) -> tuple[str, ...]:
-        return _terms(self.retriever.lexical.words.of, text)
+        return _terms(self.retriever.bm25.words.of, text)
 
 
 # Words come again and again, and stemming one costs as much as all else about it.

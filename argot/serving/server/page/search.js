@@ -33,7 +33,7 @@ export async function search(asked, about) {
 
 function show(found) {
   const few = found.passages.length ? "" : "Nothing found. Try other words.";
-  const told = [found.notice, ...found.warnings].filter(Boolean).map((one) => `${one[0].toUpperCase()}${one.slice(1)}.`);
+  const told = [found.notice].filter(Boolean).map((one) => `${one[0].toUpperCase()}${one.slice(1)}.`);
   say(told.join(" ") || few, told.length ? "notice" : "");
   $("passages").replaceChildren(...found.passages.map(card));
   for (const text of document.querySelectorAll("#passages .text")) {
@@ -51,14 +51,15 @@ export function card(passage) {
   );
 }
 
+const RANKERS = { dense: ["meaning", "Rank by the model alone"], bm25: ["words", "Rank by BM25 alone"] };
+
 function why(passage) {
   const system = (name, rank, title) =>
     make("span", { class: rank ? "system" : "system none", title }, `${name} `, make("b", {}, rank ? `${rank}` : "–"));
   return make(
     "p",
     { class: "why" },
-    system("meaning", passage.dense_rank, "Rank by the model alone"),
-    system("words", passage.lexical_rank, "Rank by BM25 alone"),
+    ...Object.entries(RANKERS).map(([ranker, [name, title]]) => system(name, passage.ranks[ranker], title)),
     make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
     make("span", { class: "thumbs" }, thumb("up", "This answers it", passage), thumb("down", "This doesn't", passage)),
   );

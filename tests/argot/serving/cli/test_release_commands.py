@@ -84,7 +84,7 @@ def test_ask_without_a_key_prints_passages_and_why(
 
 
 def test_info_and_lexical_search_load_no_torch(release: Path) -> None:
-    for arguments in (["info"], ["search", "E-17", "--mode", "lexical"]):
+    for arguments in (["info"], ["search", "E-17", "--mode", "bm25"]):
         code = (
             f"import sys; sys.argv = ['argot', *{arguments!r}, '--release', {str(release)!r}]\n"
             "from argot.serving.cli import main\n"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from argot.errors import InputError, ReleaseError
-from argot.search.dense import (
+from argot.search.hits import search_exact
+from argot.search.index import (
     FLAT_UP_TO,
     HNSW_UP_TO,
     Kind,
@@ -18,7 +19,6 @@ from argot.search.dense import (
     recall,
     tune,
 )
-from argot.search.hits import search_exact
 
 KINDS: list[Kind] = ["flat", "hnsw", "ivf_pq"]
 TIES = np.arange(3000)
@@ -87,7 +87,7 @@ def test_shards_merged_are_the_bytes_of_an_index_filled_at_once(
     vectors: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = VectorIndex.build(vectors, "ivf_pq").to_bytes()
-    monkeypatch.setattr("argot.search.dense.SHARD", 700)
+    monkeypatch.setattr("argot.search.index.SHARD", 700)
     assert np.array_equal(VectorIndex.build(vectors, "ivf_pq").to_bytes(), whole)
 
 
