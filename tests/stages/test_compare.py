@@ -219,7 +219,10 @@ def test_cut_vectors_are_rows_and_what_the_verdict_is_about(
     assert cut["text"]["sides"] == ["base@8+bm25", "tuned@8+bm25"]
     assert cut["text"]["reason"].endswith("vectors cut to 8 dimensions")
     model = json.loads(evaluate.VERDICT.read_text())
-    assert model["fusion"]["weight"] == cut["fusion"]["questions"][f"{model['model']}@8"]["weight"]
+    assert (
+        model["fusion"]["weights"]["dense"]
+        == cut["fusion"]["questions"][f"{model['model']}@8"]["weight"]
+    )
 
 
 def test_more_dimensions_than_there_are_is_refused(
