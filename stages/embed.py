@@ -32,7 +32,7 @@ from argot.encoding.embedder import Embedder, Precision, Role
 from argot.encoding.store import Vectors, key, read_vectors, write_vectors
 from argot.errors import InputError
 from argot.tables import chunks, pairs, questions
-from argot.tables.passages import passages_of
+from argot.tables.chunks import passages_of
 
 OUT = Path("data/embeddings")
 KEPT = Path("cache/vectors")

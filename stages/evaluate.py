@@ -29,7 +29,7 @@ from argot.documents.words import count_words
 from argot.errors import ParamsError
 from argot.evaluation import slices
 from argot.evaluation.advice import Facts, advise, overlap
-from argot.evaluation.judged import Corpus, Queries, read_corpus, read_pairs, read_questions
+from argot.evaluation.judged import JudgedCorpus, Queries, read_pairs, read_questions
 from argot.evaluation.managed import MachineCompare, bought, estimate
 from argot.evaluation.names import ALWAYS, BM25, name, row, with_bm25
 from argot.evaluation.statistics import paired
@@ -37,7 +37,7 @@ from argot.evaluation.systems import MODELS, Dense, Judged, as_table, judge, sea
 from argot.evaluation.verdict import Model, ReleaseSettings, decide
 from argot.llm.calls.settings import MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
-from argot.search.bm25 import Bm25, LexicalSettings
+from argot.search.bm25 import Bm25
 from argot.search.fusion import WEIGHTS, Fusion, Method, choose, curve
 from argot.search.hits import Hits
 from argot.tables import judgments
@@ -79,8 +79,8 @@ def main() -> str:
         load("release", ReleaseSettings),
         load("index", Cut).dim,
     )
-    corpus = read_corpus()
-    bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
+    corpus = JudgedCorpus()
+    bm25 = Bm25.stored(corpus.ids)
     dev, *tests = asked(corpus, settings.min_dev_questions)
     managed, paid = buy(settings.compare, [dev, *tests], corpus)
     systems = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
@@ -129,16 +129,16 @@ def main() -> str:
     return f"{decision.verdict}: {decision.reason}"
 
 
-def asked(corpus: Corpus, enough: int) -> list[Queries]:
+def asked(corpus: JudgedCorpus, enough: int) -> list[Queries]:
     """What chooses the fusion (real dev questions where there are enough, else synthetic pairs), and both tests."""
     dev = read_questions("dev", corpus)
     tests = [read_questions("test", corpus), read_pairs("test", corpus)]
     return [dev if len(dev) >= enough else read_pairs("dev", corpus), *tests]
 
 
-def wanted(sets: Sequence[Queries], corpus: Corpus) -> dict[str, str]:
+def wanted(sets: Sequence[Queries], corpus: JudgedCorpus) -> dict[str, str]:
     """All texts that a compared model must know, each with the passage that it is, or asks for."""
-    texts = dict(zip(corpus.texts, corpus.ids, strict=True))
+    texts = dict(zip(corpus.passages, corpus.ids, strict=True))
     for queries in sets:
         firsts = queries.relevance.items[queries.relevance.offsets[:-1]]
         for text, place in zip(queries.texts, firsts, strict=True):
@@ -147,7 +147,7 @@ def wanted(sets: Sequence[Queries], corpus: Corpus) -> dict[str, str]:
 
 
 def buy(
-    models: Sequence[str], sets: Sequence[Queries], corpus: Corpus
+    models: Sequence[str], sets: Sequence[Queries], corpus: JudgedCorpus
 ) -> tuple[list[Dense], dict[str, Any]]:
     """The managed models to compare with, and what their vectors have cost; nothing is asked where there are none."""
     systems, paid = [], {}
@@ -271,7 +271,11 @@ def by_slice(judged: Judged, draw: Mapping[str, int]) -> dict[str, Any]:
 
 
 def facts(
-    judged: Sequence[Judged], ships: Model, dim: int, corpus: Corpus, fusion: Mapping[str, Any]
+    judged: Sequence[Judged],
+    ships: Model,
+    dim: int,
+    corpus: JudgedCorpus,
+    fusion: Mapping[str, Any],
 ) -> Facts:
     """What the advice is worked out from; `judged` are real questions and synthetic pairs, in this order."""
     real, synthetic = judged
@@ -282,7 +286,7 @@ def facts(
         else {}
     )
     pair_overlap, question_overlap = (
-        overlap(each.queries.texts, each.queries.relevance, corpus.texts, corpus.language)
+        overlap(each.queries.texts, each.queries.relevance, corpus.passages, corpus.language)
         for each in (synthetic, real)
     )
     lengths = [count_words(text) for text in real.queries.texts]
@@ -300,7 +304,7 @@ def facts(
         pair_overlap=pair_overlap,
         question_overlap=question_overlap,
         question_words=float(np.median(lengths)) if lengths else None,
-        passage_words=float(np.median([count_words(text) for text in corpus.texts])),
+        passage_words=float(np.median([count_words(text) for text in corpus.passages])),
         cut_share=embedded["cut"] / max(1, embedded["texts"]),
         fusion_lost=fusion["questions"][row(ships, dim)]["lost"] if "questions" in fusion else 0.0,
         dev_is_real=bool(fusion["dev_is_real"]),
@@ -340,7 +344,7 @@ def rounded(value: Any) -> Any:
 def show_estimate() -> str:
     """Texts, tokens and dollars of the vectors of `evaluate.compare` that are not there yet."""
     settings, spend = load("evaluate", EvaluateSettings), load("spend", SpendSettings)
-    corpus = read_corpus()
+    corpus = JudgedCorpus()
     texts = wanted(asked(corpus, settings.min_dev_questions), corpus)
     lines = []
     for model in settings.compare:

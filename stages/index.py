@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import check_folder, fingerprint
 from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
-from argot.search.bm25 import Bm25, LexicalSettings
+from argot.search import bm25
 from argot.search.dense import VectorIndex, in_turn, kind_for, tune
 from argot.search.release import (
     CARD,
@@ -43,7 +42,7 @@ from argot.search.release import (
     write_manifest,
 )
 from argot.tables import chunks, pairs, questions
-from argot.tables.passages import passages_of
+from argot.tables.chunks import passages_of
 
 VERDICT = Path("data/verdict.json")
 MODELS = Path("models")
@@ -60,7 +59,6 @@ SECTIONS = (
     "fetch",
     "index",
     "ingest",
-    "lexical",
     "mine",
     "questions",
     "release",
@@ -95,7 +93,6 @@ class Origin:
 def main(home: Path = HERE) -> str:
     """Write models/release/ below `home`."""
     settings = params.load("index", IndexSettings)
-    lexical = params.load("lexical", LexicalSettings)
     table = read_table(home / chunks.PATH, chunks.SCHEMA)
     origin = evaluated(settings.dim) if home == HERE else released(home, table["chunk"].to_pylist())
     verdict = origin.verdict
@@ -114,8 +111,7 @@ def main(home: Path = HERE) -> str:
         )
         recall = tune(index, vectors, queries, settings.recall)
         index.save(folder / INDEX)
-        ids, languages = table["chunk"].to_pylist(), table["language"].to_pylist()
-        Bm25.build(ids, texts, lexical, commonest(languages)).save(folder / LEXICAL)
+        shutil.copytree(home / bm25.LEXICAL, folder / LEXICAL)
         shutil.copyfile(home / chunks.PATH, folder / CHUNKS)
         figures: dict[str, int | float] = {
             "passages": len(texts),
@@ -154,7 +150,7 @@ def released(home: Path, ids: Sequence[str]) -> Origin:
         gone=len(before.difference(ids)),
     )
     code = [file for file in CODE if file.stem in REFRESHING]
-    sections = params.fingerprint([*REFRESHING, "lexical"])
+    sections = params.fingerprint(REFRESHING)
     source = Source(code=hash_of(code), params=sections, libraries=versions(LIBRARIES))
     vectors = home / VECTORS / "released" / "passages"
     return Origin(
@@ -178,12 +174,6 @@ def read_verdict(path: Path) -> Verdict:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise InputError(f"{path}: {key}: {first['msg']}; run `dvc repro evaluate`") from None
-
-
-def commonest(languages: Sequence[str]) -> str:
-    """The language of most passages; of two equally common ones the first by name."""
-    counts = Counter(languages)
-    return min(counts, key=lambda language: (-counts[language], language))
 
 
 def describe(

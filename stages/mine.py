@@ -30,9 +30,9 @@ from argot.core.stage import run, write_figures
 from argot.encoding.store import read_vectors
 from argot.errors import InputError
 from argot.llm.calls.settings import LlmSettings
-from argot.search.bm25 import Bm25, LexicalSettings
+from argot.search.bm25 import Bm25
 from argot.tables import chunks, pairs, training
-from argot.tables.passages import passages_of
+from argot.tables.chunks import Corpus
 from argot.training.teacher.ranking import Ranking, rank
 from argot.training.teacher.relabel import UNGRADED, grade_candidates
 
@@ -84,11 +84,16 @@ def main() -> str:
         raise InputError(
             f"{pairs.PATHS['train']} holds no pair; add documents, or lower synthesize's shares"
         )
-    corpus, ids = read_passages(load("lexical", LexicalSettings))
-    places = {chunk: place for place, chunk in enumerate(ids)}
-    positives = np.array([places[chunk] for chunk in table["chunk"].to_pylist()])
+    corpus = Corpus()
+    positives = np.array(corpus.places_of(table["chunk"].to_pylist()))
     queries = table["query"].to_pylist()
-    mined = mine(queries, read_vectors(VECTORS / "pairs").of(queries), positives, corpus, settings)
+    mined = mine(
+        queries,
+        read_vectors(VECTORS / "pairs").of(queries),
+        positives,
+        read_passages(corpus),
+        settings,
+    )
     believe(mined, np.array(table["source"].to_pylist()) == "real")
     kept = np.flatnonzero(mined.rank < settings.round_trip)
     if len(kept) == 0:
@@ -98,7 +103,7 @@ def main() -> str:
     margin = calibrated(mined, kept, settings.skip_rate)
     masked = mined.related | (mined.scores >= margin * mined.score[:, None])
     judged = relabel(queries, positives, mined, masked, kept, settings)
-    write_table(training.PATH, rows(table, mined, masked, kept, ids), training.SCHEMA)
+    write_table(training.PATH, rows(table, mined, masked, kept, corpus.ids), training.SCHEMA)
     write_figures("mine", {**figures(table, mined, masked, kept, margin), "judge": judged})
     return f"{table.num_rows:,} pairs → {len(kept):,} training rows; margin {margin:.3f}"
 
@@ -109,21 +114,15 @@ def drawn(names: list[str], share: float) -> pa.Array:
     return pa.array([point < share for point in points], pa.bool_())
 
 
-def read_passages(lexical: LexicalSettings) -> tuple[Passages, list[str]]:
-    """The corpus as the teacher sees it, and the chunks' ids."""
-    columns = ["chunk", "document", "group", "position", "heading", "text", "language"]
-    table = read_table(chunks.PATH, chunks.SCHEMA, columns)
-    texts = passages_of(table)
-    ids = table["chunk"].to_pylist()
-    language = Counter(table["language"].to_pylist()).most_common(1)[0][0]
-    bm25 = Bm25.build(ids, texts, lexical, language)
-    document, group = (
-        np.unique(table[name].to_numpy(), return_inverse=True)[1] for name in ("document", "group")
-    )
-    vectors = read_vectors(VECTORS / "passages").of(texts)
+def read_passages(corpus: Corpus) -> Passages:
+    """The corpus as the teacher sees it."""
     return Passages(
-        vectors, bm25, document, group, table["position"].to_numpy().astype(np.int64)
-    ), ids
+        vectors=read_vectors(VECTORS / "passages").of(corpus.passages),
+        bm25=Bm25.stored(corpus.ids),
+        document=corpus.numbered("document"),
+        group=corpus.numbered("group"),
+        position=corpus.table(["position"])["position"].to_numpy().astype(np.int64),
+    )
 
 
 def mine(

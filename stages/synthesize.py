@@ -27,11 +27,10 @@ from argot.llm.calls.settings import LlmSettings, SpendSettings
 from argot.llm.calls.store import Store
 from argot.queries import headings, neighbours, sentences, structure
 from argot.queries.by_model import grounded, llm_drafts, requests_for
-from argot.queries.draft import Chunk, Corpus, Draft, Source
+from argot.queries.draft import Context, Draft, Source
 from argot.queries.splits import split_of
-from argot.queries.vocabulary import Vocabulary
-from argot.search.bm25 import Bm25, LexicalSettings
-from argot.tables import chunks, pairs, questions
+from argot.tables import pairs, questions
+from argot.tables.chunks import ChunkRow, Corpus
 
 SHORT = 5  # words: a query as short as that can't be told from a phrase of its passage
 
@@ -69,7 +68,7 @@ class SynthesizeSettings(Settings):
 def main() -> str:
     """Make drafts, drop what teaches nothing, and write the pairs of each split."""
     settings = load("synthesize", SynthesizeSettings)
-    corpus = read_corpus(load("lexical", LexicalSettings))
+    corpus = Context.of(Corpus())
     dropped: Counter[tuple[str, str]] = Counter()
     chosen = drawn(corpus.chunks, settings)
     drafts, paid = llm_drafts(chosen, asked_by_people(), settings.llm, dropped)
@@ -90,51 +89,17 @@ def main() -> str:
     return f"{len(chosen):,}{of_all} passages → {counts} pairs; {dropped.total():,} queries dropped"
 
 
-def read_chunks() -> list[Chunk]:
-    """The passages, in the order of documents and positions."""
-    columns = [
-        "chunk",
-        "document",
-        "group",
-        "position",
-        "title",
-        "heading",
-        "text",
-        "start",
-        "language",
-    ]
-    rows = read_table(chunks.PATH, chunks.SCHEMA, columns).to_pylist()
-    return [Chunk(*(row[column] for column in columns)) for row in rows]
-
-
-def read_corpus(lexical: LexicalSettings) -> Corpus:
-    """The passages, their vocabulary and their BM25 index."""
-    passages = read_chunks()
-    language = Counter(chunk.language for chunk in passages).most_common(1)[0][0]
-    ids, texts = [chunk.id for chunk in passages], [chunk.passage for chunk in passages]
-    bm25 = Bm25.build(ids, texts, lexical, language)
-    headed = {(chunk.document, chunk.leaf.lower()) for chunk in passages}
-    return Corpus(
-        chunks=passages,
-        vocabulary=Vocabulary(texts, bm25.language),
-        bm25=bm25,
-        places={id: place for place, id in enumerate(ids)},
-        documents=len({chunk.document for chunk in passages}),
-        leaves=Counter(leaf for _, leaf in headed),
-    )
-
-
-def drawn(passages: Sequence[Chunk], settings: SynthesizeSettings) -> Sequence[Chunk]:
+def drawn(passages: Sequence[ChunkRow], settings: SynthesizeSettings) -> Sequence[ChunkRow]:
     """The passages that queries are made for: all, or so many of a large corpus, by the seed and their ids alone."""
 
-    def order(chunk: Chunk) -> bytes:
+    def order(chunk: ChunkRow) -> bytes:
         return hashlib.sha256(f"{settings.seed}:{chunk.id}".encode()).digest()
 
     chosen = {chunk.id for chunk in nsmallest(settings.max_passages, passages, key=order)}
     return [chunk for chunk in passages if chunk.id in chosen]
 
 
-def made(chunk: Chunk, corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
+def made(chunk: ChunkRow, corpus: Context, settings: SynthesizeSettings) -> Iterator[Draft]:
     """The drafts of every source for one chunk; what is drawn depends on the seed, the source and the chunk alone."""
     sources: dict[str, Sequence[Source]] = {
         "faq": (headings.faq, structure.dialogue),
@@ -154,13 +119,13 @@ def made(chunk: Chunk, corpus: Corpus, settings: SynthesizeSettings) -> Iterator
 
 def telling(
     drafts: Iterable[Draft],
-    corpus: Corpus,
+    corpus: Context,
     settings: SynthesizeSettings,
     dropped: Counter[tuple[str, str]],
 ) -> Iterator[Draft]:
     """Drop queries without content, and those that copy their passage."""
     for draft in drafts:
-        chunk = corpus.chunks[corpus.places[draft.chunk]]
+        chunk = corpus.chunk(draft.chunk)
         if len(corpus.vocabulary.stems(draft.query)) < 2:
             dropped[draft.source, "empty"] += 1
         elif copies(draft.query, chunk.text, settings.copy_share):
@@ -179,14 +144,13 @@ def copies(query: str, text: str, share: float) -> bool:
 
 def distinct(
     drafts: Iterable[Draft],
-    corpus: Corpus,
+    corpus: Context,
     settings: SynthesizeSettings,
     dropped: Counter[tuple[str, str]],
 ) -> list[Draft]:
     """Drop queries that stand for passages of several document groups, and near-duplicates of one passage's queries."""
     found = [
-        (draft, corpus.vocabulary.stems(draft.query), corpus.chunks[corpus.places[draft.chunk]])
-        for draft in drafts
+        (draft, corpus.vocabulary.stems(draft.query), corpus.chunk(draft.chunk)) for draft in drafts
     ]
     groups: defaultdict[frozenset[str], set[str]] = defaultdict(set)
     for _, stems, chunk in found:
@@ -210,7 +174,7 @@ def distinct(
 
 def by_split(
     drafts: Iterable[Draft],
-    corpus: Corpus,
+    corpus: Context,
     settings: SynthesizeSettings,
     dropped: Counter[tuple[str, str]],
 ) -> dict[str, list[Draft]]:
@@ -218,7 +182,7 @@ def by_split(
     group_of = {chunk.document: chunk.group for chunk in corpus.chunks}
     sides: dict[str, list[Draft]] = {"train": [], "dev": [], "test": []}
     for draft in drafts:
-        chunk = corpus.chunks[corpus.places[draft.chunk]]
+        chunk = corpus.chunk(draft.chunk)
         split, origin = (
             split_of(group, settings.dev_share, settings.test_share)
             for group in (chunk.group, group_of[draft.document])
@@ -242,13 +206,13 @@ def asked_by_people() -> list[str]:
     ]
 
 
-def real(corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
+def real(corpus: Context, settings: SynthesizeSettings) -> Iterator[Draft]:
     """People's training questions; of many passages BM25 chooses."""
     for question in read_table(questions.PATHS["train"], questions.SCHEMA).to_pylist():
         scores = corpus.bm25.scores(question["query"])
         best = sorted(question["chunks"], key=lambda id: (-scores[corpus.places[id]], id))
         for id in best[: settings.real_passages]:
-            chunk = corpus.chunks[corpus.places[id]]
+            chunk = corpus.chunk(id)
             yield Draft(
                 question["query"],
                 id,
@@ -261,7 +225,7 @@ def real(corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
 
 def round_trip(
     drafts: Sequence[Draft],
-    corpus: Corpus,
+    corpus: Context,
     settings: SynthesizeSettings,
     dropped: Counter[tuple[str, str]],
 ) -> Iterator[Draft]:
@@ -286,7 +250,7 @@ def row(draft: Draft) -> dict[str, Any]:
 
 
 def figures(
-    sides: dict[str, list[Draft]], dropped: Counter[tuple[str, str]], corpus: Corpus
+    sides: dict[str, list[Draft]], dropped: Counter[tuple[str, str]], corpus: Context
 ) -> dict[str, Any]:
     """Pairs by split and source, drops by source and reason, and how much of a query stands in its passage."""
     drops: defaultdict[str, dict[str, int]] = defaultdict(dict)
@@ -304,12 +268,12 @@ def figures(
     }
 
 
-def overlap(drafts: Sequence[Draft], corpus: Corpus) -> float:
+def overlap(drafts: Sequence[Draft], corpus: Context) -> float:
     """The mean share of a query's stems that its passage's text holds: at 1 the pairs are too easy to teach much."""
     shares = []
     for draft in drafts:
         stems = corpus.vocabulary.stems(draft.query)
-        held = stems & corpus.vocabulary.stems(corpus.chunks[corpus.places[draft.chunk]].text)
+        held = stems & corpus.vocabulary.stems(corpus.chunk(draft.chunk).text)
         shares.append(len(held) / max(1, len(stems)))
     return round(sum(shares) / max(1, len(shares)), 4)
 
@@ -327,7 +291,7 @@ def show_estimate() -> str:
     settings, spend = load("synthesize", SynthesizeSettings), load("spend", SpendSettings)
     if settings.llm.provider == "none":
         return "nothing to pay: synthesize.llm.provider is none"
-    requests = requests_for(drawn(read_chunks(), settings), asked_by_people(), settings.llm)
+    requests = requests_for(drawn(Corpus().rows(), settings), asked_by_people(), settings.llm)
     with Store() as store:
         found = estimate(requests, store, spend)
     tokens = (
@@ -343,7 +307,7 @@ def show_estimate() -> str:
 
 def prune() -> str:
     """Drop the replies about passages that are no more, such as a deleted document's."""
-    alive = {chunk.id for chunk in read_chunks()}
+    alive = set(Corpus().ids)
     with Store() as store:
         gone = store.keep(lambda reply: reply.about in alive)
     return f"{gone:,} replies dropped"

@@ -28,6 +28,7 @@ from argot.errors import InputError, ModelError
 from argot.evaluation.metrics import ndcg
 from argot.search.hits import search_exact, tie_order
 from argot.tables import chunks, pairs, questions, training
+from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases, abbreviations
 from argot.training.student.distributed import (
     OUT_OF_MEMORY,
@@ -38,7 +39,7 @@ from argot.training.student.distributed import (
     rank,
     run_together,
 )
-from argot.training.student.lesson import Dev, Lesson, read_corpus, read_dev, read_lesson
+from argot.training.student.lesson import Dev, Lesson, read_dev, read_lesson
 from argot.training.student.weights import blend, choose_weights, copied, merge_adapters
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def main() -> str:
 
     choose_card()
     settings, device = load("train", TrainSettings), load("machine", MachineSettings).device
-    corpus = read_corpus()
+    corpus = Corpus()
     lesson = read_lesson(corpus)
     dev = read_dev(corpus, settings.dev_queries, settings.dev_passages, settings.min_dev_questions)
     passes = planned(lesson, settings)

@@ -14,8 +14,9 @@ from argot.core.files import write_json
 from argot.core.parquet import write_table
 from argot.encoding.embedder import Embedder
 from argot.encoding.store import Vectors, key, write_vectors
+from argot.search.bm25 import LEXICAL, Bm25, LexicalSettings
 from argot.tables import chunks, pairs, questions
-from argot.tables.passages import passage
+from argot.tables.chunks import passage
 from stages import index
 from tests.tiny_model import make_tiny_model
 
@@ -108,6 +109,9 @@ def make_inputs(root: Path) -> None:
     write_table(root / chunks.PATH, rows(), chunks.SCHEMA)
     write_table(root / questions.PATHS["test"], [], questions.SCHEMA)
     write_table(root / pairs.PATHS["test"], [PAIR], pairs.SCHEMA)
+    lexical = LexicalSettings(language="auto", k1=1.2, b=0.75)
+    ids = [row["chunk"] for row in rows()]
+    Bm25.build(ids, texts, lexical, "en").save(root / LEXICAL)
     write_json(root / index.VERDICT, VERDICT)
     for name in ("params.yaml", "numerics.lock"):
         shutil.copyfile(REPOSITORY / name, root / name)

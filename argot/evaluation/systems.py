@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from argot.encoding.store import Vectors, cut, read_vectors
-from argot.evaluation.judged import Corpus, Queries
+from argot.evaluation.judged import JudgedCorpus, Queries
 from argot.evaluation.metrics import Scores, ndcg, score_both
 from argot.evaluation.names import BM25, Sides, row, sides, with_bm25
 from argot.evaluation.verdict import Evidence, Model
@@ -69,7 +69,7 @@ def stored(model: Model, dim: int = 0) -> Dense:
 
 
 def search(
-    queries: Queries, corpus: Corpus, bm25: Bm25, systems: Sequence[Dense]
+    queries: Queries, corpus: JudgedCorpus, bm25: Bm25, systems: Sequence[Dense]
 ) -> dict[str, Hits]:
     """The candidates of BM25 and of each way by vectors, the best DEPTH a query."""
     found = {BM25: bm25.search(queries.texts, DEPTH)}
@@ -77,7 +77,10 @@ def search(
         if not len(queries):  # where there is no question at all, there may be no store either
             found[dense.name] = found[BM25]
             continue
-        asked, passages = dense.of(queries.set, queries.texts), dense.of("passages", corpus.texts)
+        asked, passages = (
+            dense.of(queries.set, queries.texts),
+            dense.of("passages", corpus.passages),
+        )
         found[dense.name] = search_exact(asked, passages, DEPTH, corpus.ties)
     return found
 
@@ -86,7 +89,7 @@ def judge(
     queries: Queries,
     found: Mapping[str, Hits],
     fusions: Mapping[str, Fusion],
-    corpus: Corpus,
+    corpus: JudgedCorpus,
     dim: int,
 ) -> Judged:
     """All systems on one set of queries; each way by vectors fuses with BM25 in its own way.
@@ -114,7 +117,7 @@ def judge(
     return Judged(queries, hits, scores, Evidence(seen, queries.cluster), both)
 
 
-def as_table(judged: Judged, corpus: Corpus) -> pa.Table:
+def as_table(judged: Judged, corpus: JudgedCorpus) -> pa.Table:
     """The table of judgments: every query under every system."""
     queries, count = judged.queries, len(judged.queries)
     ids = pa.array(corpus.ids, pa.string())

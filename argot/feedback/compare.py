@@ -11,7 +11,7 @@ from argot.search.bm25 import Bm25
 from argot.search.hits import MISSING, search_exact, tie_order
 from argot.search.release import LEXICAL
 from argot.tables import chunks
-from argot.tables.passages import passages_of
+from argot.tables.chunks import passages_of
 
 MODELS = ("base", "tuned")
 

@@ -21,7 +21,7 @@ from argot.search.fusion import DEPTH, Fusion, fuse
 from argot.search.hits import MISSING, Hits, search_exact, tie_order
 from argot.search.release import LEXICAL, read_manifest
 from argot.tables import chunks, documents
-from argot.tables.passages import passage
+from argot.tables.chunks import passage
 
 RELEASE = Path("models/release")
 MODELS = ("base", "tuned")

@@ -12,9 +12,9 @@ from argot.encoding.store import Vectors, key, write_vectors
 from argot.errors import InputError
 from argot.search.bm25 import Bm25, LexicalSettings
 from argot.tables import chunks, pairs, training
-from argot.tables.passages import passage
+from argot.tables.chunks import passage
 from argot.training.teacher.ranking import HORIZON
-from stages import mine
+from stages import lexical, mine
 
 WORDS = ["anchor", "bilge", "cargo", "drill", "engine", "fuel", "galley", "hull"]
 SETTINGS = {
@@ -79,6 +79,7 @@ def project(folder: Path, queries: list[str], rows: list[dict[str, object]]) -> 
         "metadata": "{}",
     }
     write_table(chunks.PATH, [{**blank, **row} for row in rows], chunks.SCHEMA)
+    lexical.main()
     empty = {field.name: "" for field in pairs.SCHEMA}
     blank = {**empty, "source": "keywords", "start": 0, "end": 1}
     made = [
