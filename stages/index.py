@@ -93,6 +93,7 @@ class Origin:
 def main(home: Path = HERE) -> str:
     """Write models/release/ below `home`."""
     settings = params.load("index", IndexSettings)
+    machine = params.load("machine", ray_engine.EngineSettings)
     table = read_table(home / chunks.PATH, chunks.SCHEMA)
     origin = evaluated(settings.dim) if home == HERE else released(home, table["chunk"].to_pylist())
     verdict = origin.verdict
@@ -107,7 +108,7 @@ def main(home: Path = HERE) -> str:
         shutil.copytree(origin.model, folder / EMBEDDER)
         kind = kind_for(len(vectors)) if settings.kind == "auto" else settings.kind
         index = VectorIndex.build(
-            vectors, kind, ray_engine.each if ray_engine.asked_for() else in_turn
+            vectors, kind, ray_engine.each if machine.engine == "ray" else in_turn
         )
         recall = tune(index, vectors, queries, settings.recall)
         index.save(folder / INDEX)

@@ -89,7 +89,7 @@ class TrainSettings(Settings):
     min_dev_questions: int = Field(ge=1)
 
 
-class MachineSettings(SomeSettings):
+class TrainMachine(SomeSettings):
     """Device and processes, of the section `machine`."""
 
     device: Literal["auto", "cpu", "cuda", "mps"]
@@ -101,7 +101,7 @@ def main() -> str:
     from argot.training.student.step import Collator, Phrasing
 
     choose_card()
-    settings, device = load("train", TrainSettings), load("machine", MachineSettings).device
+    settings, device = load("train", TrainSettings), load("machine", TrainMachine).device
     corpus = Corpus()
     lesson = read_lesson(corpus)
     dev = read_dev(corpus, settings.dev_queries, settings.dev_passages, settings.min_dev_questions)
@@ -382,4 +382,4 @@ def curve(log: list[dict[str, float]]) -> list[dict[str, float]]:
 
 
 if __name__ == "__main__":
-    run_together("train", main, lambda: load("machine", MachineSettings).processes)
+    run_together("train", main, lambda: load("machine", TrainMachine).processes)
