@@ -10,7 +10,7 @@ from argot.llm.calls.gather import Paid, gather
 from argot.llm.calls.request import Request
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.judging.judge import judge, judge_request
-from argot.queries.draft import Context, Draft, draft
+from argot.queries.draft import Context, Draft
 from argot.queries.wording import chosen_examples, kinds_for, query_request, read_queries
 from argot.tables.chunks import ChunkRow
 
@@ -42,10 +42,14 @@ def llm_drafts(
     for chunk, request in zip(chunks, requests, strict=True):
         last = replies[request.key][-1]
         for kind, query in read_queries(last, kinds_for(chunk.id, settings), dropped):
-            made = draft(query, chunk, f"llm:{kind}")
+            made = Draft.of(query, chunk)
             drafts.append(
                 made._replace(
-                    provider=last.provider, model=last.model, prompt=last.prompt, reply=last.key
+                    source=f"llm:{kind}",
+                    provider=last.provider,
+                    model=last.model,
+                    prompt=last.prompt,
+                    reply=last.key,
                 )
             )
     return drafts, Paid([reply for tries in replies.values() for reply in tries])

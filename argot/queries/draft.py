@@ -18,14 +18,20 @@ class Draft(NamedTuple):
 
     query: str
     chunk: str
-    source: str
     document: str
     start: int
     end: int
+    source: str = ""  # who calls a source names it: its name is written once, in the stage's table
     provider: str = ""  # these four: only where a model wrote the query
     model: str = ""
     prompt: str = ""
     reply: str = ""
+
+    @classmethod
+    def of(cls, query: str, chunk: ChunkRow, start: int = 0, end: int | None = None) -> Draft:
+        """A draft made from `chunk.text[start:end]`."""
+        end = len(chunk.text) if end is None else end
+        return cls(query, chunk.id, chunk.document, chunk.start + start, chunk.start + end)
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,9 @@ class Context:
     vocabulary: Vocabulary
     bm25: Bm25
     places: dict[str, int]  # id of a chunk to its place in `chunks`
-    documents: int
+    documents: list[str]  # of each chunk
+    groups: list[str]  # of each chunk's document
+    document_count: int
     leaves: dict[str, int]  # innermost heading, lower case, to the number of documents that have it
 
     @classmethod
@@ -50,7 +58,9 @@ class Context:
             vocabulary=Vocabulary(corpus.passages, bm25.language),
             bm25=bm25,
             places=corpus.places,
-            documents=len(set(corpus.documents)),
+            documents=corpus.documents,
+            groups=corpus.groups,
+            document_count=len(set(corpus.documents)),
             leaves=Counter(leaf for _, leaf in headed),
         )
 
@@ -74,12 +84,4 @@ class Source(Protocol):
     """A way to make queries: yields the best first, and as many as it can."""
 
     def __call__(self, chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
-        """Drafts for, or from, `chunk`; `random` depends on the seed, the source and the chunk alone."""
-
-
-def draft(
-    query: str, chunk: ChunkRow, source: str, start: int = 0, end: int | None = None
-) -> Draft:
-    """A draft made from `chunk.text[start:end]`."""
-    end = len(chunk.text) if end is None else end
-    return Draft(query, chunk.id, source, chunk.document, chunk.start + start, chunk.start + end)
+        """Drafts for `chunk`, or from it for another one; `random` is this chunk's own."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from random import Random
 
 from argot.queries import english
-from argot.queries.draft import Context, Draft, draft
+from argot.queries.draft import Context, Draft
 from argot.queries.prose import plain
 from argot.tables.chunks import ChunkRow
 
@@ -20,14 +20,14 @@ def heading(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft
     """The heading itself, with the title before it where other documents have the same heading."""
     topic = _topic(chunk, context)
     if topic and not topic.endswith("?"):
-        yield draft(topic, chunk, "heading", end=0)
+        yield Draft.of(topic, chunk, end=0)
 
 
 def faq(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
     """A heading that is a question, for the first passage of its answer."""
     topic = _topic(chunk, context)
     if topic.endswith("?"):
-        yield draft(topic, chunk, "faq", end=0)
+        yield Draft.of(topic, chunk, end=0)
 
 
 def question(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
@@ -37,7 +37,7 @@ def question(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
         forms = list(english.of_topic(topic, context.vocabulary.written))
         random.shuffle(forms)
         for form in forms:
-            yield draft(form, chunk, "question", end=0)
+            yield Draft.of(form, chunk, end=0)
 
 
 def _topic(chunk: ChunkRow, context: Context) -> str:
@@ -45,7 +45,7 @@ def _topic(chunk: ChunkRow, context: Context) -> str:
         return ""
     leaf, title = _bare(chunk.leaf), _bare(chunk.title)
     shared = context.leaves[chunk.leaf.lower()]
-    if shared >= max(3, COMMON * context.documents):
+    if shared >= max(3, COMMON * context.document_count):
         return title
     lonely = len(context.vocabulary.stems(leaf)) < 2
     return f"{title}: {leaf}" if title and leaf != title and (shared > 1 or lonely) else leaf

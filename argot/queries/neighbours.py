@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from random import Random
 
-from argot.queries.draft import Context, Draft, Source, draft
+from argot.queries.draft import Context, Draft, Source
 from argot.queries.prose import sentences
 from argot.tables.chunks import ChunkRow
 
@@ -22,9 +22,7 @@ def adjacent(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
     for found in reversed(list(sentences(before.text))[-2:]):
         # Without two words in common the sentence leads elsewhere.
         if len(context.vocabulary.stems(found.text) & shared) >= 2:
-            yield draft(found.text, before, "adjacent", found.start, found.end)._replace(
-                chunk=chunk.id
-            )
+            yield Draft.of(found.text, before, found.start, found.end)._replace(chunk=chunk.id)
 
 
 def partner(threshold: float) -> Source:
@@ -47,6 +45,6 @@ def _partner(
         others = (context.chunks[place] for place in hits if place >= 0)
         best = next((other for other in others if other.group != chunk.group), None)
         if best and float(scores[context.places[best.id]]) >= threshold * own > 0:
-            yield draft(sentence.text, chunk, "bm25", sentence.start, sentence.end)._replace(
+            yield Draft.of(sentence.text, chunk, sentence.start, sentence.end)._replace(
                 chunk=best.id
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from random import Random
 
 from argot.queries import english
-from argot.queries.draft import Context, Draft, draft
+from argot.queries.draft import Context, Draft
 from argot.queries.prose import Sentence, sentences
 from argot.tables.chunks import ChunkRow
 
@@ -19,7 +19,7 @@ def statement(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Dra
         return
     for found in _shuffled(chunk, random):
         for question in english.of_statement(found.text, random):
-            yield draft(question, chunk, "statement", found.start, found.end)
+            yield Draft.of(question, chunk, found.start, found.end)
 
 
 def sentence(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
@@ -32,7 +32,7 @@ def sentence(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
         words = context.vocabulary.words(found.text)
         kept = [word.written for word in words if random.random() < KEPT]
         if len(kept) >= 3:
-            yield draft(" ".join(kept), chunk, "sentence", found.start, found.end)
+            yield Draft.of(" ".join(kept), chunk, found.start, found.end)
 
 
 def keywords(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
@@ -45,9 +45,7 @@ def keywords(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
     best = sorted(weights, key=lambda stem: (-weights[stem], stem))[:10]
     for _ in range(len(best) // 2):
         chosen = set(random.sample(best, min(len(best), random.randint(2, 5))))
-        yield draft(
-            " ".join(written[stem] for stem in written if stem in chosen), chunk, "keywords"
-        )
+        yield Draft.of(" ".join(written[stem] for stem in written if stem in chosen), chunk)
 
 
 def _shuffled(chunk: ChunkRow, random: Random) -> list[Sentence]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from random import Random
 
-from argot.queries.draft import Context, Draft, draft
+from argot.queries.draft import Context, Draft
 from argot.queries.prose import plain
 from argot.tables.chunks import ChunkRow
 
@@ -33,7 +33,7 @@ def dialogue(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
         holder = _answering(chunk, found, context)
         query = plain(found["said"])
         if holder and len(query.split()) >= 3:
-            made = draft(query, chunk, "faq", found.start("said"), found.end("said"))
+            made = Draft.of(query, chunk, found.start("said"), found.end("said"))
             yield made._replace(chunk=holder.id)
 
 

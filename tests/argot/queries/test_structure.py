@@ -22,7 +22,16 @@ def corpus(*texts: str, documents: str = "") -> Context:
     settings = LexicalSettings(language="en", k1=1.2, b=0.75)
     bm25 = Bm25.build([chunk.id for chunk in chunks], texts, settings, "en")
     places = {chunk.id: place for place, chunk in enumerate(chunks)}
-    return Context(chunks, Vocabulary(texts, "en"), bm25, places, len(set(names)), {"h": 1})
+    return Context(
+        chunks,
+        Vocabulary(texts, "en"),
+        bm25,
+        places,
+        documents=list(names),
+        groups=list(names),
+        document_count=len(set(names)),
+        leaves={"h": 1},
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,7 @@ def test_the_nearest_passage_of_another_document_is_a_partner() -> None:
         documents="abc",
     )
     (found,) = neighbours.partner(0.3)(made.chunks[0], made, Random(1))
-    assert (found.chunk, found.document, found.source) == ("1", "a", "bm25")
+    assert (found.chunk, found.document) == ("1", "a")
     assert list(neighbours.partner(0.99)(made.chunks[0], made, Random(1))) == []
 
 
