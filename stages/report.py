@@ -41,6 +41,7 @@ CELLS = [
 STAGES = [
     "ingest",
     "chunk",
+    "lexical",
     "questions",
     "synthesize",
     "fetch",

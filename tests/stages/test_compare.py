@@ -18,8 +18,8 @@ from argot.evaluation.names import ALWAYS, named
 from argot.evaluation.systems import VECTORS
 from argot.llm.calls.store import Store
 from argot.tables import chunks, judgments, questions
-from argot.tables.passages import passage
-from stages import evaluate, synthesize
+from argot.tables.chunks import passage
+from stages import evaluate, lexical, synthesize
 from tests.argot.llm import server
 from tests.argot.llm.server import KEY, embedding, serving
 from tests.stages.test_evaluate import workspace
@@ -47,6 +47,7 @@ def further(
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     patch.chdir(folder)
     patch.setenv("OPENAI_API_KEY", KEY)
+    lexical.main()
     evaluate.main()
     figures: dict[str, Any] = json.loads(
         Path("data/figures/evaluate.json").read_text(encoding="utf-8")

@@ -18,8 +18,8 @@ from argot.encoding.store import Vectors, key, write_vectors
 from argot.evaluation.names import ALWAYS
 from argot.evaluation.systems import VECTORS
 from argot.tables import chunks, judgments, pairs, questions
-from argot.tables.passages import passage
-from stages import evaluate
+from argot.tables.chunks import passage
+from stages import evaluate, lexical
 
 DOCUMENTS, CHUNKS, DIMENSION = 40, 4, 32
 WORDS = [f"word{number}" for number in range(300)]
@@ -135,6 +135,7 @@ def rerun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any]
         text.replace("samples: 10000", "samples: 1000"), encoding="utf-8"
     )
     monkeypatch.chdir(folder)
+    lexical.main()
     evaluate.main()
     verdict = json.loads((folder / evaluate.VERDICT).read_text())
     return verdict, json.loads((folder / "data/figures/evaluate.json").read_text())
