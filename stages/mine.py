@@ -8,6 +8,7 @@ find again teach noise, and are dropped (the round trip of Promptagator, arXiv 2
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections import Counter
@@ -29,7 +30,8 @@ from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, write_figures
 from argot.encoding.store import read_vectors
 from argot.errors import InputError
-from argot.llm.calls.settings import LlmSettings
+from argot.llm.calls.completions import completions
+from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.search.bm25 import Bm25, LexicalSettings
 from argot.tables import chunks, pairs, training
 from argot.tables.passages import passages_of
@@ -222,7 +224,13 @@ def relabel(
         for row, places in zip(kept, hardest, strict=True)
     ]
     passages = [(row["heading"], row["text"]) for row in table]
-    found, paid = grade_candidates(asked, passages, load("synthesize.llm", LlmSettings))
+    complete = functools.partial(
+        completions,
+        machine=load("machine.llm", MachineLlm),
+        spend=load("spend", SpendSettings),
+    )
+    llm = load("synthesize.llm", LlmSettings)
+    found, paid = grade_candidates(asked, passages, llm, complete)
     promoted = partial = 0
     for row, (_, _, places), grades in zip(kept, asked, found, strict=True):
         for place, grade in zip(places, grades, strict=True):

@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from heapq import nsmallest
 from itertools import islice
 from random import Random
@@ -22,8 +23,8 @@ from tqdm import tqdm
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, write_figures
-from argot.llm.calls.gather import estimate
-from argot.llm.calls.settings import LlmSettings, SpendSettings
+from argot.llm.calls.completions import completions, estimate
+from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
 from argot.queries import headings, neighbours, sentences, structure
 from argot.queries.by_model import grounded, llm_drafts, requests_for
@@ -72,7 +73,12 @@ def main() -> str:
     corpus = read_corpus(load("lexical", LexicalSettings))
     dropped: Counter[tuple[str, str]] = Counter()
     chosen = drawn(corpus.chunks, settings)
-    drafts, paid = llm_drafts(chosen, asked_by_people(), settings.llm, dropped)
+    complete = partial(
+        completions,
+        machine=load("machine.llm", MachineLlm),
+        spend=load("spend", SpendSettings),
+    )
+    drafts, paid = llm_drafts(chosen, asked_by_people(), settings.llm, complete, dropped)
     for chunk in tqdm(chosen, "queries", disable=None):
         drafts += made(chunk, corpus, settings)
     drafts = distinct(telling(drafts, corpus, settings, dropped), corpus, settings, dropped)
@@ -80,7 +86,7 @@ def main() -> str:
     sides["train"] = list(
         round_trip([*real(corpus, settings), *sides["train"]], corpus, settings, dropped)
     )
-    sides["train"], judged = grounded(sides["train"], corpus, settings.llm, dropped)
+    sides["train"], judged = grounded(sides["train"], corpus, settings.llm, complete, dropped)
     for split, kept in sides.items():
         write_table(pairs.PATHS[split], [row(draft) for draft in kept], pairs.SCHEMA)
     told = {"passages": len(corpus.chunks), "drawn": len(chosen), **figures(sides, dropped, corpus)}
@@ -325,7 +331,7 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
 def show_estimate() -> str:
     """Passages, tokens and dollars of the model's queries that are not there yet."""
     settings, spend = load("synthesize", SynthesizeSettings), load("spend", SpendSettings)
-    if settings.llm.provider == "none":
+    if not settings.llm.has_provider:
         return "nothing to pay: synthesize.llm.provider is none"
     requests = requests_for(drawn(read_chunks(), settings), asked_by_people(), settings.llm)
     with Store() as store:
