@@ -127,6 +127,7 @@ def bought(
             for reply in call.replies(outcome, store, budget):
                 store.add(reply)
 
+        # A round asks only for what the rounds before it left without a vector.
         failures: list[Exception] = []
         for _ in range(ROUNDS):
             if waiting := _without(store, model, sent, about):

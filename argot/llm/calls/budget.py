@@ -20,6 +20,8 @@ class Budget:
     def __init__(self, spend: SpendSettings, paid: float) -> None:
         self.spend = spend
         self.paid = paid
+        # Many calls run at once, so each reserves its highest possible bill before it is made: the
+        # limit then holds even if all of them cost that much.
         self._reserved = 0.0
 
     def most(self, calls: Iterable[Call], batch: bool = False) -> float:

@@ -20,7 +20,7 @@ from argot.llm.providers.registry import PROVIDERS
 
 ATTEMPTS = 3  # how often a request is asked, in all, whose answers are malformed
 ROUNDS = 3  # how often a request is asked that gets no answer at all
-LETTERS_A_TOKEN = 3  # where no reply has told yet how many there are
+LETTERS_A_TOKEN = 3  # a guess, until replies show what the provider counts
 
 # What a stage gives to the library, with its settings bound: requests to replies by their keys.
 Complete = Callable[[Sequence[Request]], dict[str, list[Reply]]]

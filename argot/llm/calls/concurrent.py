@@ -113,8 +113,8 @@ async def _paid(queue: CallQueue, call: Call, client: Any, record: Record) -> fl
 
 async def _outcome(queue: CallQueue, call: Call, client: Any) -> Outcome:
     create = attrgetter(call.resource)(client).with_raw_response.create
-    # A server that sends a byte now and then never exceeds the client's timeout, which starts anew
-    # with each byte; this limit is for the whole call with all its retries.
+    # The client's timeout starts again with each byte: a server that sends one now and then never
+    # exceeds it. This limit is for the whole call with all its retries.
     limit = queue.machine.timeout_seconds * (queue.machine.retries + 2)
     try:
         async with asyncio.timeout(limit):

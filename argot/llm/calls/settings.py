@@ -13,9 +13,7 @@ from pydantic_core import PydanticCustomError
 from argot.core.params import Settings
 from argot.errors import ParamsError
 from argot.llm.providers.base import Endpoint
-from argot.llm.providers.registry import NAMES, PROVIDERS
-
-NO_PROVIDER = "none"
+from argot.llm.providers.registry import NAMES, NO_PROVIDER, PROVIDERS
 
 
 def _known(name: str) -> str:

@@ -1,7 +1,7 @@
 """Paid replies, kept for good: journalled one by one, then sealed in files that never change.
 
-data/replies/HASH.jsonl      segments, named by their content, so that two branches' ones merge
-data/replies.open/           the journal of the run under way, and the records of batches: not shared
+data/replies/HASH.jsonl      segments, named by their content: two branches' ones can be merged
+data/replies.open/           the journal of the run under way, the records of batches: not shared
 """
 
 from __future__ import annotations

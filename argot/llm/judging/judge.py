@@ -13,6 +13,7 @@ from argot.llm.calls.settings import LlmSettings
 from argot.llm.calls.store import Reply
 from argot.llm.judging.prompting import material, prompt, request, shown, table
 
+# What each entry of a reply holds; the instructions in judge.md and negatives.md say how to grade.
 GRADES = {"number": {"type": "integer"}, "grade": {"type": "integer"}}
 
 

@@ -12,6 +12,7 @@ from argot.llm.calls.settings import LlmSettings
 from argot.llm.providers.base import Prompt
 from argot.tables.passages import passage
 
+# The tags around a passage, however a document may spell them.
 TAG = re.compile(r"<\s*/?\s*passage\s*>", re.IGNORECASE)
 
 

@@ -95,6 +95,7 @@ class AnthropicBatches:
     def create(self, name: str, bodies: Mapping[str, dict[str, Any]]) -> str:
         """Start the batch."""
         requests = [{"custom_id": id, "params": body} for id, body in bodies.items()]
+        # No retries: where only the reply got lost, a retry would create, and pay, a second batch.
         batches = self._client.with_options(max_retries=0).messages.batches
         return batches.create(requests=cast("list[BatchRequest]", requests)).id
 
@@ -104,7 +105,7 @@ class AnthropicBatches:
         """A batch with as many requests, whose results, which come at its end, carry our ids."""
         for batch in self._client.messages.batches.list(limit=100):
             if batch.created_at.timestamp() < since:
-                return None
+                return None  # the list is sorted, newest first
             if batch.id not in taken and _size(batch) == len(ids) and self._is_ours(batch, ids):
                 return batch.id
         return None
@@ -127,6 +128,7 @@ class AnthropicBatches:
         while batch.processing_status != "ended":
             time.sleep(self._poll_seconds)
             batch = self._client.messages.batches.retrieve(batch.id)
+        # All its results carry our ids, or none does.
         first = next(iter(self._client.messages.batches.results(batch.id)), None)
         return first is not None and first.custom_id in ids
 
@@ -186,6 +188,7 @@ class AnthropicChat:
 
     def answer(self, results: Sequence[str]) -> None:
         """Add one result for each call."""
+        # All results of one turn belong into one message of the user.
         blocks = [
             {"type": "tool_result", "tool_use_id": call.id, "content": result}
             for call, result in zip(self.calls, results, strict=True)

@@ -74,6 +74,7 @@ class OpenAi(Provider):
         tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
         choice = body["choices"][0]
         content, reason = choice["message"].get("content") or "", choice.get("finish_reason")
+        # The model itself refuses in a field of its own, the provider's filter by the reason.
         if choice["message"].get("refusal") or reason == "content_filter":
             return Outcome("refused", "", *tokens)
         return Outcome(json_status(content, cut=reason == "length"), content, *tokens)
@@ -106,6 +107,7 @@ class OpenAiBatches:
         )
         content = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines).encode()
         file = self._client.files.create(file=(f"argot-{name}.jsonl", content), purpose="batch")
+        # No retries: where only the reply got lost, a retry would create, and pay, a second batch.
         created = self._client.with_options(max_retries=0).batches.create(
             input_file_id=file.id,
             endpoint=BATCH_ENDPOINT,
@@ -120,7 +122,7 @@ class OpenAiBatches:
         """The newest batch that carries our name."""
         for batch in self._client.batches.list(limit=100):
             if batch.created_at < since:
-                return None
+                return None  # the list is sorted, newest first
             if (batch.metadata or {}).get("argot") == name and batch.id not in taken:
                 return batch.id
         return None
@@ -178,6 +180,7 @@ class OpenAiChat:
         """The model's next turn, piece by piece."""
         from openai import LengthFinishReasonError
 
+        # The client raises this where the limit on tokens cuts a turn off.
         try:
             with (
                 self._provider.one_line_errors(self._endpoint),
@@ -196,6 +199,7 @@ class OpenAiChat:
         except LengthFinishReasonError:
             raise ProviderError(CUT_OFF) from None
         refuse_unfinished(choice.finish_reason)
+        # The next request must repeat this turn, its calls included, before their results.
         self.calls = [
             ToolCall(call.id, call.function.name, _parsed(call.function.arguments))
             for call in choice.message.tool_calls or []

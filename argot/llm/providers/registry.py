@@ -6,10 +6,11 @@ from argot.llm.providers.anthropic import Anthropic
 from argot.llm.providers.base import Embeddings, Provider
 from argot.llm.providers.openai import OpenAi
 
-# By name. Where `argot ask` is told none, it takes the first one whose key is in the environment.
+# By name. `argot ask` without --provider takes the first one whose key is in the environment.
 PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Anthropic(), OpenAi())}
-NAMES = f"{', '.join(PROVIDERS)} or none"
-# Whom a server of one's own is asked like: such servers speak OpenAI's language.
+NO_PROVIDER = "none"  # in settings: nobody is asked
+NAMES = f"{', '.join(PROVIDERS)} or {NO_PROVIDER}"
+# The provider whose language servers of one's own speak (vLLM, Ollama).
 OWN_SERVER = PROVIDERS["openai"]
 
 

@@ -14,7 +14,7 @@ from argot.search.retriever import Passage
 from argot.serving.ask.chat import SEARCH
 from argot.serving.ask.citations import Claim, claims_of
 
-# What the model is told in place of passages.
+# What the model gets in place of passages.
 NO_SEARCH_LEFT = "No search is left: answer from the passages you have."
 ONLY_SEARCH = 'The only tool is search, with {"query": "..."}.'
 NOTHING_FOUND = "Nothing was found."

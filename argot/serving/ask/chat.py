@@ -7,7 +7,7 @@ import os
 from argot.errors import InputError, ProviderError
 from argot.llm.providers.base import Endpoint, Provider
 from argot.llm.providers.chat import Chat, Tool
-from argot.llm.providers.registry import NAMES, OWN_SERVER, PROVIDERS
+from argot.llm.providers.registry import NAMES, NO_PROVIDER, OWN_SERVER, PROVIDERS
 from argot.serving.ask.citations import NOT_ANSWERED
 
 RETRIES = 2  # of one call of a conversation
@@ -40,9 +40,9 @@ SEARCH = Tool(
 def chosen_provider(name: str, base_url: str) -> Provider | None:
     """The provider named, or the one that a server of one's own is like, or the first with a key.
 
-    None where there is none of these, or `name` is none. InputError for an unknown name.
+    None where nobody is left, or `name` is "none". InputError for an unknown name.
     """
-    if name not in (*PROVIDERS, "none", ""):
+    if name not in (*PROVIDERS, NO_PROVIDER, ""):
         raise InputError(f"--provider must be {NAMES}, got '{name}'")
     if name:
         return PROVIDERS.get(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from argot.llm.providers.registry import NAMES
 from argot.serving.cli.search import RELEASE, Release, show
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="What to ask.", show_default=False)],
     provider: Annotated[
         str,
-        typer.Option(
-            envvar="ARGOT_PROVIDER", help="anthropic, openai (and servers like it) or none."
-        ),
+        typer.Option(envvar="ARGOT_PROVIDER", help=f"{NAMES}; else the first that has a key."),
     ] = "",
     model: Annotated[
         str, typer.Option(envvar="ARGOT_MODEL", help="The model's name at its provider.")

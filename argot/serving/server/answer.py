@@ -53,6 +53,7 @@ def router(service: Service) -> APIRouter:
         most = service.settings.limits.query_characters
         if len(asked.question) > most:
             raise HTTPException(422, f"question: at most {most} characters")
+        # Answers wait for the provider, so only a few at once may hold the server's threads.
         if not places.acquire(blocking=False):
             raise HTTPException(
                 503, "too many answers at once; come back in a second", {"Retry-After": "1"}

@@ -59,7 +59,7 @@ def test_each_text_has_the_vector_that_the_server_made_of_it() -> None:
     assert len(server.provider.calls) == 7
     assert (
         paid.figures()["tokens_in"] == tokens
-    )  # told for a call, shared out among its texts, none lost
+    )  # counted for a call, shared out among its texts, none lost
     assert paid_by_store() == pytest.approx(tokens / 1e6)
 
 
@@ -132,13 +132,13 @@ def test_vectors_that_never_come_right_end_the_run_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "message"),
     [(401, "refused the key"), (404, "check the model"), (400, "BadRequestError")],
 )
-def test_what_no_other_call_would_change_ends_the_run_at_once(status: int, told: str) -> None:
+def test_what_no_other_call_would_change_ends_the_run_at_once(status: int, message: str) -> None:
     with (
         serving(script={"calls": [status] * 9}) as server,
-        pytest.raises(ProviderError, match=told) as error,
+        pytest.raises(ProviderError, match=message) as error,
     ):
         buy(server.url)
     assert KEY not in str(error.value)

@@ -9,7 +9,6 @@ import pytest
 from argot.errors import ParamsError
 from argot.llm.calls.settings import LlmSettings
 from argot.llm.calls.store import Reply
-from argot.llm.judging.judge import grades, judge_request, negatives_request
 from argot.queries.wording import chosen_examples, kinds_for, query_request, read_queries
 
 
@@ -47,7 +46,7 @@ def test_kinds_keep_to_their_shares_over_all_chunks_and_are_mixed_within_one() -
     assert Counter(kinds_for("any", settings()))["question"] == 2
 
 
-def test_an_unknown_kind_or_no_share_is_told() -> None:
+def test_an_unknown_kind_or_no_share_is_refused() -> None:
     with pytest.raises(
         ParamsError, match=r"llm\.types: 'poem' is unknown; expected question, keywords"
     ):
@@ -110,20 +109,3 @@ def test_examples_of_style_stand_in_the_prompt_masked_and_seldom_change() -> Non
         for m in range(20)
     )
     assert same >= 16
-
-
-def test_grades_are_read_by_number() -> None:
-    found = reply(
-        {"grades": [{"number": 2, "grade": 9}, {"number": 1, "grade": 77}, {"number": "x"}, 5]}
-    )
-    assert grades([found], 3) == [10, 9, None]
-    assert grades([], 2) == [None, None]
-
-
-def test_the_judge_sees_every_query_and_every_negative() -> None:
-    asked = judge_request("H", "text", "c", ["first", "second"], settings())
-    assert "1. first\n2. second" in asked.prompt.user
-    assert (
-        negatives_request("q", [("H", "a"), ("H", "b")], "p", settings()).prompt.user.count("<passage>")
-        == 2
-    )

@@ -90,9 +90,9 @@ def test_sampling_goes_where_the_provider_wants_it() -> None:
 def test_an_error_is_one_line_without_the_key(
     provider: Provider, error: Exception, message: str
 ) -> None:
-    told = str(provider.error(error, OWN))
-    assert told.startswith(f"{provider.name} {message.format(variable=provider.key_variable)}")
-    assert "\n" not in told and KEY not in told
+    line = str(provider.error(error, OWN))
+    assert line.startswith(f"{provider.name} {message.format(variable=provider.key_variable)}")
+    assert "\n" not in line and KEY not in line
 
 
 @every

@@ -33,7 +33,7 @@ def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 class Lexical:
-    """The release, asked by words alone, so that ranks can be told by reading."""
+    """The release, asked by words alone, so that a reader can tell the ranks."""
 
     def __init__(self, retriever: Retriever) -> None:
         self.retriever = retriever
@@ -64,14 +64,14 @@ def answered(*given: Any, **how: Any) -> Answer:
 def test_an_answer_is_streamed_and_its_quotes_are_checked(
     retriever: Retriever, provider: Provider
 ) -> None:
-    told = events(retriever, provider, Script(GOOD), "error E-17")
-    assert [event.text for event in told if isinstance(event, Said)] == GOOD.text
-    answer = told[-1]
+    happened = events(retriever, provider, Script(GOOD), "error E-17")
+    assert [event.text for event in happened if isinstance(event, Said)] == GOOD.text
+    answer = happened[-1]
     assert (answer.answered, answer.supported, answer.problem) == (True, True, "")
     assert answer.passages[0].document == "pumps/noise.md"
 
 
-def test_a_made_up_quote_is_told(retriever: Retriever, provider: Provider) -> None:
+def test_a_made_up_quote_supports_nothing(retriever: Retriever, provider: Provider) -> None:
     answer = answered(
         retriever,
         provider,
@@ -81,7 +81,7 @@ def test_a_made_up_quote_is_told(retriever: Retriever, provider: Provider) -> No
     assert not answer.supported
 
 
-def test_documents_that_dont_tell_are_told(retriever: Retriever, provider: Provider) -> None:
+def test_documents_may_hold_no_answer(retriever: Retriever, provider: Provider) -> None:
     answer = answered(
         retriever, provider, Script(Turn(text=["The documents don't tell."])), "error E-17"
     )
@@ -93,12 +93,12 @@ def test_the_model_may_search_again(retriever: Retriever, provider: Provider) ->
         Turn(text=["Let me look."], calls=[("search", {"query": "wages month"})]),
         Turn(text=['On the last working day. [2 "last working day of the month"]']),
     )
-    told = events(retriever, provider, script, "error E-17")
-    assert [event for event in told if isinstance(event, Searched)] == [
+    happened = events(retriever, provider, script, "error E-17")
+    assert [event for event in happened if isinstance(event, Searched)] == [
         Searched("error E-17", 1),
         Searched("wages month", 1),
     ]
-    answer = told[-1]
+    answer = happened[-1]
     assert answer.supported
     assert answer.searches == ("error E-17", "wages month")
     assert "Let me look" not in answer.text
@@ -184,7 +184,7 @@ def test_what_must_not_leave_the_machine_is_masked(
 
 
 @pytest.mark.parametrize(
-    ("turn", "told"),
+    ("turn", "problem"),
     [
         (Turn(status=401), "refused the key in"),
         (Turn(status=404), "knows no such model or address"),
@@ -197,12 +197,12 @@ def test_what_must_not_leave_the_machine_is_masked(
     ],
 )
 def test_where_the_provider_fails_the_passages_are_left(
-    retriever: Retriever, provider: Provider, turn: Turn, told: str
+    retriever: Retriever, provider: Provider, turn: Turn, problem: str
 ) -> None:
     if turn.stop and provider == "openai":
         turn = Turn(text=["x"], stop="length")
     answer = answered(retriever, provider, Script(turn), "error E-17")
-    assert re.search(told, answer.problem)
+    assert re.search(problem, answer.problem)
     assert KEY not in answer.problem
     assert (answer.text, answer.claims) == ("", ())
     assert answer.passages[0].document == "pumps/noise.md"

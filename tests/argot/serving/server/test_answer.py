@@ -27,8 +27,8 @@ def events(client: TestClient, **asked: Any) -> list[tuple[str, dict[str, Any]]]
 def test_the_answer_comes_piece_by_piece_with_checked_citations(settings: ServerSettings) -> None:
     words = ["The rotor ", 'is stuck. [1 "the rotor is stuck"]']
     with serving(Script(Turn(text=words))) as script:
-        told = replace(settings, base_url=f"{script.url}/v1", provider="openai", model="m")
-        with opened(told) as client:
+        asked = replace(settings, base_url=f"{script.url}/v1", provider="openai", model="m")
+        with opened(asked) as client:
             assert client.get("/about").json()["answers"]
             came = events(client, question="what does error E-17 mean?")
     assert [name for name, _ in came] == ["searched", "said", "said", "answer"]
