@@ -34,7 +34,7 @@ TOPICS = [
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    write_params({"lexical": params["lexical"], "synthesize": params["synthesize"]})
+    write_params({name: params[name] for name in ("lexical", "synthesize", "machine", "spend")})
     write_questions([])
     return tmp_path
 
