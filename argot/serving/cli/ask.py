@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from argot.errors import InputError, ProviderError
-from argot.serving.cli.search import RELEASE, Release, show
+from argot.serving.cli.search import RELEASE, Release, print_passages
 
 if TYPE_CHECKING:
     from argot.serving.ask.ask import Answer
@@ -89,7 +89,7 @@ def _finish(answer: Answer, problem: str, as_json: bool) -> None:
         typer.echo(json.dumps(_plain(answer, problem), ensure_ascii=False))
     elif problem:
         typer.echo()
-        show(list(answer.passages))
+        print_passages(list(answer.passages))
     else:
         _sources(answer)
     if problem:

@@ -22,17 +22,19 @@ def search(
     question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages.")] = 5,
     mode: Annotated[
-        str | None, typer.Option(help="fused, dense or lexical; as evaluated best if not given.")
+        str | None,
+        typer.Option(help="fused (hybrid), dense or lexical; default: as evaluated."),
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="Only documents with this metadata: KEY=VALUE.")
     ] = None,
     release: Release = RELEASE,
     rerank: Annotated[
-        Path | None, typer.Option(help="A cross-encoder's folder: it reads the best again.")
+        Path | None,
+        typer.Option(help="Folder of a cross-encoder to rank again by."),
     ] = None,
-    beside: Annotated[
-        bool, typer.Option("--compare", help="In the repository: base, tuned and BM25 in turn.")
+    compared: Annotated[
+        bool, typer.Option("--compare", help="In a repository: the best of each system.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, for pipes.")
@@ -46,8 +48,8 @@ def search(
 
     argot search "VGM cutoff" --where year=2026
     """
-    if beside:
-        show_compared(question, k)
+    if compared:
+        print_compared(question, k)
         return
     from argot.search.retriever import Retriever
 
@@ -57,7 +59,7 @@ def search(
         for passage in found:
             typer.echo(json.dumps(asdict(passage), ensure_ascii=False))
     else:
-        show(found)
+        print_passages(found)
 
 
 def parse_where(conditions: list[str]) -> dict[str, Any]:
@@ -71,8 +73,8 @@ def parse_where(conditions: list[str]) -> dict[str, Any]:
     return {key: value for key, _, value in pairs}
 
 
-def show(found: list[Passage]) -> None:
-    """Passages for a person to read."""
+def print_passages(found: list[Passage]) -> None:
+    """Print passages for a person to read."""
     from rich.console import Console
     from rich.text import Text
 
@@ -87,7 +89,7 @@ def show(found: list[Passage]) -> None:
         console.print(Text(passage.text.strip()), "\n", sep="\n", end="")
 
 
-def show_compared(question: str, k: int) -> None:
+def print_compared(question: str, k: int) -> None:
     """The best passages of each system, side by side."""
     from rich.console import Console
     from rich.table import Table

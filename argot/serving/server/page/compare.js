@@ -1,10 +1,10 @@
-// Every system's best side by side, and lines that follow each passage from one to the next.
+// The best passages of each system side by side; a line follows each passage to the next system.
 
 import { post } from "./api.js";
 import { $, make, say, shape } from "./dom.js";
 
 const NAMES = { base: "Base", tuned: "Tuned", bm25: "BM25", "base+bm25": "Base + BM25", "tuned+bm25": "Tuned + BM25" };
-// What is fused stands between what it is fused from.
+// A hybrid system is shown between the two that it combines.
 const ORDER = ["base", "tuned", "tuned+bm25", "bm25"];
 
 export async function compare(query) {
@@ -52,7 +52,7 @@ function move(was, is) {
   return make("span", { class: `move ${by > 0 ? "up" : "down"}`, title: `${was} → ${is}` }, `${by > 0 ? "↑" : "↓"}${Math.abs(by)}`);
 }
 
-// One curve for each passage that stands in two neighbouring columns.
+// One curve for each passage that is in two neighbouring columns.
 function draw(systems) {
   const columns = $("columns");
   const origin = columns.getBoundingClientRect();

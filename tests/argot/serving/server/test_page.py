@@ -20,7 +20,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from argot.core.parquet import write_table
 from argot.feedback.journal import read_feedback
 from argot.serving.server.app import create_app
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.server_settings import ServerSettings
 from argot.tables import documents
 from tests.argot.serving.ask.server import Script, Turn, serving
 from tests.argot.serving.server.conftest import listening

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from argot import Retriever
 from argot.feedback.journal import read_feedback
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.server_settings import ServerSettings
 from tests.argot.serving.server.conftest import opened
 
 
@@ -34,14 +34,25 @@ def test_filter_keeps_documents_with_that_metadata(client: TestClient) -> None:
     assert {one["metadata"]["year"] for one in found} == {2026}
 
 
-@pytest.mark.filterwarnings("ignore::argot.search.retriever.LongQuestion")
-def test_a_question_far_longer_than_proven_is_answered_with_a_warning(client: TestClient) -> None:
-    replies = [client.post("/search", json={"query": "pump " * words}).json() for words in (10, 30)]
-    assert replies[0]["warnings"] == []
-    assert replies[1]["warnings"][0].startswith(
-        "a question of 30 words; this release was proven on questions of up to"
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_query_longer_than_the_models_window_is_answered_with_a_notice(
+    client: TestClient, release: Path
+) -> None:
+    window = Retriever.load(release, device="cpu").embedder.max_tokens
+    short, long, by_words = (
+        client.post("/search", json={"query": query, "mode": mode}).json()
+        for query, mode in (
+            ("pump " * (window // 2), "dense"),
+            ("pump " * window, "dense"),
+            ("pump " * window, "lexical"),
+        )
     )
-    assert replies[1]["passages"]
+    assert short["notice"] == by_words["notice"] == ""
+    tokens = window + 4  # [CLS], [SEP], and the prompt's two
+    assert long["notice"] == (
+        f"the model read only the first {window} of the query's {tokens} tokens"
+    )
+    assert long["passages"]
 
 
 def test_explain_tells_the_words_that_matched(client: TestClient) -> None:

@@ -19,10 +19,10 @@ from argot.llm.calls.settings import Provider
 from argot.search.retriever import Retriever
 from argot.serving.ask.ask import SYSTEM, Answer, Said, Searched, ask
 from argot.serving.ask.chat import Chat, of_a_conversation, open_chat
-from argot.serving.server.search import Text
-from argot.serving.server.served import Found, Served
-from argot.serving.server.service import ERRORS, Service
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.routes.search import Text
+from argot.serving.server.served_release import SearchOutcome, ServedRelease
+from argot.serving.server.server_settings import ServerSettings
+from argot.serving.server.state import ERRORS, ServerState
 
 EVENTS: dict[int | str, dict[str, Any]] = {
     **ERRORS,
@@ -44,24 +44,24 @@ class AnswerRequest(BaseModel):
     searches: int = Field(3, ge=0, le=10, description="How often the model may search again.")
 
 
-def router(service: Service) -> APIRouter:
+def router(state: ServerState) -> APIRouter:
     """The route."""
     routes = APIRouter(tags=["answer"])
-    places = threading.BoundedSemaphore(service.settings.limits.answers)
+    places = threading.BoundedSemaphore(state.settings.limits.answers)
 
     @routes.post("/answer", responses=EVENTS, response_class=StreamingResponse)
     def answer(asked: AnswerRequest) -> StreamingResponse:
         """Answer from the documents alone; every claim cites a passage, and the quotes are checked."""
-        most = service.settings.limits.query_characters
+        most = state.settings.limits.query_characters
         if len(asked.question) > most:
             raise HTTPException(422, f"question: at most {most} characters")
         if not places.acquire(blocking=False):
             raise HTTPException(
                 503, "too many answers at once; come back in a second", {"Retry-After": "1"}
             )
-        served = service.served
+        release = state.release
         return StreamingResponse(
-            _told(asked, served, service, places), media_type="text/event-stream"
+            _told(asked, release, state, places), media_type="text/event-stream"
         )
 
     return routes
@@ -77,19 +77,22 @@ def provider_of(settings: ServerSettings) -> Provider | None:
 
 
 def _told(
-    asked: AnswerRequest, served: Served, service: Service, places: threading.BoundedSemaphore
+    asked: AnswerRequest,
+    release: ServedRelease,
+    state: ServerState,
+    places: threading.BoundedSemaphore,
 ) -> Iterator[str]:
     try:
-        searcher = cast(Retriever, served)  # of a retriever, `ask` needs `search` alone
-        for event in ask(
-            searcher, asked.question, _chat(service.settings), asked.k, asked.searches
-        ):
+        searcher = cast(Retriever, release)  # of a retriever, `ask` needs `search` alone
+        for event in ask(searcher, asked.question, _chat(state.settings), asked.k, asked.searches):
             if isinstance(event, Said):
                 yield _event("said", {"text": event.text})
             elif isinstance(event, Searched):
                 yield _event("searched", {"query": event.query, "found": event.found})
             else:
-                service.keep_asked(asked.question, served, Found(list(event.passages), "fused", ""))
+                state.keep_asked(
+                    asked.question, release, SearchOutcome(list(event.passages), "fused")
+                )
                 yield _event("answer", _plain(event))
     except ArgotError as error:
         yield _event("failed", {"message": " ".join(str(error).split())})

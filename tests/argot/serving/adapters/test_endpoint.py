@@ -10,7 +10,7 @@ import pytest
 
 from argot.encoding.embedder import Embedder
 from argot.errors import InputError
-from handler import EndpointHandler
+from argot.serving.adapters.endpoint import EndpointHandler
 
 
 @pytest.fixture(scope="module")
