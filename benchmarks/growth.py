@@ -85,7 +85,7 @@ def mine_vectors(count: int) -> str:
 
 def index_vectors(count: int) -> str:
     """The index of the kind that the release would take, built and written."""
-    from argot.search.dense import VectorIndex, kind_for
+    from argot.search.index import VectorIndex, kind_for
 
     built = VectorIndex.build(vectors(count, DIMENSION), kind_for(count))
     built.save(Path("index.faiss"))

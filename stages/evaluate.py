@@ -1,9 +1,11 @@
 """Compare BM25, base and tuned, alone and fused, and reach a verdict.
 
-python -m stages.evaluate --estimate    what the vectors of `evaluate.compare` would cost; asks and spends nothing
+python -m stages.evaluate --estimate    what the vectors of `evaluate.compare` would cost; spends nothing
 
-Every row has the same queries: real questions and synthetic pairs, apart. What fuses is chosen on dev and measured on
-test. Writes data/judgments.parquet, a row a test query and system, and data/verdict.json, which decides what ships.
+Every system gets the same queries: real questions, and synthetic pairs in a table of their own. The
+weights of the fusions are chosen on dev and measured on test. Writes data/judgments.parquet, a row a
+test query and system, data/systems.json, the systems with their fusions, and data/verdict.json, which
+decides what ships.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,36 +22,48 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
-from tqdm import tqdm
 
 from argot.core.files import write_json
 from argot.core.params import Settings, SomeSettings, load
 from argot.core.parquet import write_table
-from argot.core.stage import FIGURES, read_figures, run, write_figures
+from argot.core.stage import run, write_figures
 from argot.documents.words import count_words
+from argot.encoding.store import Vectors, read_vectors
 from argot.errors import ParamsError
 from argot.evaluation import slices
 from argot.evaluation.advice import Facts, advise, overlap
+from argot.evaluation.choosing import WEIGHTS, choose, curve
 from argot.evaluation.judged import Corpus, Queries, read_corpus, read_pairs, read_questions
 from argot.evaluation.managed import MachineCompare, bought, estimate
-from argot.evaluation.names import ALWAYS, BM25, name, row, with_bm25
+from argot.evaluation.metrics import ndcg
+from argot.evaluation.names import ALWAYS, BM25, Sides, name, row, sides, with_bm25
 from argot.evaluation.statistics import paired
-from argot.evaluation.systems import MODELS, Dense, Judged, as_table, judge, search, stored
-from argot.evaluation.verdict import Model, ReleaseSettings, decide
+from argot.evaluation.systems import (
+    MODELS,
+    VECTORS,
+    Found,
+    Judged,
+    VectorModel,
+    as_table,
+    judge,
+    search,
+    stored,
+    table,
+    write_systems,
+)
+from argot.evaluation.verdict import Evidence, Model, ReleaseSettings, decide
 from argot.llm.calls.settings import MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
 from argot.search.bm25 import Bm25, LexicalSettings
-from argot.search.fusion import WEIGHTS, Fusion, Method, choose, curve
-from argot.search.hits import Hits
+from argot.search.fusion import DEPTH, Fusion, Method, fuse
 from argot.tables import judgments
 
 VERDICT = Path("data/verdict.json")
 BASE = Path("models/base")
-PASSAGES = FIGURES / "embed-base-passages.json"
-Curves = dict[
-    str, dict[Method, NDArray[np.float64]]
-]  # by the name of a way of searching by vectors
-# Synthetic queries use their passage's own words more than people do: they ask for 0.1 on every corpus (docs/LOG.md).
+# nDCG@10 by the weight of a model's vectors: by the model's row, then by the way of fusing.
+Curves = dict[str, dict[Method, NDArray[np.float64]]]
+# How far synthetic dev queries move the weights from where they start. They use their passage's words
+# more than people do, and ask for a weight of 0.1 on every corpus (docs/LOG.md).
 TRUST_IN_SYNTHETIC = 0.2
 
 
@@ -73,60 +88,91 @@ class Cut(SomeSettings):
 
 
 def main() -> str:
-    """Search, fuse, measure, decide."""
-    settings, rules, dim = (
-        load("evaluate", EvaluateSettings),
-        load("release", ReleaseSettings),
-        load("index", Cut).dim,
-    )
+    """Search, choose fusions, measure, decide, write."""
+    settings = load("evaluate", EvaluateSettings)
+    rules, dim = load("release", ReleaseSettings), load("index", Cut).dim
     corpus = read_corpus()
     bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
     dev, *tests = asked(corpus, settings.min_dev_questions)
     managed, paid = buy(settings.compare, [dev, *tests], corpus)
-    systems = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
-    curves = curves_of(dev, search(dev, corpus, bm25, systems), corpus.ties)
-    trust = 1.0 if dev.set == "questions" else TRUST_IN_SYNTHETIC
-    fusions = {
-        each.name: choose(curves[each.name], dev.cluster, trust, each.share) for each in systems
+    models = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
+
+    on_dev, *found = search([dev, *tests], corpus, bm25, models)
+    fusions = choose_fusions(dev, on_dev, models, corpus)
+    systems = table(models, fusions)
+    judged = [
+        judge(queries, hits, systems, corpus) for queries, hits in zip(tests, found, strict=True)
+    ]
+    evidence = [
+        evidence_of(one, hits, dim, fusions, corpus)
+        for one, hits in zip(judged, found, strict=True)
+    ]
+    shipping: dict[Model, Fusion] = {
+        "base": fusions[row("base", dim)],
+        "tuned": fusions[row("tuned", dim)],
     }
-    judged, carried = [], {}
-    for queries in tqdm(tests, "search", disable=None):
-        found = search(queries, corpus, bm25, systems)
-        judged.append(judge(queries, found, fusions, corpus, dim))
-        if len(queries):
-            carried[queries.set] = carry_over(curves_of(queries, found, corpus.ties), fusions)
-    shipping = {model: fusions[row(model, dim)] for model in MODELS}
-    real, synthetic = judged
-    decision = decide(real.evidence, synthetic.evidence, shipping, rules, **settings.draw)
+    real, synthetic = evidence
+    decision = decide(real, synthetic, shipping, rules, **settings.draw)
     if dim:
         decision = replace(decision, reason=f"{decision.reason}, vectors cut to {dim} dimensions")
-    fusion = {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions"), **carried}
-    known = facts(judged, decision.model, dim, corpus, fusion)
-    advice = advise(replace(known, managed=ahead(shown_of(judged), managed, settings.draw)), rules)
-    write_table(
-        judgments.PATH,
-        pa.concat_tables([as_table(each, corpus) for each in judged]),
-        judgments.SCHEMA,
-    )
-    write_json(VERDICT, decision.as_json())
+
+    fusion: dict[str, Any] = {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions")}
+    for queries, hits in zip(tests, found, strict=True):
+        if len(queries):
+            fusion[queries.set] = carry_over(curves_of(queries, hits, corpus), fusions)
+    compared = sides(dim)
+    known = facts(judged, decision.model, compared, dim, corpus, fusion)
+    known = replace(known, managed=ahead(shown_of(judged), managed, compared, settings.draw))
+    judgments_table = pa.concat_tables([as_table(one, corpus) for one in judged])
+    write_table(judgments.PATH, judgments_table, judgments.SCHEMA)
+    write_systems(systems)
+    write_json(VERDICT, decision.shipped(dim).model_dump())
     figures = {
-        **{each.queries.set: by_part(each, means) for each in judged},
+        **{one.queries.set: by_part(one, means) for one in judged},
+        "intervals": {one.queries.set: intervals(one, settings.draw) for one in judged},
         "differences": {
-            each.queries.set: by_part(each, differences, settings.draw) for each in judged
+            one.queries.set: by_part(one, differences, settings.draw) for one in judged
         },
-        "slices": {each.queries.set: by_slice(each, settings.draw) for each in judged},
+        "slices": {one.queries.set: by_slice(one, compared, settings.draw) for one in judged},
         "fusion": fusion,
         "verdict": decision.numbers,
         "paid": paid,
         "text": {
             "verdict": decision.verdict,
             "reason": decision.reason,
-            "advice": advice,
-            "sides": list(judged[0].sides),
+            "advice": advise(known, rules),
+            "sides": list(compared),
         },
     }
     write_figures("evaluate", rounded(figures))
     return f"{decision.verdict}: {decision.reason}"
+
+
+def choose_fusions(
+    dev: Queries, found: Found, models: Sequence[VectorModel], corpus: Corpus
+) -> dict[str, Fusion]:
+    """Each model's fusion with BM25, by its row."""
+    curves = curves_of(dev, found, corpus)
+    trust = 1.0 if dev.set == "questions" else TRUST_IN_SYNTHETIC
+    return {
+        model.name: choose(curves[model.name], dev.cluster, trust, model.start) for model in models
+    }
+
+
+def evidence_of(
+    judged: Judged, found: Found, dim: int, fusions: Mapping[str, Fusion], corpus: Corpus
+) -> Evidence:
+    """What the verdict sees: base and tuned as they would ship, BM25, and base fused as tuned is."""
+    queries, compared = judged.queries, sides(dim)
+    hits = {"bm25": found[BM25], "dense": found[row("base", dim)]}
+    alike = fuse(hits, fusions[row("tuned", dim)], DEPTH, corpus.ties)
+    scores = {
+        BM25: judged.ndcg[BM25],
+        "base+bm25": judged.ndcg[compared.stays],
+        "tuned+bm25": judged.ndcg[compared.ships],
+        "base+bm25 alike": ndcg(queries.relevance.found(alike.positions), queries.relevance.counts),
+    }
+    return Evidence(scores, queries.cluster)
 
 
 def asked(corpus: Corpus, enough: int) -> list[Queries]:
@@ -148,7 +194,7 @@ def wanted(sets: Sequence[Queries], corpus: Corpus) -> dict[str, str]:
 
 def buy(
     models: Sequence[str], sets: Sequence[Queries], corpus: Corpus
-) -> tuple[list[Dense], dict[str, Any]]:
+) -> tuple[list[VectorModel], dict[str, Any]]:
     """The managed models to compare with, and what their vectors have cost; nothing is asked where there are none."""
     systems, paid = [], {}
     texts = wanted(sets, corpus) if models else {}
@@ -163,44 +209,51 @@ def buy(
             load("spend", SpendSettings),
         )
         vectors, replies = bought(model, texts, *how)
-        systems.append(Dense(model, lambda _, vectors=vectors: vectors))  # type: ignore[misc]
+        systems.append(VectorModel(model, partial(same, vectors)))
         paid[model] = replies.figures()
     return systems, paid
 
 
-def curves_of(queries: Queries, found: Mapping[str, Hits], ties: NDArray[np.int64]) -> Curves:
+def same(vectors: Vectors, kind: str) -> Vectors:
+    """The vectors of a managed model: passages', pairs' and questions' in one."""
+    return vectors
+
+
+def curves_of(queries: Queries, found: Found, corpus: Corpus) -> Curves:
     """Each model's nDCG@10 when fused with BM25, by method: (weights, queries)."""
-    methods: tuple[Method, ...] = ("convex", "rrf")
-    return {
-        model: {
-            method: curve(hits, found[BM25], queries.relevance, method, ties) for method in methods
-        }
-        for model, hits in found.items()
-        if model != BM25
-    }
+    curves: Curves = {}
+    for model, hits in found.items():
+        if model != BM25:
+            given = (hits, found[BM25], queries.relevance)
+            curves[model] = {
+                "convex": curve(*given, "convex", corpus.ties),
+                "rrf": curve(*given, "rrf", corpus.ties),
+            }
+    return curves
 
 
 def carry_over(test: Curves, fusions: Mapping[str, Fusion]) -> dict[str, Any]:
     """How dev's choice does on test: nDCG@10 by the chosen fusion, by the best weight on test, and by RRF."""
-    told: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for model, chosen in fusions.items():
+        weight = chosen.weights["dense"]
         means = {method: values.mean(axis=1) for method, values in test[model].items()}
         convex, rrf, mine = means["convex"], means["rrf"], means[chosen.method]
-        told[model] = {
-            "weight": chosen.weight,
-            "ndcg@10": mine[WEIGHTS.index(chosen.weight)],
+        figures[model] = {
+            "weight": weight,
+            "ndcg@10": mine[WEIGHTS.index(weight)],
             "best_weight": WEIGHTS[int(mine.argmax())],
             "best_ndcg@10": mine.max(),
-            "lost": mine.max() - mine[WEIGHTS.index(chosen.weight)],
+            "lost": mine.max() - mine[WEIGHTS.index(weight)],
             "rrf_equal_ndcg@10": rrf[WEIGHTS.index(0.5)],
             "rrf_best_ndcg@10": rrf.max(),
             "convex_best_ndcg@10": convex.max(),
             "curve": [
-                {"weight": weight, "convex": value, "rrf": other}
-                for weight, value, other in zip(WEIGHTS, convex, rrf, strict=True)
+                {"weight": at, "convex": value, "rrf": other}
+                for at, value, other in zip(WEIGHTS, convex, rrf, strict=True)
             ],
         }
-    return told
+    return figures
 
 
 def by_part(judged: Judged, measure: Any, *more: Any) -> dict[str, Any]:
@@ -220,6 +273,17 @@ def means(judged: Judged, part: NDArray[np.bool_]) -> dict[str, dict[str, float]
     return {
         system: {metric: values[part].mean() for metric, values in scores.items()}
         for system, scores in judged.scores.items()
+    }
+
+
+def intervals(judged: Judged, draw: Mapping[str, int]) -> dict[str, dict[str, float]]:
+    """How far another set of documents' questions might move each system's mean nDCG@10."""
+    if len(np.unique(judged.queries.cluster)) < 2:
+        return {}
+    found = paired(np.stack(list(judged.ndcg.values()), axis=1), judged.queries.cluster, **draw)
+    return {
+        system: {"low": max(0.0, found.low[at]), "high": min(1.0, found.high[at])}
+        for at, system in enumerate(judged.ndcg)
     }
 
 
@@ -252,9 +316,10 @@ def differences(judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]
     }
 
 
-def by_slice(judged: Judged, draw: Mapping[str, int]) -> dict[str, Any]:
+def by_slice(judged: Judged, compared: Sides, draw: Mapping[str, int]) -> dict[str, Any]:
     """nDCG@10 of what would ship against what would stay, by kinds of queries and by document."""
-    queries, (stays, ships) = judged.queries, (judged.ndcg[side] for side in judged.sides)
+    queries = judged.queries
+    stays, ships = judged.ndcg[compared.stays], judged.ndcg[compared.ships]
     if not len(queries):
         return {}
     names = {
@@ -262,47 +327,50 @@ def by_slice(judged: Judged, draw: Mapping[str, int]) -> dict[str, Any]:
         "length": slices.by_length(queries.texts),
         "jargon": slices.by_jargon(queries.texts, BASE),
     }
-    told: dict[str, Any] = {
+    figures: dict[str, Any] = {
         name: slices.compare(values, ships, stays, queries.cluster, **draw)
         for name, values in names.items()
         if values
     }
-    return {**told, "documents": slices.by_document(queries.groups, ships - stays)}
+    return {**figures, "documents": slices.by_document(queries.groups, ships - stays)}
 
 
 def facts(
-    judged: Sequence[Judged], ships: Model, dim: int, corpus: Corpus, fusion: Mapping[str, Any]
+    judged: Sequence[Judged],
+    ships: Model,
+    compared: Sides,
+    dim: int,
+    corpus: Corpus,
+    fusion: Mapping[str, Any],
 ) -> Facts:
-    """What the advice is worked out from; `judged` are real questions and synthetic pairs, in this order."""
+    """What the advice is worked out from; `judged` are real questions and synthetic pairs."""
     real, synthetic = judged
     shown = shown_of(judged)
-    means = (
-        {system: float(values.mean()) for system, values in shown.ndcg.items()}
-        if len(shown.queries)
-        else {}
-    )
+    means, gain = {}, 0.0
+    if len(shown.queries):
+        means = {system: float(values.mean()) for system, values in shown.ndcg.items()}
+        gain = means[compared.ships] - max(means[compared.stays], means[BM25])
     pair_overlap, question_overlap = (
-        overlap(each.queries.texts, each.queries.relevance, corpus.texts, corpus.language)
-        for each in (synthetic, real)
+        overlap(one.queries.texts, one.queries.relevance, corpus.texts, corpus.language)
+        for one in (synthetic, real)
     )
     lengths = [count_words(text) for text in real.queries.texts]
-    embedded = read_figures(PASSAGES)
+    truncated = read_vectors(VECTORS / "base" / "passages").truncated
+    lost = fusion["questions"][row(ships, dim)]["lost"] if "questions" in fusion else 0.0
     return Facts(
         documents=len(np.unique(corpus.document)),
         training_pairs=corpus.training_pairs,
         questions=len(real.queries),
         real=shown is real,
         scores=means,
-        gain=means[shown.sides.ships] - max(means[shown.sides.stays], means[BM25])
-        if means
-        else 0.0,
+        gain=gain,
         ships=ships,
         pair_overlap=pair_overlap,
         question_overlap=question_overlap,
         question_words=float(np.median(lengths)) if lengths else None,
         passage_words=float(np.median([count_words(text) for text in corpus.texts])),
-        cut_share=embedded["cut"] / max(1, embedded["texts"]),
-        fusion_lost=fusion["questions"][row(ships, dim)]["lost"] if "questions" in fusion else 0.0,
+        cut_share=float(truncated.mean()),
+        fusion_lost=lost,
         dev_is_real=bool(fusion["dev_is_real"]),
     )
 
@@ -313,19 +381,23 @@ def shown_of(judged: Sequence[Judged]) -> Judged:
 
 
 def ahead(
-    judged: Judged, managed: Sequence[Dense], draw: Mapping[str, int]
+    judged: Judged, managed: Sequence[VectorModel], compared: Sides, draw: Mapping[str, int]
 ) -> tuple[str, float] | None:
-    """The managed model's row that is surely better than all that could ship, and by how much; None where none is."""
+    """The managed model's row that is significantly better than all that could ship, and by how much.
+
+    None where no row is.
+    """
     ndcg = judged.ndcg
-    rows = [each for dense in managed for each in (dense.name, with_bm25(dense.name))]
+    rows = [system for model in managed for system in (model.name, with_bm25(model.name))]
     if not rows or not len(judged.queries):
         return None
-    best = max((*judged.sides, BM25), key=lambda system: float(ndcg[system].mean()))
-    gains = paired(
-        np.stack([ndcg[each] - ndcg[best] for each in rows], axis=1), judged.queries.cluster, **draw
-    )
-    first = int(gains.mean.argmax())
-    return (name(rows[first]), float(gains.mean[first])) if gains.joint_low[first] > 0 else None
+    best = max((*compared, BM25), key=lambda system: float(ndcg[system].mean()))
+    gains = np.stack([ndcg[system] - ndcg[best] for system in rows], axis=1)
+    found = paired(gains, judged.queries.cluster, **draw)
+    first = int(found.mean.argmax())
+    if found.joint_low[first] <= 0:
+        return None
+    return name(rows[first]), float(found.mean[first])
 
 
 def rounded(value: Any) -> Any:
@@ -350,8 +422,8 @@ def show_estimate() -> str:
             f"{model}: {found.requests:,} texts, {found.there:,} vectors are there; the others: "
             f"{found.tokens_in:,} tokens (guessed at four letters a token), ${found.usd:.2f}"
         )
-    told = "; ".join(lines) or "nothing to pay: evaluate.compare is empty"
-    return f"{told}; limit ${spend.max_usd:.2f}, prices of {spend.prices_as_of}; nothing was spent"
+    costs = "; ".join(lines) or "nothing to pay: evaluate.compare is empty"
+    return f"{costs}; limit ${spend.max_usd:.2f}, prices of {spend.prices_as_of}; nothing was spent"
 
 
 def arguments() -> argparse.Namespace:

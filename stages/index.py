@@ -6,7 +6,6 @@ With `--home refresh` model and verdict are those of models/release/ as it is, a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections import Counter
@@ -26,23 +25,21 @@ from argot.encoding.embedder import check_folder, fingerprint
 from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
 from argot.search.bm25 import Bm25, LexicalSettings
-from argot.search.dense import VectorIndex, in_turn, kind_for, tune
+from argot.search.fusion import Verdict
+from argot.search.index import VectorIndex, in_turn, kind_for, tune
 from argot.search.release import (
     CARD,
     CHUNKS,
     EMBEDDER,
-    INDEX,
-    LEXICAL,
     MANIFEST,
+    PARTS,
     Manifest,
     Refreshed,
-    Source,
-    Verdict,
     check,
     inventory,
     write_manifest,
 )
-from argot.tables import chunks, pairs, questions
+from argot.tables import chunks
 from argot.tables.passages import passages_of
 
 VERDICT = Path("data/verdict.json")
@@ -51,24 +48,6 @@ RELEASE = MODELS / "release"
 VECTORS = Path("data/embeddings")
 LIBRARIES = Path("numerics.lock")
 SAMPLE = 500  # queries by which the recall of an approximate index is measured
-# What made the contents of a release, by which its manifest names its origin: all but what only measures.
-MEASURES = {"evaluate", "verify", "report"}
-CODE = sorted(file for file in Path(__file__).parent.glob("*.py") if file.stem not in MEASURES)
-SECTIONS = (
-    "chunk",
-    "embed",
-    "fetch",
-    "index",
-    "ingest",
-    "lexical",
-    "mine",
-    "questions",
-    "release",
-    "synthesize",
-    "train",
-)
-# What made a refreshed release: what its model was made by, the release tells that it came from.
-REFRESHING = ("chunk", "embed", "index", "ingest")
 
 
 class IndexSettings(params.Settings):
@@ -87,8 +66,6 @@ class Origin:
     model: Path
     vectors: Path  # of the passages, by this model
     dim: int  # to which its vectors were cut when it was judged
-    longest_question: int
-    source: Source
     refreshed: Refreshed | None
 
 
@@ -97,51 +74,43 @@ def main(home: Path = HERE) -> str:
     settings = params.load("index", IndexSettings)
     lexical = params.load("lexical", LexicalSettings)
     table = read_table(home / chunks.PATH, chunks.SCHEMA)
-    origin = evaluated(settings.dim) if home == HERE else released(home, table["chunk"].to_pylist())
+    ids, texts = table["chunk"].to_pylist(), passages_of(table)
+    origin = evaluated(settings.dim) if home == HERE else released(home, ids)
     verdict = origin.verdict
-    texts = passages_of(table)
-    queries = read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE]
-    vectors, queries = (
-        cut(read_vectors(origin.vectors).of(texts), origin.dim),
-        cut(queries, origin.dim),
-    )
+    vectors = cut(read_vectors(origin.vectors).of(texts), origin.dim)
+    sample = cut(read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE], origin.dim)
+    kind = kind_for(len(vectors)) if settings.kind == "auto" else settings.kind
     check_folder(origin.model)
     with replacing_folder(home / RELEASE) as folder:
         shutil.copytree(origin.model, folder / EMBEDDER)
-        kind = kind_for(len(vectors)) if settings.kind == "auto" else settings.kind
-        index = VectorIndex.build(
-            vectors, kind, ray_engine.each if ray_engine.asked_for() else in_turn
-        )
-        recall = tune(index, vectors, queries, settings.recall)
-        index.save(folder / INDEX)
-        ids, languages = table["chunk"].to_pylist(), table["language"].to_pylist()
-        Bm25.build(ids, texts, lexical, commonest(languages)).save(folder / LEXICAL)
         shutil.copyfile(home / chunks.PATH, folder / CHUNKS)
+        bm25 = Bm25.build(ids, texts, lexical, commonest(table["language"].to_pylist()))
+        bm25.save(folder / PARTS["bm25"])
+        each = ray_engine.each if ray_engine.asked_for() else in_turn
+        index = VectorIndex.build(vectors, kind, each)
+        recall = tune(index, vectors, sample, settings.recall)
+        index.save(folder / PARTS["dense"])
         figures: dict[str, int | float] = {
             "passages": len(texts),
             "documents": len(table["document"].unique()),
             "dimension": index.dimension,
-            "index_bytes": (folder / INDEX).stat().st_size,
+            "index_bytes": (folder / PARTS["dense"]).stat().st_size,
+            "recall@10": recall,
+            "effort": index.effort,
         }
-        figures |= {"recall@10": recall, "effort": index.effort}
         manifest = describe(folder, origin, index, figures)
         (folder / CARD).write_text(card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
-    told = (
-        f"{len(texts):,} passages, {verdict.model} model ({verdict.verdict}), {verdict.mode} search"
-    )
-    return f"{told}; {manifest.age} → {home / RELEASE}"
+    ships = f"{verdict.model} model ({verdict.verdict}), {verdict.mode} search"
+    return f"{len(texts):,} passages, {ships}; {manifest.age} → {home / RELEASE}"
 
 
 def evaluated(dim: int) -> Origin:
     """The model that `evaluate` chose."""
     verdict = read_verdict(VERDICT)
-    source = Source(
-        code=hash_of(CODE), params=params.fingerprint(SECTIONS), libraries=versions(LIBRARIES)
-    )
     vectors = VECTORS / verdict.model / "passages"
-    return Origin(verdict, MODELS / verdict.model, vectors, dim, longest_question(), source, None)
+    return Origin(verdict, MODELS / verdict.model, vectors, dim, refreshed=None)
 
 
 def released(home: Path, ids: Sequence[str]) -> Origin:
@@ -153,19 +122,8 @@ def released(home: Path, ids: Sequence[str]) -> Origin:
         new=len(set(ids) - before),
         gone=len(before.difference(ids)),
     )
-    code = [file for file in CODE if file.stem in REFRESHING]
-    sections = params.fingerprint([*REFRESHING, "lexical"])
-    source = Source(code=hash_of(code), params=sections, libraries=versions(LIBRARIES))
     vectors = home / VECTORS / "released" / "passages"
-    return Origin(
-        known.verdict,
-        RELEASE / EMBEDDER,
-        vectors,
-        known.dim,
-        known.longest_question,
-        source,
-        refreshed,
-    )
+    return Origin(known.verdict, RELEASE / EMBEDDER, vectors, known.dim, refreshed)
 
 
 def read_verdict(path: Path) -> Verdict:
@@ -189,10 +147,11 @@ def commonest(languages: Sequence[str]) -> str:
 def describe(
     folder: Path, origin: Origin, index: VectorIndex, figures: Mapping[str, int | float]
 ) -> Manifest:
-    """The manifest of a release, its files' hashes apart."""
+    """The manifest of a release, without its files' hashes."""
     return Manifest(
-        format=1,
+        format=2,
         verdict=origin.verdict,
+        rankers=PARTS,
         fingerprint=fingerprint(folder / EMBEDDER),
         prompts=prompts(folder / EMBEDDER),
         dimension=index.dimension,
@@ -200,21 +159,10 @@ def describe(
         metric="inner_product",
         kind=index.kind,
         passages=len(index),
-        longest_question=origin.longest_question,
         figures=dict(figures),
-        source=origin.source,
+        libraries=versions(LIBRARIES),
         refreshed=origin.refreshed,
         files={},
-    )
-
-
-def longest_question() -> int:
-    """Words of the longest test question, real or synthetic: what is far longer was never tested."""
-    tables = (
-        read_table(module.PATHS["test"], module.SCHEMA, ["query"]) for module in (questions, pairs)
-    )
-    return max(
-        (len(query.split()) for table in tables for query in table["query"].to_pylist()), default=0
     )
 
 
@@ -226,14 +174,6 @@ def prompts(embedder: Path) -> dict[str, str]:
     return dict(json.loads(path.read_text(encoding="utf-8")).get("prompts") or {})
 
 
-def hash_of(files: Sequence[Path]) -> str:
-    """The SHA-256 over names and bytes of files."""
-    total = hashlib.sha256()
-    for file in files:
-        total.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
-
-
 def versions(lock: Path) -> dict[str, str]:
     """The libraries that decide numbers, out of lines such as numpy==2.4.6."""
     lines = lock.read_text(encoding="utf-8").split()
@@ -242,25 +182,17 @@ def versions(lock: Path) -> dict[str, str]:
 
 def card(manifest: Manifest) -> str:
     """The release's README.md: what it is, what it was found to be worth, and how to use it."""
-    verdict, why = manifest.verdict, WHY[manifest.verdict.verdict]
-    rows = [
-        (
-            "Model",
-            f"{verdict.model}, {manifest.dimension} dimensions, fingerprint `{manifest.fingerprint[:16]}`",
-        ),
-        ("Verdict", f"{verdict.verdict}: {why}"),
-        (
-            "Search",
-            f"{verdict.mode}; fusion {verdict.fusion.method}, {verdict.fusion.weight:.2f} of it dense",
-        ),
-        (
-            "Passages",
-            f"{manifest.passages:,} of {manifest.figures['documents']:,} documents; {manifest.age}",
-        ),
-        ("Index", f"FAISS, {manifest.kind}, inner product of vectors of length 1"),
-        ("Code", f"`{manifest.source.code[:16]}`, params `{manifest.source.params[:16]}`"),
-    ]
-    return CARD_TEXT.format(rows="\n".join(f"| {name} | {value} |" for name, value in rows))
+    verdict, passages = manifest.verdict, f"{manifest.passages:,} passages"
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in verdict.fusion.weights.items())
+    rows = {
+        "Model": f"{verdict.model}, fingerprint `{manifest.fingerprint[:16]}`",
+        "Verdict": f"{verdict.verdict}: {WHY[verdict.verdict]}",
+        "Search": f"{verdict.mode}; fusion {verdict.fusion.method}, weights {weights}",
+        "Texts": f"{passages} of {manifest.figures['documents']:,} documents; {manifest.age}",
+        "Index": f"FAISS, {manifest.kind}, {manifest.dimension} dimensions, inner product",
+    }
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return CARD_TEXT.format(rows="\n".join(lines))
 
 
 WHY = {

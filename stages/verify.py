@@ -46,7 +46,7 @@ def main(home: Path = HERE) -> str:
     write_figures("verify", figures)
     if not len(rows):
         return "the release loads and its parts belong together; there is no test query to ask it"
-    refuse(figures, retriever.manifest.system, settings.max_loss)
+    refuse(figures, retriever.manifest.verdict.system, settings.max_loss)
     told = [
         f"{row['ndcg@10']:.4f} on {row['queries']:,} test {name}" for name, row in figures.items()
     ]
@@ -71,7 +71,7 @@ def ask(retriever: Retriever, rows: pa.Table, sets: Sequence[str]) -> dict[str, 
     """nDCG@10 of each set's test queries, asked of the release, beside what the evaluation said."""
     figures = {}
     for name in sets:
-        judged = of_release(rows, name, retriever.manifest.system)
+        judged = of_release(rows, name, retriever.manifest.verdict.system)
         if not len(judged):
             continue
         found = retriever.search_many(judged["query"].to_pylist(), k=CUTOFF)

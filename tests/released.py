@@ -14,7 +14,9 @@ from argot.core.files import write_json
 from argot.core.parquet import write_table
 from argot.encoding.embedder import Embedder
 from argot.encoding.store import Vectors, key, write_vectors
-from argot.tables import chunks, pairs, questions
+from argot.evaluation import systems
+from argot.evaluation.choosing import beside_bm25
+from argot.tables import chunks
 from argot.tables.passages import passage
 from stages import index
 from tests.tiny_model import make_tiny_model
@@ -62,9 +64,13 @@ CORPUS: list[tuple[str, dict[str, Any], str, list[str]]] = [
 VERDICT = {
     "model": "tuned",
     "verdict": "tuned",
-    "mode": "fused",
-    "fusion": {"method": "convex", "weight": 0.5},
+    "system": "tuned+bm25",
+    "fusion": {"method": "convex", "weights": {"bm25": 0.5, "dense": 0.5}},
 }
+FUSION = beside_bm25("convex", 0.5)
+SYSTEMS = systems.table(
+    [systems.stored("base"), systems.stored("tuned")], {"base": FUSION, "tuned": FUSION}
+)
 QUERY = "what is taken back within thirty days"
 PAIR = {
     "pair": "1",
@@ -106,9 +112,8 @@ def make_inputs(root: Path) -> None:
     """Write into `root` all that the stage `index` reads."""
     texts = [passage(row["heading"], row["text"]) for row in rows()]
     write_table(root / chunks.PATH, rows(), chunks.SCHEMA)
-    write_table(root / questions.PATHS["test"], [], questions.SCHEMA)
-    write_table(root / pairs.PATHS["test"], [PAIR], pairs.SCHEMA)
     write_json(root / index.VERDICT, VERDICT)
+    write_json(root / systems.PATH, [system.model_dump() for system in SYSTEMS])
     for name in ("params.yaml", "numerics.lock"):
         shutil.copyfile(REPOSITORY / name, root / name)
     base = make_tiny_model(root / "models" / "base", texts, prompts={"query": "ask: "})

@@ -1,11 +1,14 @@
-"""The systems of every comparison: what each finds for a set of queries, how well, and the table that says so.
+"""The table of systems: what is compared, shown and released is one of its rows.
 
-BM25, then each way of searching by vectors alone and fused with BM25: base and tuned; both cut to fewer dimensions,
-where the release cuts them; and managed models, where some are compared.
+A system is a model, its rankers and their fusion. The rows are BM25, then each model by its vectors
+alone and fused with BM25: base and tuned; both cut to fewer dimensions, where the release cuts them;
+and managed models, where some are compared. `evaluate` measures the rows and writes them down, with
+the fusions that it chose; whoever compares systems elsewhere reads them there.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,48 +16,76 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pydantic import ValidationError
+from tqdm import tqdm
 
+from argot.core.files import write_json
+from argot.core.params import Settings
 from argot.encoding.store import Vectors, cut, read_vectors
+from argot.errors import InputError
+from argot.evaluation.choosing import DEFAULT, TUNED
 from argot.evaluation.judged import Corpus, Queries
-from argot.evaluation.metrics import Scores, ndcg, score_both
-from argot.evaluation.names import BM25, Sides, row, sides, with_bm25
-from argot.evaluation.verdict import Evidence, Model
+from argot.evaluation.metrics import Scores, score_both
+from argot.evaluation.names import BM25, row, with_bm25
 from argot.search.bm25 import Bm25
-from argot.search.fusion import DEFAULT, DEPTH, TUNED, Fusion, fuse
-from argot.search.hits import MISSING, Hits, search_exact
+from argot.search.dense import Dense, Exact
+from argot.search.fusion import DEPTH, Fusion, alone, fuse
+from argot.search.hits import MISSING, Hits
 from argot.tables import judgments
 
+PATH = Path("data/systems.json")
 VECTORS = Path("data/embeddings")
-MODELS: tuple[Model, ...] = ("base", "tuned")
+MODELS = ("base", "tuned")
 TOP = 10
+
+# What each ranker found, by BM25's name, and for the ranker of vectors by its model's row.
+Found = dict[str, Hits]
+
+
+class System(Settings):
+    """A row of the table."""
+
+    name: str  # such as tuned+bm25
+    model: str | None  # whose vectors are searched; None: none are
+    dim: int  # to which the vectors are cut; 0: they are whole
+    fusion: Fusion
+
+    def rank(self, found: Mapping[str, Hits], k: int, ties: NDArray[np.int64]) -> Hits:
+        """The k passages that this system ranks best, of what the rankers found."""
+        own = {BM25: BM25, Dense.name: row(self.model or "", self.dim)}
+        hits = {ranker: found[own[ranker]] for ranker in self.fusion.rankers}
+        return fuse(hits, self.fusion, k, ties)
 
 
 @dataclass(frozen=True)
-class Dense:
-    """A way of searching by vectors: its row, its vectors of passages, pairs or questions, and where they are cut.
+class VectorModel:
+    """A model by its vectors of passages, pairs or questions, cut to `dim` where that isn't 0.
 
-    `share` is the weight beside BM25 that dev queries start from.
+    `start` is the weight beside BM25 that dev queries start from.
     """
 
-    name: str
+    model: str
     vectors: Callable[[str], Vectors]
     dim: int = 0
-    share: float = DEFAULT
+    start: float = DEFAULT
+
+    @property
+    def name(self) -> str:
+        """Its row, alone."""
+        return row(self.model, self.dim)
 
     def of(self, kind: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The vectors of texts, (texts, dimensions), cut to `dim` where that isn't 0."""
+        """The vectors of texts, (texts, dimensions)."""
         return cut(self.vectors(kind).of(texts), self.dim)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A set of queries with what each system found, each metric's value for each query, and what the verdict sees."""
+    """A set of queries with what each system found, and each metric's value for each query."""
 
     queries: Queries
-    hits: dict[str, Hits]
+    hits: dict[str, Hits]  # by system
     scores: dict[str, Scores]
-    evidence: Evidence
-    sides: Sides
 
     @property
     def ndcg(self) -> dict[str, NDArray[np.float64]]:
@@ -62,56 +93,68 @@ class Judged:
         return {system: scores["ndcg@10"] for system, scores in self.scores.items()}
 
 
-def stored(model: Model, dim: int = 0) -> Dense:
-    """A model by the vectors that `embed` stored, whole or cut."""
-    share = TUNED if model == "tuned" else DEFAULT
-    return Dense(row(model, dim), lambda kind: read_vectors(VECTORS / model / kind), dim, share)
+def stored(model: str, dim: int = 0) -> VectorModel:
+    """A model by the vectors that `embed` stored."""
+    start = TUNED if model == "tuned" else DEFAULT
+    return VectorModel(model, lambda kind: read_vectors(VECTORS / model / kind), dim, start)
+
+
+def table(models: Sequence[VectorModel], fusions: Mapping[str, Fusion]) -> list[System]:
+    """All systems; `fusions` by the models' rows."""
+    systems = [System(name=BM25, model=None, dim=0, fusion=alone(BM25))]
+    for model in models:
+        for name, fusion in (
+            (model.name, alone(Dense.name)),
+            (with_bm25(model.name), fusions[model.name]),
+        ):
+            systems.append(System(name=name, model=model.model, dim=model.dim, fusion=fusion))
+    return systems
+
+
+def write_systems(systems: Sequence[System]) -> None:
+    """Write data/systems.json."""
+    write_json(PATH, [system.model_dump() for system in systems])
+
+
+def read_systems(path: Path = PATH) -> list[System]:
+    """The systems that `evaluate` compared; InputError where they are missing or damaged."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return [System.model_validate(each) for each in rows]
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run `dvc repro`") from None
+    except (ValueError, TypeError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} can't be read ({reason}); run `dvc repro evaluate`") from None
 
 
 def search(
-    queries: Queries, corpus: Corpus, bm25: Bm25, systems: Sequence[Dense]
-) -> dict[str, Hits]:
-    """The candidates of BM25 and of each way by vectors, the best DEPTH a query."""
-    found = {BM25: bm25.search(queries.texts, DEPTH)}
-    for dense in systems:
-        if not len(queries):  # where there is no question at all, there may be no store either
-            found[dense.name] = found[BM25]
-            continue
-        asked, passages = dense.of(queries.set, queries.texts), dense.of("passages", corpus.texts)
-        found[dense.name] = search_exact(asked, passages, DEPTH, corpus.ties)
+    sets: Sequence[Queries], corpus: Corpus, bm25: Bm25, models: Sequence[VectorModel]
+) -> list[Found]:
+    """What BM25 and each model's vectors find for each set of queries, the best DEPTH a query."""
+    found: list[Found] = [{BM25: bm25.search(queries.texts, DEPTH)} for queries in sets]
+    for model in tqdm(models, "search", disable=None):
+        passages = None
+        for queries, hits in zip(sets, found, strict=True):
+            if not len(queries):  # where there is no question at all, there may be no store either
+                hits[model.name] = hits[BM25]
+                continue
+            passages = passages or Exact(model.of("passages", corpus.texts))
+            asked = model.of(queries.set, queries.texts)
+            hits[model.name] = passages.search(asked, DEPTH, corpus.ties)
     return found
 
 
 def judge(
-    queries: Queries,
-    found: Mapping[str, Hits],
-    fusions: Mapping[str, Fusion],
-    corpus: Corpus,
-    dim: int,
+    queries: Queries, found: Mapping[str, Hits], systems: Sequence[System], corpus: Corpus
 ) -> Judged:
-    """All systems on one set of queries; each way by vectors fuses with BM25 in its own way.
-
-    The verdict sees base and tuned as they would ship: with vectors cut to `dim`, or whole where that is 0.
-    """
-    hits = {BM25: found[BM25]}
-    for dense, fusion in fusions.items():
-        hits[dense] = found[dense]
-        hits[with_bm25(dense)] = fuse(found[dense], found[BM25], fusion, DEPTH, corpus.ties)
+    """Every system on one set of queries."""
+    hits = {system.name: system.rank(found, DEPTH, corpus.ties) for system in systems}
     scores = {
-        system: score_both(found.positions, queries.relevance, corpus.document)
-        for system, found in hits.items()
+        system: score_both(ranked.positions, queries.relevance, corpus.document)
+        for system, ranked in hits.items()
     }
-    base, tuned = (row(model, dim) for model in MODELS)
-    alike = fuse(found[base], found[BM25], fusions[tuned], DEPTH, corpus.ties)
-    both = sides(dim)
-    seen = {
-        name: scores[system]["ndcg@10"]
-        for name, system in {BM25: BM25, "base+bm25": both.stays, "tuned+bm25": both.ships}.items()
-    }
-    seen["base+bm25 alike"] = ndcg(
-        queries.relevance.found(alike.positions), queries.relevance.counts
-    )
-    return Judged(queries, hits, scores, Evidence(seen, queries.cluster), both)
+    return Judged(queries, hits, scores)
 
 
 def as_table(judged: Judged, corpus: Corpus) -> pa.Table:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from argot.core.params import Settings
+from argot.evaluation.choosing import beside_bm25
+from argot.evaluation.names import BM25, row, with_bm25
 from argot.evaluation.statistics import Intervals, paired
-from argot.search.fusion import Fusion
+from argot.search.fusion import Fusion, Verdict
 
 Model = Literal["tuned", "base"]
 SHIPS = "tuned+bm25"
-# The third keeps a luckier fusion weight from passing for a better model.
+# The third is the base with the weights of tuned + BM25: a luckier weight is no better model.
 OPPONENTS = {
     "base+bm25": "base + BM25",
     "bm25": "BM25",
@@ -62,15 +64,12 @@ class Decision:
     reason: str
     numbers: dict[str, float]
 
-    def as_json(self) -> dict[str, Any]:
+    def shipped(self, dim: int) -> Verdict:
         """What data/verdict.json holds: nothing that could change without changing the release."""
-        fusion = {"method": self.fusion.method, "weight": self.fusion.weight}
-        return {
-            "model": self.model,
-            "verdict": self.verdict,
-            "mode": self.fusion.mode,
-            "fusion": fusion,
-        }
+        dense = row(self.model, dim)
+        systems: dict[tuple[str, ...], str] = {("bm25",): BM25, ("dense",): dense}
+        system = systems.get(tuple(self.fusion.rankers), with_bm25(dense))
+        return Verdict(model=self.model, verdict=self.verdict, system=system, fusion=self.fusion)
 
 
 def decide(
@@ -81,10 +80,11 @@ def decide(
     samples: int,
     seed: int,
 ) -> Decision:
-    """Tuned + BM25 ships only if it is surely better than each of OPPONENTS, on real questions.
+    """Tuned + BM25 ships only if it is significantly better than each of OPPONENTS, on real questions.
 
-    Surely: the lower bounds of all paired differences lie above zero. To beat the best of several, each at the full
-    level, needs no correction (Berger 1982, intersection-union test). With too few questions the verdict is `unproven`.
+    That is, the lower bounds of all paired differences lie above zero. To beat each of several at the
+    full level needs no correction (Berger 1982, intersection-union test). With too few questions the
+    verdict is `unproven`.
     """
     enough = len(real.clusters) >= rules.min_questions and real.documents >= rules.min_documents
     shown = real if enough or not rules.accept_synthetic else synthetic
@@ -95,7 +95,7 @@ def decide(
     model: Model = "tuned" if better and (enough or rules.accept_synthetic) else "base"
     fusion = fusions[model]
     if model == "base" and harm.low[0] > 0 and (enough or rules.accept_synthetic):
-        fusion = Fusion(fusion.method, 0.0)
+        fusion = beside_bm25(fusion.method, 0.0)
     numbers = {
         "questions": len(real.clusters),
         "documents": real.documents,
@@ -105,7 +105,7 @@ def decide(
         "over_base": float(gains.mean[0]),
         "over_bm25": float(gains.mean[1]),
         "ships_tuned": int(model == "tuned"),
-        "weight": fusion.weight,
+        "weight": fusion.weights["dense"],
     }
     compared = _sentence(gains, worst, "real questions" if shown is real else "synthetic pairs")
     if enough:

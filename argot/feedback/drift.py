@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from argot.core.parquet import read_table
 from argot.documents.words import count_words
 from argot.errors import InputError
-from argot.search.release import Mode
+from argot.search.fusion import Mode
 from argot.search.retriever import Retriever
 from argot.tables import pairs, questions
 
@@ -102,7 +102,7 @@ def describe_queries(
     The score is the dense one where the release searches by its model: a hybrid score is scaled
     within its query, so it cannot be compared between queries.
     """
-    mode: Mode = "lexical" if retriever.manifest.verdict.mode == "lexical" else "dense"
+    mode: Mode = "bm25" if retriever.manifest.verdict.mode == "bm25" else "dense"
     found = retriever.search_many(queries, 1, mode)
     return {
         "length": np.array([count_words(query) for query in queries], dtype=np.float64),
@@ -113,8 +113,8 @@ def describe_queries(
 
 def unknown_share(retriever: Retriever, query: str) -> float:
     """The share of the query's terms that no passage contains, in [0, 1]."""
-    terms = retriever.lexical.words.of(query)
-    known: Any = retriever.lexical.index.vocab_dict
+    terms = retriever.bm25.words.of(query)
+    known: Any = retriever.bm25.index.vocab_dict
     return sum(term not in known for term in terms) / max(1, len(terms))
 
 

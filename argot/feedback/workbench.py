@@ -1,6 +1,7 @@
-"""Every system of a repository side by side: base, tuned, BM25 and both fused, asked by hand.
+"""Every system of a repository, asked by hand: the rows of the report, with the fusions it chose.
 
-A release holds the winner alone; where `dvc repro` has run, the losers are there too, to be compared and judged.
+For comparing systems on a question, and for labelling. Only where the pipeline has run: a release
+alone has one model.
 """
 
 from __future__ import annotations
@@ -8,23 +9,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from argot.core.parquet import read_table
 from argot.encoding.embedder import Embedder
-from argot.encoding.store import Vectors, read_vectors
+from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
+from argot.evaluation import systems
+from argot.evaluation.names import BM25, row
 from argot.search.bm25 import Bm25
-from argot.search.fusion import DEPTH, Fusion, fuse
-from argot.search.hits import MISSING, Hits, search_exact, tie_order
-from argot.search.release import LEXICAL, read_manifest
+from argot.search.dense import Dense, Exact
+from argot.search.fusion import DEPTH
+from argot.search.hits import MISSING, Hits, tie_order
+from argot.search.ranker import Ranker
+from argot.search.release import PARTS
 from argot.tables import chunks, documents
 from argot.tables.passages import passage
 
 RELEASE = Path("models/release")
-MODELS = ("base", "tuned")
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,8 @@ class Place:
 
 def is_repository() -> bool:
     """Has the pipeline run here, so that there are systems to compare?"""
-    return chunks.PATH.exists() and documents.PATH.exists() and RELEASE.exists() and bool(_models())
+    needed = (chunks.PATH, documents.PATH, systems.PATH, RELEASE)
+    return all(path.exists() for path in needed) and any(map(_is_here, systems.MODELS))
 
 
 class Workbench:
@@ -49,16 +57,13 @@ class Workbench:
         self._lock = threading.Lock()  # one question at a time: this is for one person
 
     def search(self, query: str) -> dict[str, list[Place]]:
-        """What each system finds, the best DEPTH passages: bm25, then each model alone and fused with BM25."""
+        """What each system of the report finds, by its name: the best DEPTH passages."""
         with self._lock:
-            lexical = self._lexical.search([query], DEPTH)
-            found = {"bm25": lexical}
-            for name, (embedder, vectors) in self._dense.items():
-                found[name] = search_exact(
-                    embedder.encode_queries([query]), vectors, DEPTH, self._ties
-                )
-                found[f"{name}+bm25"] = fuse(found[name], lexical, self._fusion, DEPTH, self._ties)
-        return {system: self._places(hits) for system, hits in found.items()}
+            found = {name: each.search([query], DEPTH) for name, each in self._rankers.items()}
+            return {
+                system.name: self._places(system.rank(found, DEPTH, self._ties))
+                for system in self._systems
+            }
 
     def passage(self, id: str) -> dict[str, Any]:
         """A passage's row; InputError where there is none of this id."""
@@ -81,7 +86,7 @@ class Workbench:
         return list(self._rows)
 
     @cached_property
-    def _ties(self) -> Any:
+    def _ties(self) -> NDArray[np.int64]:
         return tie_order(self._ids)
 
     @cached_property
@@ -90,24 +95,37 @@ class Workbench:
         return dict(zip(table["document"], table["text"], strict=True))
 
     @cached_property
-    def _fusion(self) -> Fusion:
-        fusion = read_manifest(RELEASE).verdict.fusion
-        return Fusion(fusion.method, fusion.weight)
+    def _systems(self) -> list[systems.System]:
+        """The rows of the report, without managed models, which would have to be paid."""
+        return [
+            system
+            for system in systems.read_systems()
+            if system.model is None or _is_here(system.model)
+        ]
 
     @cached_property
-    def _lexical(self) -> Bm25:
-        lexical = Bm25.load(RELEASE / LEXICAL)
-        if lexical.ids != self._ids:
-            raise InputError(f"{RELEASE} is of other passages than {chunks.PATH}; run `dvc repro`")
-        return lexical
-
-    @cached_property
-    def _dense(self) -> dict[str, tuple[Embedder, Any]]:
+    def _rankers(self) -> dict[str, Ranker]:
+        """BM25 by its name, and the vectors of each model by its row."""
         texts = [passage(row["heading"], row["text"]) for row in self._rows.values()]
-        return {
-            name: (Embedder.load(Path("models") / name, self._device), _stored(name).of(texts))
-            for name in _models()
-        }
+        rankers: dict[str, Ranker] = {BM25: self._bm25()}
+        embedders: dict[str, Embedder] = {}
+        for system in self._systems:
+            name = row(system.model or "", system.dim)
+            if system.model is None or name in rankers:
+                continue
+            if system.model not in embedders:
+                folder = Path("models", system.model)
+                embedders[system.model] = Embedder.load(folder, self._device)
+            vectors = cut(read_vectors(_vectors(system.model)).of(texts), system.dim)
+            encode = partial(_encode, embedders[system.model], system.dim)
+            rankers[name] = Dense(Exact(vectors), encode, self._ties)
+        return rankers
+
+    def _bm25(self) -> Bm25:
+        bm25 = Bm25.load(RELEASE / PARTS["bm25"])
+        if bm25.ids != self._ids:
+            raise InputError(f"{RELEASE} is of other passages than {chunks.PATH}; run `dvc repro`")
+        return bm25
 
     def _places(self, hits: Hits) -> list[Place]:
         found = zip(hits.positions[0].tolist(), hits.scores[0].tolist(), strict=True)
@@ -118,13 +136,13 @@ class Workbench:
         ]
 
 
-def _models() -> Sequence[str]:
-    return [name for name in MODELS if Path("models", name).is_dir() and _folder(name).is_dir()]
+def _encode(embedder: Embedder, dim: int, queries: Sequence[str]) -> NDArray[np.float32]:
+    return cut(embedder.encode_queries(queries), dim)
 
 
-def _stored(name: str) -> Vectors:
-    return read_vectors(_folder(name))
+def _is_here(model: str) -> bool:
+    return Path("models", model).is_dir() and _vectors(model).is_dir()
 
 
-def _folder(name: str) -> Path:
-    return Path("data/embeddings", name, "passages")
+def _vectors(model: str) -> Path:
+    return systems.VECTORS / model / "passages"

@@ -19,6 +19,7 @@ from argot.core.files import write_json
 from argot.core.params import Settings
 from argot.errors import InputError, ParamsError
 from argot.search.hits import Hits, tie_order, top_k
+from argot.search.ranker import Rows
 
 # ISO 639-1 to the Snowball stemmer's name.
 STEMMERS = {
@@ -77,7 +78,9 @@ class Words:
 
 
 class Bm25:
-    """A BM25 index over passages (Lucene's variant; Robertson et al. 1994, Kamphuis et al. 2020)."""
+    """The ranker by words: BM25 (Robertson et al. 1994) in Lucene's variant (Kamphuis et al. 2020)."""
+
+    name = "bm25"
 
     def __init__(self, index: bm25s.BM25, ids: Sequence[str], language: str) -> None:
         self.index = index
@@ -110,15 +113,18 @@ class Bm25:
             )
         return cls(index, ids, language)
 
-    def search(self, queries: Sequence[str], k: int) -> Hits:
-        """The k best passages of each query; passages that share no word with it are no hits."""
+    def search(self, queries: Sequence[str], k: int, rows: Rows | None = None) -> Hits:
+        """The k best passages of each query, of those at the positions `rows` where they are given.
+
+        Passages that share no word with the query are no hits.
+        """
         k = min(k, len(self.ids))
-        rows = [self._best(query, k) for query in queries]
-        if not rows:
+        best = [self._best(query, k, rows) for query in queries]
+        if not best:
             return Hits(np.empty((0, k), np.int32), np.empty((0, k), np.float32))
         return Hits(
-            np.concatenate([row.positions for row in rows]),
-            np.concatenate([row.scores for row in rows]),
+            np.concatenate([hits.positions for hits in best]),
+            np.concatenate([hits.scores for hits in best]),
         )
 
     def scores(self, query: str) -> NDArray[np.float32]:
@@ -150,9 +156,14 @@ class Bm25:
             )
         return cls(index, own["ids"], own["language"])
 
-    def _best(self, query: str, k: int) -> Hits:
+    def _best(self, query: str, k: int, rows: Rows | None) -> Hits:
         scores = self.scores(query)
-        return top_k(np.where(scores > 0, scores, np.float32(-np.inf))[None, :], k, self._ties)
+        found = np.where(scores > 0, scores, np.float32(-np.inf))
+        if rows is not None:
+            allowed = np.zeros(len(found), dtype=bool)
+            allowed[rows] = True
+            found[~allowed] = -np.inf
+        return top_k(found[None, :], k, self._ties)
 
 
 def _pieces(part: str) -> list[str]:

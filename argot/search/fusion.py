@@ -1,6 +1,7 @@
-"""Dense and lexical hits made into one ranking, by a weight that was chosen on dev queries.
+"""The rankings of several rankers made into one, each ranker with a weight.
 
-Which side deserves how much differs from corpus to corpus: fusing by rote can rank worse than BM25 alone.
+Which ranker deserves how much differs from corpus to corpus: equal weights for all can rank worse
+than BM25 alone. argot.evaluation.choosing finds the weights.
 """
 
 from __future__ import annotations
@@ -11,177 +12,140 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
-from argot.evaluation.metrics import Relevance, ndcg, ndcg_of_ranks
+from argot.core.params import Settings
 from argot.search.hits import MISSING, Hits
 
-DEPTH = 100  # candidates from each side; evaluate and Retriever must take the same, for scores are scaled over them
+# Candidates that each ranker gives. Evaluation and search must take the same number, for scores are
+# scaled over the candidates.
+DEPTH = 100
 RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack et al. 2009)
-WEIGHTS = tuple(step / 20 for step in range(21))
-DEFAULT = 0.35  # what costs little anywhere: within 2.2 points of the best weight on three corpora with MiniLM
-TUNED = 0.45  # ... and of a model that was trained on these documents: BM25 has less to tell it (docs/LOG.md)
-PRIOR = 20  # queries' worth of preference for either ...
-FALL = 0.4  # ... whose nDCG@10 falls by so much times the squared distance, as measured curves do
-BAGS = 200
+# The least score that a ranker can give. Scores of all others are scaled from their lowest candidate.
+LEAST = {"bm25": 0.0}
 
 Method = Literal["convex", "rrf"]
+# By all rankers fused, or by one of them.
+Mode = Literal["hybrid", "dense", "bm25"]
+Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Fusion:
-    """How two rankings become one; `weight` is the share of dense, from 0.0 (BM25 alone) to 1.0 (dense alone)."""
+class Part(Settings):
+    """A part of a release's manifest. Fields that a later version adds are left alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Fusion(Part):
+    """How rankings become one: each ranker's weight by its name, in [0, 1], together 1."""
 
     method: Method
-    weight: float
+    weights: dict[str, float]
 
     @property
-    def mode(self) -> Literal["dense", "lexical", "fused"]:
-        """What is left of the two sides under this weight."""
-        return {0.0: "lexical", 1.0: "dense"}.get(self.weight, "fused")  # type: ignore[return-value]
+    def rankers(self) -> list[str]:
+        """The rankers that count: those of weight 0 are not asked."""
+        return sorted(name for name, weight in self.weights.items() if weight > 0)
 
 
-def fuse(dense: Hits, lexical: Hits, fusion: Fusion, k: int, ties: NDArray[np.int64]) -> Hits:
-    """The k best of both sides' hits, by (score, tie order); a passage that one side misses gets 0 from that side.
+class Verdict(Part):
+    """data/verdict.json: which model ships, why, and how its rankers are fused."""
 
-    convex: scores are scaled to [0, 1] within each query, BM25 from its theoretical minimum of 0, dense from its
-    lowest candidate, then weighed (Bruch et al., arXiv 2210.11934). rrf: 1 / (60 + rank), weighed.
+    model: Literal["base", "tuned"]
+    verdict: Literal["base", "tuned", "unproven"]
+    system: str  # the evaluation's row that ships, such as tuned+bm25
+    fusion: Fusion
+
+    @property
+    def mode(self) -> Mode:
+        """How the release is searched where nothing else is asked for: hybrid, or by one ranker."""
+        alone: dict[tuple[str, ...], Mode] = {("bm25",): "bm25", ("dense",): "dense"}
+        return alone.get(tuple(self.fusion.rankers), "hybrid")
+
+
+def alone(ranker: str) -> Fusion:
+    """The ranking of one ranker as it is."""
+    return Fusion(method="convex", weights={ranker: 1.0})
+
+
+def fuse(hits: Mapping[str, Hits], fusion: Fusion, k: int, ties: NDArray[np.int64]) -> Hits:
+    """The k best of all rankers' hits, by (score, tie order); `hits` by the ranker's name.
+
+    convex: scores are scaled to [0, 1] within each query, BM25 from its theoretical minimum of 0,
+    others from their lowest candidate, and summed by their weights (Bruch et al., arXiv 2210.11934).
+    rrf: the sum of weight / (60 + rank). A passage that a ranker didn't find gets 0 from it.
     """
-    if fusion.mode == "fused":
-        return _Candidates.of(dense, lexical, fusion.method).best(fusion.weight, k, ties)
-    only = dense if fusion.mode == "dense" else lexical
-    return Hits(only.positions[:, :k], only.scores[:, :k])
-
-
-def curve(
-    dense: Hits, lexical: Hits, relevance: Relevance, method: Method, ties: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """nDCG@10 of each query under each of WEIGHTS, (weights, queries): as `fuse` would rank, without sorting."""
-    candidates = _Candidates.of(dense, lexical, method)
-    row, column = np.nonzero(relevance.found(candidates.positions))
-    order = ties[candidates.positions[row]]
-    earlier = order < np.take_along_axis(order, column[:, None], axis=1)
-    only = {0.0: lexical, 1.0: dense}
-    return np.stack(
-        [
-            ndcg(relevance.found(only[weight].positions), relevance.counts)
-            if weight in only
-            else ndcg_of_ranks(
-                candidates.ranks(weight, row, column, earlier), row, relevance.counts
-            )
-            for weight in WEIGHTS
-        ]
-    )
-
-
-def choose(
-    curves: Mapping[Method, NDArray[np.float64]],
-    clusters: NDArray[np.int64],
-    trust: float = 1.0,
-    default: float = DEFAULT,
-) -> Fusion:
-    """The fusion that dev queries speak for: convex, unless RRF is better there by two standard errors."""
-    convex, rrf = (
-        Fusion(method, choose_weight(curves[method], clusters, trust, default))
-        for method in ("convex", "rrf")
-    )
-    gain = curves["rrf"][WEIGHTS.index(rrf.weight)] - curves["convex"][WEIGHTS.index(convex.weight)]
-    return rrf if len(gain) and gain.mean() > 2 * _error(gain, clusters) else convex
-
-
-def choose_weight(
-    values: NDArray[np.float64],
-    clusters: NDArray[np.int64],
-    trust: float = 1.0,
-    default: float = DEFAULT,
-) -> float:
-    """The weight, out of WEIGHTS, that dev queries speak for: `values` (weights, queries) as `curve` gives them.
-
-    The mean of the best weights of resampled clusters (bagging, Breiman 1996), each held by PRIOR queries that prefer
-    `default`: of seven rules tried on three corpora this one lost least from 10 to 200 dev queries, half of what the
-    plain optimum lost at 10. `trust` below 1 goes only that far from it, for queries that are not people's own.
-    """
-    grid = np.array(WEIGHTS)
-    if values.shape[1] == 0:
-        return default
-    sums = np.stack([np.bincount(clusters, row) for row in values])
-    count = sums.shape[1]
-    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=BAGS)
-    best = (drawn @ sums.T - PRIOR * FALL * (grid - default) ** 2).argmax(axis=1)
-    weight = default + trust * (grid[best].mean() - default)
-    return WEIGHTS[int(np.abs(grid - weight).argmin())]
-
-
-def _error(differences: NDArray[np.float64], clusters: NDArray[np.int64]) -> float:
-    """The standard error of the mean, from sums over clusters."""
-    sums = np.bincount(clusters, differences - differences.mean())
-    return float(np.sqrt((sums**2).sum()) / len(differences))
+    if len(fusion.rankers) == 1:
+        only = hits[fusion.rankers[0]]
+        return Hits(only.positions[:, :k], only.scores[:, :k])
+    own = {name: hits[name] for name in fusion.rankers}
+    return Candidates.of(own, fusion.method).best(fusion.weights, k, ties)
 
 
 @dataclass(frozen=True)
-class _Candidates:
-    """Each query's candidates, once each, with what either side gives them; all (queries, candidates)."""
+class Candidates:
+    """Each query's candidates, once each, with what every ranker gives them: (queries, candidates)."""
 
     positions: NDArray[np.int32]
-    dense: NDArray[np.float64]
-    lexical: NDArray[np.float64]
+    parts: dict[str, Floats]  # by ranker
 
     @classmethod
-    def of(cls, dense: Hits, lexical: Hits, method: Method) -> _Candidates:
-        scaled = _reciprocal if method == "rrf" else _scaled
-        positions = np.concatenate([dense.positions, lexical.positions], axis=1)
-        left, right = scaled(dense, None), scaled(lexical, 0.0)
+    def of(cls, hits: Mapping[str, Hits], method: Method) -> Candidates:
+        """All that any ranker found, with scores that can be added up."""
+        positions = np.concatenate([found.positions for found in hits.values()], axis=1)
         order = np.argsort(positions, axis=1, kind="stable")
-        positions, left, right = (
-            np.take_along_axis(values, order, axis=1)
-            for values in (
-                positions,
-                np.concatenate([left, np.zeros_like(right)], axis=1),
-                np.concatenate([np.zeros_like(left), right], axis=1),
-            )
-        )
-        # What both sides found stands twice, side by side: the first takes both parts, the second goes.
-        twice = positions[:, :-1] == positions[:, 1:]
-        left[:, :-1] += left[:, 1:] * twice
-        right[:, :-1] += right[:, 1:] * twice
-        positions[:, 1:][twice] = MISSING
-        return cls(positions, left, right)
+        positions = np.take_along_axis(positions, order, axis=1)
+        parts, start = {}, 0
+        for name, found in hits.items():
+            # A ranker's scores stand in its own columns; in those of others it gives 0.
+            wide = np.zeros(positions.shape)
+            end = start + found.positions.shape[1]
+            wide[:, start:end] = _reciprocal(found) if method == "rrf" else _scaled(name, found)
+            parts[name] = _gathered(positions, np.take_along_axis(wide, order, axis=1), len(hits))
+            start = end
+        repeated = positions[:, 1:] == positions[:, :-1]
+        positions[:, 1:][repeated] = MISSING
+        return cls(positions, parts)
 
-    def scores(self, weight: float) -> NDArray[np.float32]:
-        fused = (weight * self.dense + (1 - weight) * self.lexical).astype(np.float32)
-        fused[self.positions == MISSING] = -np.inf
-        return fused
+    def scores(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """The fused score of each candidate, (queries, candidates); -inf where there is none."""
+        fused = sum(weights[name] * part for name, part in self.parts.items())
+        scores = np.asarray(fused).astype(np.float32)
+        scores[self.positions == MISSING] = -np.inf
+        return scores
 
-    def ranks(
-        self,
-        weight: float,
-        row: NDArray[np.int64],
-        column: NDArray[np.int64],
-        earlier: NDArray[np.bool_],
-    ) -> NDArray[np.int64]:
-        """The rank, from 0, of the candidates at (row, column); `earlier` tells which others go first in a tie."""
-        fused = self.scores(weight)
-        others, own = fused[row], fused[row, column][:, None]
-        return np.asarray(((others > own) | ((others == own) & earlier)).sum(axis=1))
-
-    def best(self, weight: float, k: int, ties: NDArray[np.int64]) -> Hits:
-        fused = self.scores(weight)
-        order = np.lexsort((ties[self.positions], -fused), axis=1)[:, :k]
+    def best(self, weights: Mapping[str, float], k: int, ties: NDArray[np.int64]) -> Hits:
+        """The k best candidates of each query, by (score, tie order)."""
+        scores = self.scores(weights)
+        order = np.lexsort((ties[self.positions], -scores), axis=1)[:, :k]
         return Hits(
             np.take_along_axis(self.positions, order, axis=1),
-            np.take_along_axis(fused, order, axis=1),
+            np.take_along_axis(scores, order, axis=1),
         )
 
 
-def _scaled(hits: Hits, floor: float | None) -> NDArray[np.float64]:
+def _gathered(positions: NDArray[np.int32], part: Floats, rankers: int) -> Floats:
+    """What a ranker gives to a candidate, moved to the candidate's first column.
+
+    A candidate that several rankers found stands in as many columns, side by side.
+    """
+    gathered = part.copy()
+    for distance in range(1, rankers):
+        same = positions[:, :-distance] == positions[:, distance:]
+        gathered[:, :-distance] += part[:, distance:] * same
+    return gathered
+
+
+def _scaled(ranker: str, hits: Hits) -> Floats:
     scores = np.where(hits.positions == MISSING, np.nan, hits.scores).astype(np.float64)
     if scores.shape[1] == 0:
         return scores
     high = scores[:, :1]
-    low = np.fmin.reduce(scores, axis=1, keepdims=True) if floor is None else floor
+    low = LEAST.get(ranker, np.fmin.reduce(scores, axis=1, keepdims=True))
     span = np.where(high > low, high - low, 1.0)
     return np.nan_to_num((scores - low) / span)
 
 
-def _reciprocal(hits: Hits, _: float | None) -> NDArray[np.float64]:
+def _reciprocal(hits: Hits) -> Floats:
     ranks = np.arange(1, hits.positions.shape[1] + 1)
     return np.where(hits.positions == MISSING, 0.0, 1 / (RANK_OFFSET + ranks))

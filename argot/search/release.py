@@ -1,7 +1,8 @@
 """A release: embedder, index, BM25 and texts of one version, in one folder that can't drift apart.
 
-`manifest.json` names every file with its hash. `check` refuses a folder that differs from it in any file, which is
-what keeps a tuned model from being searched with the base's vectors: the two look alike in every other way.
+`manifest.json` names every file with its hash. `check` refuses a folder that differs from it in any
+file. That keeps a tuned model from being searched with the base's vectors, which look the same in
+every other way.
 """
 
 from __future__ import annotations
@@ -16,21 +17,16 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from argot.core.files import sha256, write_json
-from argot.core.params import Settings
 from argot.errors import ReleaseError
-from argot.evaluation.names import BM25, row, with_bm25
-from argot.search.dense import Kind
+from argot.search.fusion import Part, Verdict
+from argot.search.index import Kind
 
 MANIFEST = "manifest.json"
-EMBEDDER, INDEX, LEXICAL, CHUNKS, CARD = (
-    "embedder",
-    "index.faiss",
-    "lexical",
-    "chunks.parquet",
-    "README.md",
-)
-PARTS = (EMBEDDER, INDEX, LEXICAL, CHUNKS, CARD)
-# Endings of files that are only ever read as data; pickles (.bin, .pt, .pkl) and code (.py, .so) are none of them.
+EMBEDDER, CHUNKS, CARD = "embedder", "chunks.parquet", "README.md"
+# Each ranker's part of a release.
+PARTS = {"bm25": "lexical", "dense": "index.faiss"}
+FORMAT = 2
+# Endings of files that are only ever read as data. Pickles (.bin, .pt, .pkl) and code (.py, .so) are not.
 DATA = {
     ".faiss",
     ".json",
@@ -46,74 +42,40 @@ DATA = {
 }
 GET_IT_AGAIN = "get the release again: dvc pull {folder}, or dvc repro where it was made"
 
-Mode = Literal["fused", "dense", "lexical"]
 
-
-class File(Settings):
+class File(Part):
     """One file of the release."""
 
     bytes: int
     sha256: str
 
 
-class FusionWeight(Settings):
-    """How dense and lexical hits become one ranking: argot.search.fusion.Fusion's fields."""
-
-    method: Literal["convex", "rrf"]
-    weight: float
-
-
-class Verdict(Settings):
-    """data/verdict.json: which model ships, why, and how it is searched."""
-
-    model: Literal["base", "tuned"]
-    verdict: Literal["base", "tuned", "unproven"]
-    mode: Mode
-    fusion: FusionWeight
-
-
-class Source(Settings):
-    """What the release was made by: hashes of stages' code and params, and the libraries that decide numbers."""
-
-    code: str
-    params: str
-    libraries: dict[str, str]
-
-
-class Refreshed(Settings):
-    """What sets the texts of a refreshed release apart from those that its model was made for and judged on."""
+class Refreshed(Part):
+    """How the texts of a refreshed release differ from those its model was made and judged on."""
 
     release: str  # SHA-256 of the manifest of the release whose model it is
     new: int  # passages that weren't there
     gone: int
 
 
-class Manifest(Settings):
+class Manifest(Part):
     """What manifest.json holds."""
 
-    format: Literal[1]
+    format: Literal[2]
     verdict: Verdict
+    rankers: dict[str, str]  # by name, each ranker's file or folder
     fingerprint: str  # of the embedder: argot.encoding.embedder.fingerprint
     prompts: dict[str, str]
     dimension: int
+    dim: int  # vectors were cut to their first so many dimensions; 0: they are whole
     metric: Literal["inner_product"]  # of vectors of length 1: the cosine
     kind: Kind
     passages: int
-    longest_question: int  # words of the longest that it was tested on
     figures: dict[str, int | float]
-    source: Source
-    refreshed: Refreshed | None = (
-        None  # by `make refresh`; None: the model was made for these very texts
-    )
+    libraries: dict[str, str]  # those that decide numbers, with their versions
+    refreshed: Refreshed | None  # by `make refresh`; None: the model was made for these very texts
     files: dict[str, File]
     seal: str = ""  # SHA-256 of all the rest
-    dim: int = 0  # vectors were cut to their first so many dimensions; 0: they are whole
-
-    @property
-    def system(self) -> str:
-        """The row of the evaluation that this release must live up to, such as tuned+bm25."""
-        dense = row(self.verdict.model, self.dim)
-        return {"fused": with_bm25(dense), "dense": dense, "lexical": BM25}[self.verdict.mode]
 
     @property
     def age(self) -> str:
@@ -121,8 +83,8 @@ class Manifest(Settings):
         changed = self.refreshed
         if changed is None or not (changed.new or changed.gone):
             return "the model is as new as the texts"
-        told = f"{changed.new:,} of {self.passages:,} passages are new since then, {changed.gone:,} are gone"
-        return f"the model is older than the texts: {told}"
+        since = f"{changed.new:,} of {self.passages:,} passages are new, {changed.gone:,} are gone"
+        return f"the model is older than the texts: since then {since}"
 
 
 def inventory(folder: Path) -> dict[str, File]:
@@ -158,20 +120,60 @@ def sealed(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read manifest.json alone; ReleaseError if there is none, or it isn't one of this version's."""
+    """Read manifest.json alone.
+
+    Raises ReleaseError where there is none, where it was changed after it was written, and where it
+    is of a format that this version doesn't know.
+    """
     path = folder / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         what = "has no manifest.json" if folder.exists() else "doesn't exist"
         raise ReleaseError(f"{folder} {what}; {_again(folder)}") from None
+    except ValueError as error:
+        raise ReleaseError(f"{path} is no JSON ({error}); {_again(folder)}") from None
+    if not isinstance(content, dict) or "seal" not in content:
+        raise ReleaseError(f"{path} is no manifest of a release; {_again(folder)}")
+    # What was read is sealed, not what it becomes below: a field that is new here was not there then.
+    if sealed(content)["seal"] != content["seal"]:
+        raise ReleaseError(f"{path} was changed after it was written; {_again(folder)}")
+    try:
+        return Manifest.model_validate_json(json.dumps(_of_today(content, path)))
+    except (KeyError, TypeError) as error:
+        raise ReleaseError(f"{path} lacks {error}; {_again(folder)}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "JSON"
+        where = ".".join(str(part) for part in first["loc"])
         raise ReleaseError(f"{path}: {where}: {first['msg']}; {_again(folder)}") from None
-    if sealed(manifest.model_dump(mode="json"))["seal"] != manifest.seal:
-        raise ReleaseError(f"{path} was changed after it was written; {_again(folder)}")
-    return manifest
+
+
+def _of_today(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A manifest in today's form; format 1 knew two rankers, and the weight of one."""
+    if content.get("format") == FORMAT:
+        return content
+    if content.get("format") != 1:
+        raise ReleaseError(
+            f"{path} is of format {content.get('format')!r}, this version of Argot reads 1 and "
+            f"{FORMAT}: install a newer one (pip install -U argot-retrieval)"
+        )
+    verdict, dim = content["verdict"], content.get("dim", 0)
+    weight = verdict["fusion"]["weight"]
+    model = f"{verdict['model']}@{dim}" if dim else verdict["model"]
+    systems = {"fused": f"{model}+bm25", "dense": model, "lexical": "bm25"}
+    fusion = {
+        "method": verdict["fusion"]["method"],
+        "weights": {"bm25": round(1 - weight, 2), "dense": weight},
+    }
+    return {
+        **content,
+        "format": FORMAT,
+        "verdict": {**verdict, "system": systems[verdict["mode"]], "fusion": fusion},
+        "rankers": PARTS,
+        "dim": dim,
+        "libraries": content["source"]["libraries"],
+        "refreshed": content.get("refreshed"),
+    }
 
 
 def check(folder: Path) -> Manifest:
@@ -193,16 +195,16 @@ def check(folder: Path) -> Manifest:
             raise ReleaseError(
                 f"{folder / name} doesn't match its manifest ({how}); {_again(folder)}"
             )
-    missing = [
-        part for part in PARTS if not any(PurePosixPath(name).parts[0] == part for name in found)
-    ]
+    parts = {PurePosixPath(name).parts[0] for name in found}
+    needed = [EMBEDDER, *manifest.rankers.values(), CHUNKS, CARD]
+    missing = [part for part in needed if part not in parts]
     if missing:
         raise ReleaseError(f"{folder} has no {missing[0]}; {_again(folder)}")
     return manifest
 
 
 def mismatch(folder: Path, part: str, found: int, expected: int, what: str) -> ReleaseError:
-    """The error for a part that holds `found` passages or dimensions where the manifest says `expected`."""
+    """The error for a part that holds another number of passages or dimensions than the manifest."""
     return ReleaseError(
         f"{folder / part} holds {found} {what}, its manifest says {expected}; {_again(folder)}"
     )

@@ -1,9 +1,8 @@
-"""Search a release: dense, lexical, or both fused, ranked exactly as the evaluation ranked them."""
+"""Search a release by each of its rankers, or by all of them fused, exactly as the evaluation did."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,10 +17,12 @@ from argot.core.parquet import read_table
 from argot.encoding.embedder import Embedder
 from argot.errors import InputError, ReleaseError
 from argot.search.bm25 import Bm25
-from argot.search.dense import VectorIndex, read_head
-from argot.search.fusion import DEPTH, Fusion, fuse
-from argot.search.hits import MISSING, Hits, tie_order, top_k
-from argot.search.release import CHUNKS, EMBEDDER, INDEX, LEXICAL, Manifest, Mode, check, mismatch
+from argot.search.dense import Dense
+from argot.search.fusion import DEPTH, Fusion, Mode, alone, fuse
+from argot.search.hits import MISSING, Hits, tie_order
+from argot.search.index import VectorIndex, read_head
+from argot.search.ranker import Ranker, Rows
+from argot.search.release import CHUNKS, EMBEDDER, PARTS, Manifest, check, mismatch
 from argot.search.remote import fetch, is_remote
 from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
@@ -29,19 +30,14 @@ from argot.tables import chunks
 from argot.tables.passages import passage, passages_of
 
 Filter = Mapping[str, Any]
-MODES = ("fused", "dense", "lexical")
-FAR_LONGER = 2  # times the longest question that the release was tested on
+HYBRID = "hybrid"
 VERIFIED = 32  # passages that `verify` encodes again
 SAME = 0.98  # cosine of a passage's two vectors; hardware and int8 move it less, another model more
 
 
-class LongQuestion(UserWarning):
-    """A question far longer than those the release was proven on."""
-
-
 @dataclass(frozen=True)
 class Passage:
-    """A passage that was found: `rank` counts from 1; a system that didn't find it has no rank for it."""
+    """A passage that was found."""
 
     id: str
     text: str
@@ -52,13 +48,12 @@ class Passage:
     end: int
     metadata: dict[str, Any]
     score: float
-    rank: int
-    dense_rank: int | None
-    lexical_rank: int | None
+    rank: int  # from 1
+    ranks: dict[str, int]  # its rank by each ranker that found it among its best
 
 
 class Retriever:
-    """A loaded release. Get one by `Retriever.load`; the embedder is loaded by the first search that needs it."""
+    """A loaded release, made by `Retriever.load`. The model is loaded by the first search that needs it."""
 
     def __init__(
         self,
@@ -71,7 +66,7 @@ class Retriever:
         self.reranker = reranker
         self.manifest = manifest
         self.device = device
-        self.fusion = Fusion(manifest.verdict.fusion.method, manifest.verdict.fusion.weight)
+        self._rankers: dict[str, Ranker] = {}
 
     @classmethod
     def load(
@@ -81,20 +76,20 @@ class Retriever:
         device: str = "auto",
         reranker: str | Path | None = None,
     ) -> Retriever:
-        """Open a release: a folder, or models/release of a DVC repository (its address or folder) at revision `rev`.
+        """Open a release: a folder, or models/release of a DVC repository at revision `rev`.
 
-        ReleaseError names the part that doesn't match the manifest, if one doesn't. `reranker` is the folder of a
-        cross-encoder that reads the best passages again.
+        The repository is named by its address or folder. `reranker` is the folder of a cross-encoder
+        that reads the best passages again. ReleaseError names the part that doesn't match the manifest.
         """
         folder = fetch(str(place), rev) if rev or is_remote(place) else Path(place)
         manifest = check(folder)
-        _, dimension, count = read_head(folder / INDEX)
+        _, dimension, count = read_head(folder / PARTS["dense"])
         for found, expected, what in (
             (dimension, manifest.dimension, "dimensions"),
             (count, manifest.passages, "passages"),
         ):
             if found != expected:
-                raise mismatch(folder, INDEX, found, expected, what)
+                raise mismatch(folder, PARTS["dense"], found, expected, what)
         return cls(folder, manifest, device, Reranker(reranker, device) if reranker else None)
 
     def search(
@@ -102,8 +97,9 @@ class Retriever:
     ) -> list[Passage]:
         """The k best passages for `query`, best first.
 
-        `mode` is fused, dense or lexical, and the one that the evaluation found best where none is given. `filter`
-        keeps documents whose metadata have these values (one of them, where the metadata hold a list).
+        `mode` is hybrid, dense or bm25; without it, the release is searched as it was evaluated.
+        `filter` keeps documents whose metadata have these values (one of them, where the metadata hold
+        a list).
         """
         return self.search_many([query], k, mode, filter)[0]
 
@@ -115,52 +111,56 @@ class Retriever:
         filter: Filter | None = None,
     ) -> list[list[Passage]]:
         """`search` for many queries at once."""
-        mode = mode or self.manifest.verdict.mode
-        if mode not in MODES:
-            raise InputError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        fusion = self.fusion(mode)
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
-        for query in queries:
-            if told := self.too_long(query):
-                warnings.warn(told, LongQuestion, stacklevel=3)
-        wanted, k = k, max(k, RERANKED) if self.reranker else k
-        depth = max(k, DEPTH) if mode == "fused" else k
+        count = max(k, RERANKED) if self.reranker else k
+        depth = max(count, DEPTH) if len(fusion.rankers) > 1 else count
         rows = self._rows(filter) if filter else None
-        dense = self._dense(queries, depth, rows) if mode != "lexical" else None
-        lexical = self._lexical(queries, depth, rows) if mode != "dense" else None
-        if dense and lexical:
-            hits = fuse(dense, lexical, self.fusion, k, self._ties)
-        else:
-            hits = dense or lexical or _nothing(len(queries))
-        found = [self._passages(row, hits, dense, lexical) for row in range(len(queries))]
-        if self.reranker:
-            return [
-                self._reranked(query, ones)[:wanted]
-                for query, ones in zip(queries, found, strict=True)
-            ]
-        return found
+        ranked = {name: self.ranker(name).search(queries, depth, rows) for name in fusion.rankers}
+        hits = fuse(ranked, fusion, count, self._ties)
+        found = [self._passages(row, hits, ranked) for row in range(len(queries))]
+        if self.reranker is None:
+            return found
+        return [
+            _reranked(self.reranker, query, passages)[:k]
+            for query, passages in zip(queries, found, strict=True)
+        ]
 
-    def too_long(self, query: str) -> str:
-        """What to tell who asks far longer than the questions that the release was proven on; else nothing."""
-        words, proven = len(query.split()), self.manifest.longest_question
-        if words <= FAR_LONGER * proven:
-            return ""
-        return f"a question of {words} words; this release was proven on questions of up to {proven}: ask shorter"
+    def fusion(self, mode: Mode | None = None) -> Fusion:
+        """How a mode searches; InputError for an unknown one."""
+        mode = mode or self.manifest.verdict.mode
+        if mode == HYBRID:
+            return self.manifest.verdict.fusion
+        if mode not in self.manifest.rankers:
+            known = ", ".join((HYBRID, *self.manifest.rankers))
+            raise InputError(f"mode must be one of {known}, got {mode!r}")
+        return alone(mode)
+
+    def ranker(self, name: str) -> Ranker:
+        """One of the release's rankers, loaded when it is first asked for."""
+        if name not in self._rankers:
+            self._rankers[name] = self._load(name)
+        return self._rankers[name]
+
+    def _load(self, name: str) -> Ranker:
+        if name == Bm25.name:
+            return self.bm25
+        return Dense(self.index, self.embedder.encode_queries, self._ties)
 
     def verify(self) -> int:
         """Open every part and encode some passages again; return how many. `load` has hashed the files already.
 
         Raises ReleaseError where the vectors in the index aren't those of the embedder.
         """
-        _ = self.lexical
+        _ = self.bm25
         rows = np.unique(np.linspace(0, self.manifest.passages - 1, VERIFIED).astype(int))
         some = self.chunks.take(rows)
         texts = passages_of(some)
         likeness = np.einsum("nd,nd->n", self.embedder.encode_passages(texts), self.vectors[rows])
         if likeness.min() < SAME:
-            raise ReleaseError(
-                f"{self.folder / INDEX} holds vectors of another model than {self.folder / EMBEDDER}"
-            )
+            part, model = self.folder / PARTS["dense"], self.folder / EMBEDDER
+            raise ReleaseError(f"{part} holds vectors of another model than {model}")
         return len(rows)
 
     @property
@@ -176,17 +176,16 @@ class Retriever:
     @cached_property
     def index(self) -> VectorIndex:
         """The passages' vectors."""
-        return VectorIndex.load(self.folder / INDEX)
+        return VectorIndex.load(self.folder / PARTS["dense"])
 
     @cached_property
-    def lexical(self) -> Bm25:
+    def bm25(self) -> Bm25:
         """BM25 over the passages."""
-        lexical = Bm25.load(self.folder / LEXICAL)
-        if lexical.ids != self.chunks["chunk"].to_pylist():
-            raise ReleaseError(
-                f"{self.folder / LEXICAL} is of other passages than {self.folder / CHUNKS}"
-            )
-        return lexical
+        part = self.folder / PARTS["bm25"]
+        bm25 = Bm25.load(part)
+        if bm25.ids != self.chunks["chunk"].to_pylist():
+            raise ReleaseError(f"{part} is of other passages than {self.folder / CHUNKS}")
+        return bm25
 
     @cached_property
     def chunks(self) -> pa.Table:
@@ -202,43 +201,20 @@ class Retriever:
 
     @cached_property
     def _metadata(self) -> tuple[list[dict[str, Any]], NDArray[np.int64]]:
-        """Each distinct set of metadata, and which one a passage has: documents share one among their passages."""
+        """Each distinct set of metadata, and which one a passage has: those of a document share one."""
         encoded = self.chunks["metadata"].combine_chunks().dictionary_encode()
-        return [
-            json.loads(text) for text in encoded.dictionary.to_pylist()
-        ], encoded.indices.to_numpy()
+        distinct = [json.loads(text) for text in encoded.dictionary.to_pylist()]
+        return distinct, encoded.indices.to_numpy()
 
-    def _rows(self, filter: Filter) -> NDArray[np.int64]:
+    def _rows(self, filter: Filter) -> Rows:
         distinct, owner = self._metadata
         allowed = np.array([_matches(metadata, filter) for metadata in distinct], dtype=bool)
         return np.flatnonzero(allowed[owner])
 
-    def _dense(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> Hits:
-        return self.index.search(self.embedder.encode_queries(queries), k, self._ties, rows)
-
-    def _lexical(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> Hits:
-        if rows is None:
-            return self.lexical.search(queries, k)
-        scores = np.full((len(queries), self.manifest.passages), -np.inf, dtype=np.float32)
-        for row, query in enumerate(queries):
-            found = self.lexical.scores(query)[rows]
-            scores[row, rows] = np.where(found > 0, found, -np.inf)
-        return top_k(scores, k, self._ties)
-
-    def _reranked(self, query: str, found: Sequence[Passage]) -> list[Passage]:
-        assert self.reranker is not None
-        scores = self.reranker.scores(query, [passage(one.heading, one.text) for one in found])
-        best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
-        return [
-            replace(one, score=score, rank=rank) for rank, (score, one) in enumerate(best, start=1)
-        ]
-
-    def _passages(
-        self, row: int, hits: Hits, dense: Hits | None, lexical: Hits | None
-    ) -> list[Passage]:
+    def _passages(self, row: int, hits: Hits, ranked: Mapping[str, Hits]) -> list[Passage]:
         positions = hits.positions[row][hits.positions[row] != MISSING]
-        dense_ranks, lexical_ranks = _ranks(dense, row), _ranks(lexical, row)
-        found = self.chunks.take(positions).to_pylist()
+        ranks = {name: _ranks(found.positions[row]) for name, found in ranked.items()}
+        table = self.chunks.take(positions).to_pylist()
         return [
             Passage(
                 id=chunk["chunk"],
@@ -251,11 +227,16 @@ class Retriever:
                 metadata=json.loads(chunk["metadata"]),
                 score=float(hits.scores[row, place]),
                 rank=place + 1,
-                dense_rank=dense_ranks.get(int(position)),
-                lexical_rank=lexical_ranks.get(int(position)),
+                ranks={name: own[at] for name, own in ranks.items() if at in own},
             )
-            for place, (position, chunk) in enumerate(zip(positions, found, strict=True))
+            for place, (at, chunk) in enumerate(zip(positions.tolist(), table, strict=True))
         ]
+
+
+def _reranked(reranker: Reranker, query: str, found: Sequence[Passage]) -> list[Passage]:
+    scores = reranker.scores(query, [passage(one.heading, one.text) for one in found])
+    best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+    return [replace(one, score=score, rank=at) for at, (score, one) in enumerate(best, start=1)]
 
 
 def _matches(metadata: Mapping[str, Any], filter: Filter) -> bool:
@@ -267,13 +248,5 @@ def _holds(value: Any, wanted: Any) -> bool:
     return any(one == wanted or (one is not None and str(one) == str(wanted)) for one in values)
 
 
-def _ranks(hits: Hits | None, row: int) -> dict[int, int]:
-    return (
-        {}
-        if hits is None
-        else {int(position): rank for rank, position in enumerate(hits.positions[row], start=1)}
-    )
-
-
-def _nothing(queries: int) -> Hits:
-    return Hits(np.empty((queries, 0), np.int32), np.empty((queries, 0), np.float32))
+def _ranks(positions: NDArray[np.int32]) -> dict[int, int]:
+    return {at: rank for rank, at in enumerate(positions.tolist(), start=1) if at != MISSING}

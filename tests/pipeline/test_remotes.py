@@ -150,7 +150,7 @@ def test_a_release_pulled_elsewhere_verifies_and_answers(
     run(elsewhere, "dvc", "pull", "models/release")
     assert not (elsewhere / "data/chunks.parquet").exists(), "a release is enough by itself"
     run(elsewhere, "argot", "verify")
-    found = run(elsewhere, "argot", "search", "worn windlass", "--mode", "lexical", "--json")
+    found = run(elsewhere, "argot", "search", "worn windlass", "--mode", "bm25", "--json")
     assert json.loads(found.splitlines()[0])["document"] == "anchors.md"
 
 

@@ -13,7 +13,6 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
 
-from argot.core.files import write_json
 from argot.core.parquet import read_table, write_table
 from argot.encoding.store import Vectors, key, write_vectors
 from argot.evaluation.names import ALWAYS
@@ -95,7 +94,6 @@ def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: i
         targets[text] = at
         return text
 
-    write_json(folder / evaluate.PASSAGES, {"texts": 160, "cut": 4})
     (folder / evaluate.BASE).mkdir(parents=True, exist_ok=True)
     (folder / evaluate.BASE / "tokenizer.json").write_text(tokenizer(), encoding="utf-8")
     for split, first, last in (("train", 0, 100), ("dev", 100, 130), ("test", 130, 160)):

@@ -13,7 +13,7 @@ from typing import Any
 
 from argot.errors import ProviderError
 from argot.evaluation.names import BM25, named
-from argot.search.card import Evidence, model_card
+from argot.report.card import Evidence, model_card
 from argot.search.release import EMBEDDER, Manifest, check
 
 
@@ -46,14 +46,14 @@ def evidence_of(manifest: Manifest, evaluation: dict[str, Any]) -> Evidence:
     rows = real or evaluation["pairs"].get("test", {})
     names = named(rows)
     differences = evaluation["differences"]["questions" if real else "pairs"].get("test", {})
-    over_bm25 = differences.get(f"{manifest.system} - {BM25}")
+    over_bm25 = differences.get(f"{manifest.verdict.system} - {BM25}")
     return Evidence(
         reason=evaluation["text"]["reason"],
         queries="questions that people asked"
         if real
         else "synthetic queries, because there were no real questions",
         systems={name: rows[system] for system, name in names.items()},
-        released=names.get(manifest.system, manifest.system),
+        released=names.get(manifest.verdict.system, manifest.verdict.system),
         over_bm25=over_bm25["ndcg@10"] if over_bm25 else None,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from argot.search.release import Mode
+from argot.search.fusion import Mode
 from argot.search.retriever import Retriever
 
 

@@ -26,9 +26,10 @@ def info(
         typer.echo(manifest.model_dump_json(indent=2))
         return
     fusion, files = manifest.verdict.fusion, manifest.files
+    weights = ", ".join(f"{weight:.2f} {name}" for name, weight in fusion.weights.items())
     for name, value in {
         "model": f"{manifest.verdict.model} (verdict: {manifest.verdict.verdict})",
-        "search": f"{manifest.verdict.mode} ({fusion.method}, {fusion.weight:.2f} dense)",
+        "search": f"{manifest.verdict.mode} ({fusion.method}: {weights})",
         "passages": f"{manifest.passages:,} × {manifest.dimension} dimensions, {manifest.kind}",
         "age": manifest.age,
         "fingerprint": manifest.fingerprint,

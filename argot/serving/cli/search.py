@@ -23,7 +23,7 @@ def search(
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages.")] = 5,
     mode: Annotated[
         str | None,
-        typer.Option(help="fused (hybrid), dense or lexical; default: as evaluated."),
+        typer.Option(help="hybrid, dense or bm25; default: as evaluated."),
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="Only documents with this metadata: KEY=VALUE.")
@@ -44,7 +44,7 @@ def search(
 
     argot search "who releases a K4 hold?"
 
-    argot search "demurrage" --mode lexical --k 20 --json | jq -r .document
+    argot search "demurrage" --mode bm25 --k 20 --json | jq -r .document
 
     argot search "VGM cutoff" --where year=2026
     """
@@ -93,12 +93,20 @@ def print_compared(question: str, k: int) -> None:
     """The best passages of each system, side by side."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from argot.feedback.compare import compare
+    from argot.evaluation.names import name
+    from argot.feedback.workbench import Workbench, is_repository
 
-    found = compare(question, k)
-    table = Table("", *found, show_lines=True)
+    if not is_repository():
+        raise InputError("--compare needs a repository where the pipeline has run: `dvc repro`")
+    workbench = Workbench()
+    rankings = workbench.search(question)
+    table = Table("", *map(name, rankings), show_lines=True)
     for rank in range(k):
-        cells = [names[rank] if rank < len(names) else "" for names in found.values()]
-        table.add_row(str(rank + 1), *cells)
+        cells = []
+        for places in rankings.values():
+            row = workbench.passage(places[rank].id) if rank < len(places) else None
+            cells.append(f"{row['document']} › {row['heading']}\n{row['text']}" if row else "")
+        table.add_row(str(rank + 1), *map(Text, cells))
     Console().print(table)

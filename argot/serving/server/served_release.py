@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
 from argot.search.bm25 import TERM
-from argot.search.release import MANIFEST, Mode
+from argot.search.fusion import Mode
+from argot.search.release import MANIFEST
 from argot.search.retriever import Filter, Passage, Retriever
 from argot.serving.server.batching import Batcher
 from argot.serving.server.server_settings import RequestLimits
@@ -68,7 +69,7 @@ class ServedRelease:
     @property
     def needs_model(self) -> bool:
         """Does a search that names no mode need the model?"""
-        return self.manifest.verdict.mode != "lexical"
+        return self.manifest.verdict.mode != "bm25"
 
     def find(
         self, query: str, k: int, mode: Mode | None = None, filter: Filter | None = None
@@ -76,14 +77,14 @@ class ServedRelease:
         """Search; where the model fails or takes too long, by BM25 alone."""
         mode = mode or self.manifest.verdict.mode
         problem = ""
-        if mode != "lexical":
+        if mode != "bm25":
             key = SearchKey(k, mode, json.dumps(filter or {}, sort_keys=True))
             try:
                 return SearchOutcome(self._wait(self._submit(key, query)), mode)
             except ModelError as error:
                 problem = str(error)
-        passages = self.retriever.search(query, k, "lexical", filter)
-        return SearchOutcome(passages, "lexical", problem)
+        passages = self.retriever.search(query, k, "bm25", filter)
+        return SearchOutcome(passages, "bm25", problem)
 
     def search(
         self, query: str, k: int = 10, mode: Mode | None = None, filter: Filter | None = None
@@ -132,8 +133,8 @@ class ServedRelease:
 
     def _read_all(self) -> None:
         """Read every file now: the folder may be replaced while this release still answers."""
-        self.retriever.search(WARM_UP, 1, "lexical")
-        self.retriever.search(WARM_UP, 1, "lexical", {"": ""})  # reads the metadata
+        self.retriever.search(WARM_UP, 1, "bm25")
+        self.retriever.search(WARM_UP, 1, "bm25", {"": ""})  # reads the metadata
         len(self.retriever.index)
 
     def _submit(self, key: SearchKey, query: str) -> Future[Any]:
@@ -176,7 +177,7 @@ class ServedRelease:
         return list(encode(items))
 
     def _terms(self, text: str) -> tuple[str, ...]:
-        return _terms(self.retriever.lexical.words.of, text)
+        return _terms(self.retriever.bm25.words.of, text)
 
 
 # The same words occur in passage after passage, and stemming is the slowest step of `matched`.

@@ -5,7 +5,7 @@ import pytest
 
 from argot.encoding import ray as ray_engine
 from argot.errors import ModelError
-from argot.search.dense import VectorIndex
+from argot.search.index import VectorIndex
 
 RANDOM = np.random.default_rng(13)
 
@@ -20,7 +20,7 @@ def test_an_index_filled_by_a_cluster_has_the_bytes_of_one_filled_here(
 ) -> None:
     vectors = RANDOM.standard_normal((3000, 32)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    monkeypatch.setattr("argot.search.dense.SHARD", 700)
+    monkeypatch.setattr("argot.search.index.SHARD", 700)
     here = VectorIndex.build(vectors, "ivf_pq")
     with monkeypatch.context() as patch:
         patch.setattr(VectorIndex, "add", None)  # here, not in the workers

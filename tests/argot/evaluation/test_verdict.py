@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from argot.evaluation.choosing import DEFAULT, TUNED, beside_bm25, choose, curve
 from argot.evaluation.metrics import Relevance, ndcg
 from argot.evaluation.verdict import OPPONENTS, SHIPS, Decision, Evidence, ReleaseSettings, decide
-from argot.search.fusion import DEFAULT, TUNED, Fusion, choose, curve, fuse
+from argot.search.fusion import fuse
 from argot.search.hits import Hits, top_k
 
-FUSIONS = {"base": Fusion("convex", 0.4), "tuned": Fusion("convex", 0.6)}
+FUSIONS = {"base": beside_bm25("convex", 0.4), "tuned": beside_bm25("convex", 0.6)}
 NDCG = np.array([0.0, 0.0, 0.0, 0.289, 0.333, 0.387, 0.431, 0.5, 0.631, 1.0, 1.0, 1.0])
 
 
@@ -82,8 +83,8 @@ def test_a_gain_over_bm25_alone_does_not_ship() -> None:
 
 
 def test_base_ships_as_bm25_where_that_is_surely_better() -> None:
-    assert verdict(evidence(4, bm25=3.0)).as_json()["mode"] == "lexical"
-    assert verdict(evidence(4)).as_json()["mode"] == "fused"
+    assert verdict(evidence(4, bm25=3.0)).shipped(0).mode == "bm25"
+    assert verdict(evidence(4)).shipped(0).mode == "hybrid"
 
 
 @pytest.mark.parametrize(
@@ -96,11 +97,11 @@ def test_few_questions_or_documents_prove_nothing(documents: int, settings: dict
 
 
 def test_no_questions_at_all_is_unproven() -> None:
-    assert verdict(NOTHING).as_json() == {
+    assert verdict(NOTHING).shipped(0).model_dump() == {
         "model": "base",
         "verdict": "unproven",
-        "mode": "fused",
-        "fusion": {"method": "convex", "weight": 0.4},
+        "system": "base+bm25",
+        "fusion": {"method": "convex", "weights": {"bm25": 0.6, "dense": 0.4}},
     }
 
 
@@ -147,10 +148,14 @@ def null_run(seed: int, lexical_skill: float) -> Decision:
         }
         fusions[model] = choose(curves, clusters[dev], default=default)
     hits = {
-        f"{model}+bm25": fuse(found[model], found["bm25"], fusions[model], 10, ties)
+        f"{model}+bm25": fuse(
+            {"dense": found[model], "bm25": found["bm25"]}, fusions[model], 10, ties
+        )
         for model in fusions
     }
-    hits["base+bm25 alike"] = fuse(found["base"], found["bm25"], fusions["tuned"], 10, ties)
+    hits["base+bm25 alike"] = fuse(
+        {"dense": found["base"], "bm25": found["bm25"]}, fusions["tuned"], 10, ties
+    )
     scores = {
         system: ndcg(relevance.found(ranked.positions), relevance.counts)[test]
         for system, ranked in {"bm25": found["bm25"], **hits}.items()

@@ -9,6 +9,7 @@ import pytest
 
 from argot.errors import ReleaseError
 from argot.search.release import MANIFEST, check, inventory, read_manifest, sealed
+from argot.search.retriever import Retriever
 
 
 def flip(path: Path) -> None:
@@ -54,7 +55,7 @@ def test_one_changed_bit_in_any_file_is_found(spoilt: Path) -> None:
 
 def test_a_number_changed_in_the_manifest_is_found(spoilt: Path) -> None:
     path = spoilt / MANIFEST
-    path.write_text(path.read_text().replace('"weight": 0.5', '"weight": 0.6'))
+    path.write_text(path.read_text().replace('"dense": 0.5', '"dense": 0.6'))
     with pytest.raises(ReleaseError, match=r"manifest.json was changed"):
         check(spoilt)
 
@@ -125,7 +126,7 @@ def test_a_manifest_that_leaves_a_part_out_is_refused(spoilt: Path) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "told"),
-    [({"format": 2}, "format"), ({"dimension": "32"}, "dimension"), ({"owner": "us"}, "owner")],
+    [({"dimension": "32"}, "dimension"), ({"kind": "tree"}, "kind"), ({"files": 3}, "files")],
 )
 def test_a_manifest_of_another_form_is_refused_by_its_key(
     spoilt: Path, changes: dict[str, object], told: str
@@ -133,6 +134,42 @@ def test_a_manifest_of_another_form_is_refused_by_its_key(
     rewrite(spoilt, **changes)
     with pytest.raises(ReleaseError, match=f"manifest.json: {told}"):
         read_manifest(spoilt)
+
+
+def test_a_manifest_of_a_later_format_asks_for_a_newer_argot(spoilt: Path) -> None:
+    rewrite(spoilt, format=3)
+    with pytest.raises(ReleaseError, match=r"of format 3, .* pip install -U argot-retrieval"):
+        read_manifest(spoilt)
+
+
+def test_fields_that_a_later_version_added_are_left_alone(spoilt: Path) -> None:
+    before = read_manifest(spoilt)
+    rewrite(spoilt, tokens={"bits": 8})
+    assert check(spoilt).model_copy(update={"seal": before.seal}) == before
+
+
+def test_a_manifest_of_version_0_1_is_read(tmp_path: Path) -> None:
+    shutil.copyfile(Path(__file__).with_name("manifest_1.json"), tmp_path / MANIFEST)
+    manifest = read_manifest(tmp_path)
+    assert (manifest.passages, manifest.verdict.system) == (819, "base+bm25")
+    assert manifest.verdict.fusion.weights == {"bm25": 0.45, "dense": 0.55}
+    assert manifest.rankers == {"bm25": "lexical", "dense": "index.faiss"}
+    content = json.loads((tmp_path / MANIFEST).read_text())
+    (tmp_path / MANIFEST).write_text(json.dumps({**content, "passages": 820}))
+    with pytest.raises(ReleaseError, match=r"manifest.json was changed"):
+        read_manifest(tmp_path)
+
+
+def test_a_release_of_version_0_1_is_searched_as_it_was(spoilt: Path) -> None:
+    expected = Retriever.load(spoilt, device="cpu").search("pump seal")
+    content = json.loads((spoilt / MANIFEST).read_text())
+    verdict = {"model": "tuned", "verdict": "tuned", "mode": "fused"}
+    verdict["fusion"] = {"method": "convex", "weight": 0.5}
+    source = {"code": "0", "params": "0", "libraries": content.pop("libraries")}
+    former = {**content, "format": 1, "verdict": verdict, "longest_question": 7, "source": source}
+    del former["rankers"]
+    (spoilt / MANIFEST).write_text(json.dumps(sealed(former)))
+    assert Retriever.load(spoilt, device="cpu").search("pump seal") == expected
 
 
 def test_no_release_and_no_manifest_are_told_apart(tmp_path: Path) -> None:

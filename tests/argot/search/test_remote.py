@@ -44,7 +44,7 @@ def test_a_release_is_had_at_a_revision(repository: Path, made: Path) -> None:
     retriever = Retriever.load(str(repository), rev="v1", device="cpu")
     here = Retriever.load(made / "models" / "release", device="cpu")
     assert retriever.manifest == here.manifest
-    assert retriever.search("E-17", 2, "lexical") == here.search("E-17", 2, "lexical")
+    assert retriever.search("E-17", 2, "bm25") == here.search("E-17", 2, "bm25")
 
 
 def test_the_same_release_is_fetched_once(repository: Path) -> None:

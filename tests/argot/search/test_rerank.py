@@ -46,7 +46,7 @@ def test_passages_are_ordered_by_the_cross_encoder(made: Path, cross_encoder: Pa
     }
     best = sorted(scores, key=lambda id: -scores[id])[:3]
     assert [one.id for one in found] == best
-    assert {one.id: one.dense_rank for one in found} == {
+    assert {one.id: one.ranks["dense"] for one in found} == {
         one.id: one.rank for one in plain if one.id in best
     }
 

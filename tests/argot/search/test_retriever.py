@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from argot.errors import ArgotError, InputError, ReleaseError
 from argot.search.fusion import DEPTH, fuse
 from argot.search.hits import search_exact, tie_order
 from argot.search.release import MANIFEST, inventory, sealed
-from argot.search.retriever import LongQuestion
 from argot.tables.passages import passage
 from tests.released import rows
 
@@ -43,8 +41,8 @@ def test_a_passage_tells_where_it_stands(retriever: Retriever) -> None:
     assert best.text == "Error E-17 means the rotor is stuck."
     assert (best.start, best.end) == (100, 100 + len(best.text))
     assert best.metadata == {"year": 2026, "tags": ["pump"]}
-    assert (best.rank, best.lexical_rank) == (1, 1)
-    assert best.dense_rank is not None
+    assert (best.rank, best.ranks["bm25"]) == (1, 1)
+    assert best.ranks["dense"] is not None
 
 
 def test_dense_search_is_exact_search_by_the_released_model(retriever: Retriever) -> None:
@@ -65,9 +63,9 @@ def test_fused_search_is_the_fusion_of_both(retriever: Retriever) -> None:
     dense = retriever.index.search(
         retriever.embedder.encode_queries(QUESTIONS), DEPTH, retriever._ties
     )
-    lexical = retriever.lexical.search(QUESTIONS, DEPTH)
-    expected = fuse(dense, lexical, retriever.fusion, 4, retriever._ties)
-    found = retriever.search_many(QUESTIONS, k=4, mode="fused")
+    lexical = retriever.bm25.search(QUESTIONS, DEPTH)
+    expected = fuse({"dense": dense, "bm25": lexical}, retriever.fusion(), 4, retriever._ties)
+    found = retriever.search_many(QUESTIONS, k=4, mode="hybrid")
     ids = [row["chunk"] for row in rows()]
     assert [[one.id for one in ones] for ones in found] == [
         [ids[p] for p in row] for row in expected.positions
@@ -77,17 +75,17 @@ def test_fused_search_is_the_fusion_of_both(retriever: Retriever) -> None:
 def test_ranks_are_those_of_each_system_alone(retriever: Retriever) -> None:
     alone = {
         mode: [one.id for one in retriever.search("pump seal", k=8, mode=mode)]
-        for mode in ("dense", "lexical")
+        for mode in ("dense", "bm25")
     }
-    for one in retriever.search("pump seal", k=8, mode="fused"):
-        assert one.dense_rank == alone["dense"].index(one.id) + 1
-        assert one.lexical_rank == (
-            alone["lexical"].index(one.id) + 1 if one.id in alone["lexical"] else None
+    for one in retriever.search("pump seal", k=8, mode="hybrid"):
+        assert one.ranks["dense"] == alone["dense"].index(one.id) + 1
+        assert one.ranks.get("bm25") == (
+            alone["bm25"].index(one.id) + 1 if one.id in alone["bm25"] else None
         )
 
 
 def test_the_manifests_mode_is_the_default(retriever: Retriever) -> None:
-    assert retriever.search("pump") == retriever.search("pump", mode="fused")
+    assert retriever.search("pump") == retriever.search("pump", mode="hybrid")
 
 
 def test_many_questions_are_answered_as_one(retriever: Retriever) -> None:
@@ -99,10 +97,10 @@ def test_many_questions_are_answered_as_one(retriever: Retriever) -> None:
 
 
 def test_lexical_search_finds_nothing_where_no_word_is_shared(retriever: Retriever) -> None:
-    assert retriever.search("zebra", mode="lexical") == []
+    assert retriever.search("zebra", mode="bm25") == []
 
 
-@pytest.mark.parametrize("mode", ["fused", "dense", "lexical"])
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
 @pytest.mark.parametrize(
     ("filter", "documents"),
     [
@@ -129,8 +127,8 @@ def test_more_than_there_is_gives_all_there_is(retriever: Retriever) -> None:
 
 
 def test_a_bad_call_is_told_in_one_line(retriever: Retriever) -> None:
-    with pytest.raises(InputError, match="mode must be one of fused, dense, lexical, got 'hybrid'"):
-        retriever.search("pump", mode="hybrid")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="mode must be one of hybrid, bm25, dense, got 'fuzzy'"):
+        retriever.search("pump", mode="fuzzy")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="k must be at least 1, got 0"):
         retriever.search("pump", k=0)
 
@@ -149,7 +147,7 @@ def test_parts_that_dont_belong_together_are_refused_even_where_hashes_agree(spo
     (spoilt / "lexical" / "words.json").write_text(json.dumps(words))
     reseal(spoilt)
     with pytest.raises(ReleaseError, match="lexical is of other passages"):
-        Retriever.load(spoilt, device="cpu").search("pump", mode="lexical")
+        Retriever.load(spoilt, device="cpu").search("pump", mode="bm25")
 
 
 def test_an_index_of_another_dimension_is_refused(spoilt: Path) -> None:
@@ -179,19 +177,10 @@ def test_an_index_that_is_none_is_refused(spoilt: Path, content: bytes) -> None:
 def test_lexical_search_loads_neither_torch_nor_faiss(release: Path) -> None:
     code = (
         "import sys; from argot import Retriever; "
-        f"assert Retriever.load({str(release)!r}).search('E-17', mode='lexical'); "
+        f"assert Retriever.load({str(release)!r}).search('E-17', mode='bm25'); "
         "print(sorted({'torch', 'faiss', 'sentence_transformers', 'transformers'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-
-
-def test_a_question_far_longer_than_any_tested_one_is_warned_of(retriever: Retriever) -> None:
-    assert retriever.manifest.longest_question == 7
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        retriever.search("word " * 14, mode="lexical")
-    with pytest.warns(LongQuestion, match="a question of 15 words; .* up to 7"):
-        retriever.search("word " * 15, mode="lexical")
 
 
 def test_verify_refuses_vectors_of_another_model(made: Path, spoilt: Path) -> None:

@@ -15,6 +15,8 @@ export function make(tag, options = {}, ...children) {
   return element;
 }
 
+export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 const NAMESPACE = "http://www.w3.org/2000/svg";
 
 export function shape(tag, attributes, ...children) {

@@ -12,7 +12,7 @@ const VERDICTS = {
   base: "base model: tuning was not proven to help",
   unproven: "not yet proven: too few real questions",
 };
-let about = { answers: false, workbench: false, mode: "fused" };
+let about = { answers: false, workbench: false, mode: "hybrid" };
 
 const view = () => {
   const named = location.hash.slice(1);

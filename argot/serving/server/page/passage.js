@@ -35,14 +35,19 @@ function found(passage, query) {
   return make(
     "p",
     { class: "why" },
-    rank("meaning", passage.dense_rank, "Rank by the model alone"),
-    rank("words", passage.lexical_rank, "Rank by BM25 alone"),
+    ...Object.entries(RANKERS).map(([ranker, about]) => rank(passage.ranks[ranker], about)),
     make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
     make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, query), thumb("down", "This doesn't answer it", passage, query)),
   );
 }
 
-function rank(name, value, title) {
+// What each ranker of a release looks at, in the order in which the page shows them.
+const RANKERS = {
+  dense: { name: "meaning", title: "Rank by the model alone" },
+  bm25: { name: "words", title: "Rank by BM25 alone" },
+};
+
+function rank(value, { name, title }) {
   return make("span", { class: value ? "system" : "system none", title }, `${name} `, make("b", {}, value ? String(value) : "–"));
 }
 

@@ -2,7 +2,7 @@
 
 import { answer, forget } from "./answer.js";
 import { post } from "./api.js";
-import { $, say } from "./dom.js";
+import { $, capitalised, say } from "./dom.js";
 import { card, markLong, open } from "./passage.js";
 
 const SHOWN = 10;
@@ -31,7 +31,7 @@ export async function search(query, about) {
 }
 
 function show({ notice, passages }, query) {
-  if (notice) say(`${notice[0].toUpperCase()}${notice.slice(1)}.`, "notice");
+  if (notice) say(`${capitalised(notice)}.`, "notice");
   else say(passages.length ? "" : "Nothing found. Try other words.");
   $("passages").replaceChildren(...passages.map((passage) => card(passage, query)));
   markLong($("passages").children);

@@ -91,7 +91,7 @@ def _told(
                 yield _event("searched", {"query": event.query, "found": event.found})
             else:
                 state.keep_asked(
-                    asked.question, release, SearchOutcome(list(event.passages), "fused")
+                    asked.question, release, SearchOutcome(list(event.passages), "hybrid")
                 )
                 yield _event("answer", _plain(event))
     except ArgotError as error:

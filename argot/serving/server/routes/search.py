@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from argot.search.release import Mode
+from argot.search.fusion import Mode
 from argot.search.retriever import Passage
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
 from argot.serving.server.state import ERRORS, ServerState
@@ -92,4 +92,4 @@ def router(state: ServerState) -> APIRouter:
 def _notice(query: str, release: ServedRelease, outcome: SearchOutcome) -> str:
     if outcome.problem:
         return f"found by words alone: {outcome.problem}"
-    return "" if outcome.mode == "lexical" else release.cut_off(query)
+    return "" if outcome.mode == "bm25" else release.cut_off(query)

@@ -5,13 +5,14 @@ They exist only where the server runs in a repository in which the pipeline has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from argot.evaluation.names import BM25, name
 from argot.feedback import label
 from argot.feedback.label import POOL
 from argot.feedback.workbench import Place, Workbench
@@ -55,8 +56,9 @@ def router(workbench: Workbench, given: Sequence[str]) -> APIRouter:
     def compare(asked: QuestionRequest) -> dict[str, Any]:
         """The best passages of each system, and the rank of each passage in all systems."""
         rankings = workbench.search(asked.query)
-        best = {system: places[:SHOWN] for system, places in rankings.items()}
+        best = {system: rankings[system][:SHOWN] for system in side_by_side(rankings)}
         return {
+            "names": {system: name(system) for system in best},
             "systems": {system: [asdict(place) for place in best[system]] for system in best},
             "passages": _passages(workbench, best, _ranks(rankings)),
         }
@@ -81,6 +83,16 @@ def router(workbench: Workbench, given: Sequence[str]) -> APIRouter:
         return {"kept": True, "judged": len(label.judged())}
 
     return routes
+
+
+def side_by_side(systems: Iterable[str]) -> list[str]:
+    """The systems in an order in which neighbours can be compared.
+
+    base, base + BM25, BM25, tuned + BM25, tuned: a hybrid system is beside what it combines.
+    """
+    models = [system for system in systems if system != BM25]
+    base = [system for system in models if system.startswith("base")]
+    return [*base, BM25, *(system for system in reversed(models) if system not in base)]
 
 
 def _ranks(rankings: dict[str, list[Place]]) -> dict[str, dict[str, int]]:

@@ -16,8 +16,8 @@ def test_langchain_gets_the_same_passages(retriever: Retriever) -> None:
     pytest.importorskip("langchain_core")
     from argot.serving.adapters.langchain import LangChainRetriever
 
-    adapter = LangChainRetriever(retriever=retriever, k=3, mode="lexical", filter={"tags": "pump"})
-    expected = retriever.search("pump seal", 3, "lexical", {"tags": "pump"})
+    adapter = LangChainRetriever(retriever=retriever, k=3, mode="bm25", filter={"tags": "pump"})
+    expected = retriever.search("pump seal", 3, "bm25", {"tags": "pump"})
     found = adapter.invoke("pump seal")
     assert [(one.id, one.page_content) for one in found] == [(one.id, one.text) for one in expected]
     assert [one.metadata["score"] for one in found] == [one.score for one in expected]
@@ -28,8 +28,8 @@ def test_llama_index_gets_the_same_passages(retriever: Retriever) -> None:
     pytest.importorskip("llama_index.core")
     from argot.serving.adapters.llama_index import LlamaIndexRetriever
 
-    expected = retriever.search("pump seal", 3, "fused")
-    found = LlamaIndexRetriever(retriever, k=3, mode="fused").retrieve("pump seal")
+    expected = retriever.search("pump seal", 3, "hybrid")
+    found = LlamaIndexRetriever(retriever, k=3, mode="hybrid").retrieve("pump seal")
     assert [(one.node.node_id, one.text, one.score) for one in found] == [
         (e.id, e.text, e.score) for e in expected
     ]

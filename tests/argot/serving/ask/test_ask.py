@@ -49,7 +49,7 @@ class Lexical:
         self.retriever = retriever
 
     def search(self, query: str, k: int) -> list[Any]:
-        return self.retriever.search(query, k, mode="lexical")
+        return self.retriever.search(query, k, mode="bm25")
 
 
 def events(

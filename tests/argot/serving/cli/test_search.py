@@ -28,7 +28,7 @@ def here(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_passages_are_printed_with_document_heading_and_score(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert argot(monkeypatch, "search", "error E-17", "--mode", "lexical") == 0
+    assert argot(monkeypatch, "search", "error E-17", "--mode", "bm25") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("1. pumps/noise.md › Pumps > Noise")
     assert float(lines[0].split()[-1]) > 0
@@ -39,7 +39,7 @@ def test_passages_are_printed_with_document_heading_and_score(
 def test_json_is_one_passage_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert argot(monkeypatch, "search", "pump seal", "-k", "2", "--mode", "lexical", "--json") == 0
+    assert argot(monkeypatch, "search", "pump seal", "-k", "2", "--mode", "bm25", "--json") == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["rank"] for one in found] == [1, 2]
     assert found[0]["document"] == "pumps/seals.md"
@@ -50,7 +50,7 @@ def test_where_keeps_what_matches(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
-        argot(monkeypatch, "search", "pump", "--mode", "lexical", "--where", "year=2026", "--json")
+        argot(monkeypatch, "search", "pump", "--mode", "bm25", "--where", "year=2026", "--json")
         == 0
     )
     assert {json.loads(line)["document"] for line in capsys.readouterr().out.splitlines()} == {
@@ -63,7 +63,7 @@ def test_where_keeps_what_matches(
     ("arguments", "told"),
     [
         (["--release", "nowhere"], "nowhere doesn't exist"),
-        (["--mode", "hybrid"], "mode must be one of fused, dense, lexical"),
+        (["--mode", "hybrid"], "mode must be one of hybrid, bm25, dense"),
         (["--where", "year"], "--where expects KEY=VALUE"),
     ],
 )

@@ -156,7 +156,7 @@ def test_many_at_once_all_get_their_own_answer(settings: ServerSettings) -> None
 
         def ask(number: int) -> tuple[int, bool]:
             query = list(wanted)[number % 3]
-            asked = {"query": query, "mode": ("fused", "lexical")[number % 2], "k": 1 + number % 5}
+            asked = {"query": query, "mode": ("hybrid", "bm25")[number % 2], "k": 1 + number % 5}
             reply = client.post(f"{address}/search", json=asked)
             return reply.status_code, reply.json()["passages"][0]["document"] == wanted[query]
 

@@ -238,16 +238,17 @@ def test_systems_stand_side_by_side_with_each_passages_moves(page: Page) -> None
     page.until(lambda: page.all(".curve"))
     assert [head.text for head in page.all(".column h3")] == [
         "Base",
-        "Tuned",
-        "Tuned + BM25",
+        "Base + BM25",
         "BM25",
+        "Tuned + BM25",
+        "Tuned",
     ]
     assert (
         page.one('.column[data-system="bm25"] .slot').get_attribute("data-id") == "pumps/noise.md#1"
     )
     for slot in page.all('.column[data-system="tuned"] .slot'):
         before = page.one(
-            f'.column[data-system="base"] .slot[data-id="{slot.get_attribute("data-id")}"] .rank'
+            f'.column[data-system="tuned+bm25"] .slot[data-id="{slot.get_attribute("data-id")}"] .rank'
         )
         moved = int(before.text) - int(slot.find_element(By.CLASS_NAME, "rank").text)
         told = slot.find_element(By.CLASS_NAME, "move").text

@@ -66,7 +66,7 @@ def test_bm25_answers_and_says_so_while_the_model_is_slow(
         )
         assert time.monotonic() - started < 0.1  # nobody waits behind a model that hangs
         monkeypatch.undo()
-        until(lambda: client.post("/search", json=ASKED).json()["mode"] == "fused")
+        until(lambda: client.post("/search", json=ASKED).json()["mode"] == "hybrid")
         assert "argot_searches_without_model_total" in client.get("/metrics").text
 
 

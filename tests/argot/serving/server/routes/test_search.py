@@ -12,14 +12,14 @@ from argot.serving.server.server_settings import ServerSettings
 from tests.argot.serving.server.conftest import opened
 
 
-@pytest.mark.parametrize("mode", [None, "fused", "dense", "lexical"])
+@pytest.mark.parametrize("mode", [None, "hybrid", "dense", "bm25"])
 def test_search_gives_what_the_library_gives(
     client: TestClient, release: Path, mode: str | None
 ) -> None:
     reply = client.post("/search", json={"query": "error E-17", "k": 5, "mode": mode}).json()
     expected = Retriever.load(release, device="cpu").search("error E-17", 5, mode)  # type: ignore[arg-type]
     assert [one["id"] for one in reply["passages"]] == [one.id for one in expected]
-    assert reply["mode"] == (mode or "fused")
+    assert reply["mode"] == (mode or "hybrid")
     assert reply["notice"] == ""
     for found, wanted in zip(reply["passages"], expected, strict=True):
         known = asdict(wanted)
@@ -44,7 +44,7 @@ def test_a_query_longer_than_the_models_window_is_answered_with_a_notice(
         for query, mode in (
             ("pump " * (window // 2), "dense"),
             ("pump " * window, "dense"),
-            ("pump " * window, "lexical"),
+            ("pump " * window, "bm25"),
         )
     )
     assert short["notice"] == by_words["notice"] == ""
@@ -56,7 +56,7 @@ def test_a_query_longer_than_the_models_window_is_answered_with_a_notice(
 
 
 def test_explain_tells_the_words_that_matched(client: TestClient) -> None:
-    asked = {"query": "are pumps rattling", "explain": True, "mode": "lexical"}
+    asked = {"query": "are pumps rattling", "explain": True, "mode": "bm25"}
     best = client.post("/search", json=asked).json()["passages"][0]
     assert best["document"] == "pumps/noise.md"
     assert best["matched"] == ["pump", "pumps", "rattling"]
@@ -99,4 +99,4 @@ def test_questions_are_kept_unless_told_otherwise(settings: ServerSettings, keep
     kept = [
         (record.kind, record.query, record.mode) for record in read_feedback(settings.feedback)[0]
     ]
-    assert kept == ([("asked", "when are wages paid", "fused")] if keep else [])
+    assert kept == ([("asked", "when are wages paid", "hybrid")] if keep else [])

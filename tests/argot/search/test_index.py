@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import faiss
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from argot.errors import InputError, ReleaseError
-from argot.search.dense import (
+from argot.search.hits import search_exact
+from argot.search.index import (
     FLAT_UP_TO,
     HNSW_UP_TO,
     Kind,
@@ -18,7 +20,6 @@ from argot.search.dense import (
     recall,
     tune,
 )
-from argot.search.hits import search_exact
 
 KINDS: list[Kind] = ["flat", "hnsw", "ivf_pq"]
 TIES = np.arange(3000)
@@ -87,7 +88,7 @@ def test_shards_merged_are_the_bytes_of_an_index_filled_at_once(
     vectors: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = VectorIndex.build(vectors, "ivf_pq").to_bytes()
-    monkeypatch.setattr("argot.search.dense.SHARD", 700)
+    monkeypatch.setattr("argot.search.index.SHARD", 700)
     assert np.array_equal(VectorIndex.build(vectors, "ivf_pq").to_bytes(), whole)
 
 
@@ -162,3 +163,14 @@ def test_a_file_that_is_no_index_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"IxPT" + bytes(40))
     with pytest.raises(ReleaseError, match="no FAISS index of a known kind"):
         VectorIndex.load(tmp_path / "x")
+
+
+def test_without_faiss_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    VectorIndex.build(np.eye(4, dtype=np.float32)).save(tmp_path / "index.faiss")
+    monkeypatch.setitem(sys.modules, "faiss", None)  # as where neither extra is installed
+    with pytest.raises(InputError, match=r"pip install 'argot-retrieval\[cpu\]'"):
+        VectorIndex.load(tmp_path / "index.faiss")
+    with pytest.raises(InputError, match="needs FAISS"):
+        VectorIndex.build(np.eye(4, dtype=np.float32))
