@@ -39,6 +39,9 @@ def model_card(
     """
     import jinja2
 
+    prompts = manifest.prompts
+    # sentence-transformers finds only `document` by itself; e5, for one, has `passage` instead.
+    named = next((name for name in ("document", "passage", "corpus") if prompts.get(name)), "")
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -51,5 +54,8 @@ def model_card(
         base=base,
         evidence=evidence,
         columns=COLUMNS,
+        query_prompt=prompts.get("query", ""),
+        passage_prompt=prompts.get(named, ""),
+        prompt_name="" if named == "document" else named,
         why=WHY[manifest.verdict.verdict],
     )

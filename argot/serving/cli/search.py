@@ -96,10 +96,8 @@ def print_compared(question: str, k: int) -> None:
     from rich.text import Text
 
     from argot.evaluation.names import name
-    from argot.feedback.workbench import Workbench, is_repository
+    from argot.feedback.workbench import Workbench
 
-    if not is_repository():
-        raise InputError("--compare needs a repository where the pipeline has run: `dvc repro`")
     workbench = Workbench()
     rankings = workbench.search(question)
     table = Table("", *map(name, rankings), show_lines=True)

@@ -42,6 +42,22 @@ def test_a_model_repositorys_card_has_its_header_and_the_evidence(manifest: Mani
     assert "argot search" not in card and 'SentenceTransformer("team/handbook")' in card
 
 
+@pytest.mark.parametrize(
+    ("prompts", "query", "passage"),
+    [
+        ({}, '# prompt: ""', ')  # prompt: ""'),
+        ({"query": "query: ", "document": "text: "}, '# prompt: "query: "', 'prompt: "text: "'),
+        ({"passage": "p: "}, '# prompt: ""', ', prompt_name="passage"\n)  # prompt: "p: "'),
+    ],
+)
+def test_the_code_on_the_card_uses_the_models_prompts(
+    manifest: Manifest, prompts: dict[str, str], query: str, passage: str
+) -> None:
+    changed = manifest.model_copy(update={"prompts": prompts})
+    card = model_card(changed, "team/handbook", "base", EVIDENCE)
+    assert query in card and passage in card
+
+
 def test_without_a_difference_the_card_claims_none(manifest: Manifest) -> None:
     card = model_card(manifest, "team/handbook", "base", replace(EVIDENCE, over_bm25=None))
     assert "differs from BM25" not in card

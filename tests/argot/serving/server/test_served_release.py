@@ -6,13 +6,11 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -45,16 +43,16 @@ def test_bm25_answers_and_says_so_while_the_model_is_slow(
     settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(replace(settings, limits=RequestLimits(patience=0.1))) as client:
-        true = Embedder.encode_queries
+        true = Embedder.encode_stream
 
-        def slow(self: Embedder, texts: Sequence[str]) -> np.ndarray:
+        def slow(self: Embedder, *given: Any) -> Any:
             time.sleep(0.6)
-            return true(self, texts)
+            return true(self, *given)
 
-        monkeypatch.setattr(Embedder, "encode_queries", slow)
+        monkeypatch.setattr(Embedder, "encode_stream", slow)
         reply = client.post("/search", json=ASKED).json()
         assert (reply["mode"], reply["notice"]) == (
-            "lexical",
+            "bm25",
             "found by words alone: the model took more than 0.1 s",
         )
         assert reply["passages"][0]["document"] == "pumps/noise.md"

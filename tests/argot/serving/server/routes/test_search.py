@@ -70,7 +70,7 @@ def test_explain_tells_the_words_that_matched(client: TestClient) -> None:
         ({"query": "x" * 2001}, "at most 2000 characters"),
         ({"query": "pump", "k": 0}, "k"),
         ({"query": "pump", "k": 101}, "at most 100"),
-        ({"query": "pump", "mode": "hybrid"}, "mode"),
+        ({"query": "pump", "mode": "fused"}, "mode"),
         ({"query": "pump", "filter": {"year": [1]}}, "filter.year"),
         ({"query": "pump", "limit": 3}, "limit"),
     ],
