@@ -31,7 +31,7 @@ from tools.workspace import ROOT, lay_out
 PASSAGES_A_DOCUMENT = 16
 DIMENSION = 384
 QUERIES = 10_000
-STAGES = ("ingest", "chunk", "questions", "synthesize", "stand-in", "mine")
+STAGES = ("ingest", "chunk", "lexical", "questions", "synthesize", "stand-in", "mine")
 ALONE = ("vectors: mine", "vectors: index")
 GIB = 1 << 30
 
@@ -51,11 +51,10 @@ def stand_in() -> str:
     """Random vectors where `embed` would have written the model's: passages and training queries."""
     from argot.core.parquet import read_table
     from argot.encoding.store import Vectors, key, write_vectors
-    from argot.tables import chunks, pairs
-    from argot.tables.passages import passages_of
+    from argot.tables import pairs
+    from argot.tables.chunks import Corpus
 
-    table = read_table(chunks.PATH, chunks.SCHEMA, ["heading", "text"])
-    texts = passages_of(table)
+    texts = Corpus().passages
     asked = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["query"])["query"].to_pylist()
     for name, some in (("passages", texts), ("pairs", asked)):
         distinct = list(dict.fromkeys(some))

@@ -70,7 +70,7 @@ class Task:
     def ours(self) -> pa.Table:
         """What the stage does between reading and writing, with the dense side alone for a teacher."""
         settings = load("mine", mine.MineSettings, ROOT / "params.yaml").model_copy(
-            update={"bm25_weight": 0.0}
+            update={"dense_weight": 1.0}
         )
         mined = mine.mine(self.queries, self.asked, self.positives, self.corpus, settings)
         kept = np.arange(len(self.queries))

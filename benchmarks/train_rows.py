@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,14 @@ def asked(passage: str, random: np.random.Generator) -> str:
 def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
     """Argot's collator and loss, under a teacher who is sure: then the divergence from it is InfoNCE."""
     from argot.training.student.abbreviations import Aliases
-    from argot.training.student.lesson import Corpus, Lesson, Teacher
+    from argot.training.student.lesson import Lesson, Teacher
     from argot.training.student.step import Collator, Memory, Phrasing, RankingLoss, Step
 
     count, width = len(rows.queries), len(rows.passages)
     place = np.arange(count)
     sure = Teacher(width, place * width + place, np.ones(count, np.float32), np.zeros(count, bool))
     lesson = Lesson(rows.queries, place, sure, [])
-    corpus = Corpus([str(n) for n in range(width)], rows.passages, ["en"] * width, {})
+    corpus = SimpleNamespace(passages=rows.passages, languages=["en"] * width)
     batches = [place[at : at + BATCH] for at in range(0, count, BATCH)]
     steps = [
         Step(

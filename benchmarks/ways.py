@@ -32,7 +32,7 @@ from argot.core.params import load
 from argot.core.parquet import read_table
 from argot.encoding.embedder import Embedder, Role
 from argot.encoding.store import shorten
-from argot.evaluation.judged import Corpus, Queries, read_corpus, read_questions
+from argot.evaluation.judged import JudgedCorpus, Queries, read_questions
 from argot.evaluation.metrics import ndcg
 from argot.evaluation.systems import stored
 from argot.evaluation.verdict import Model
@@ -40,7 +40,7 @@ from argot.search.bm25 import Bm25, LexicalSettings
 from argot.search.fusion import DEFAULT, DEPTH, WEIGHTS, Fusion, curve, fuse
 from argot.search.hits import Hits, search_exact
 from argot.tables import chunks
-from argot.tables.passages import passage, passages_of
+from argot.tables.chunks import passage, passages_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -60,19 +60,19 @@ CROPPED = 0.5  # the least share of a passage's words in one crop (as in SimCSE'
 class Test:
     """What is asked of vectors: the passages, the test questions, and BM25 beside them."""
 
-    corpus: Corpus
+    corpus: JudgedCorpus
     questions: Queries
 
     @classmethod
     def here(cls) -> Test:
         """That of the workspace that is the current folder."""
-        corpus = read_corpus()
+        corpus = JudgedCorpus()
         return cls(corpus, read_questions("test", corpus))
 
     @cached_property
     def bm25(self) -> Bm25:
         """BM25 over the passages as they stand."""
-        return self.over(self.corpus.texts)
+        return self.over(self.corpus.passages)
 
     @cached_property
     def lexical(self) -> Hits:
@@ -100,7 +100,7 @@ class Test:
         """The same of the model in a folder."""
         embedder = Embedder.load(folder)
         return self.of(
-            embedder.encode_passages(self.corpus.texts),
+            embedder.encode_passages(self.corpus.passages),
             embedder.encode_queries(self.questions.texts),
         )
 
@@ -172,7 +172,8 @@ def scaled(workspace: Path, model: Model) -> None:
     with chdir(workspace):
         test, known = Test.here(), stored(model)
         dense = (
-            known.of("questions", test.questions.texts) @ known.of("passages", test.corpus.texts).T
+            known.of("questions", test.questions.texts)
+            @ known.of("passages", test.corpus.passages).T
         )
         words = np.stack([test.bm25.scores(query) for query in test.questions.texts])
     high, most = (
@@ -209,7 +210,7 @@ def weighed(workspace: Path, model: Model) -> None:
     with chdir(workspace):
         test, known = Test.here(), stored(model)
         passages, asked = (
-            known.of("passages", test.corpus.texts),
+            known.of("passages", test.corpus.passages),
             known.of("questions", test.questions.texts),
         )
         for weight, value in zip(WEIGHTS, test.fused(passages, asked), strict=True):
@@ -221,7 +222,7 @@ def fed_back(workspace: Path, model: Model) -> None:
     with chdir(workspace):
         test, known = Test.here(), stored(model)
         passages, asked = (
-            known.of("passages", test.corpus.texts),
+            known.of("passages", test.corpus.passages),
             known.of("questions", test.questions.texts),
         )
         print(f"{'as they are':30}{test.of(passages, asked)}")
@@ -305,7 +306,7 @@ def adapt(way: str, workspace: Path, model: Path) -> None:
 
     base = str((workspace / "models/base").resolve())
     with chdir(workspace):
-        texts = read_corpus().texts
+        texts = JudgedCorpus().passages
     random, learner = np.random.default_rng(SEED), SentenceTransformer(base, device="cpu")
     first = [
         cropped(text, random) if way == "crop" else thinned(text, random, KEPT) for text in texts

@@ -33,7 +33,7 @@ from argot.errors import ParamsError
 from argot.evaluation import slices
 from argot.evaluation.advice import Facts, advise, overlap
 from argot.evaluation.choosing import WEIGHTS, choose, curve
-from argot.evaluation.judged import Corpus, Queries, read_corpus, read_pairs, read_questions
+from argot.evaluation.judged import JudgedCorpus, Queries, read_pairs, read_questions
 from argot.evaluation.managed import MachineCompare, bought, estimate
 from argot.evaluation.metrics import ndcg
 from argot.evaluation.names import ALWAYS, BM25, Sides, name, row, sides, with_bm25
@@ -54,7 +54,7 @@ from argot.evaluation.systems import (
 from argot.evaluation.verdict import Evidence, Model, ReleaseSettings, decide
 from argot.llm.calls.settings import MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
-from argot.search.bm25 import Bm25, LexicalSettings
+from argot.search.bm25 import Bm25
 from argot.search.fusion import DEPTH, Fusion, Method, fuse
 from argot.tables import judgments
 
@@ -91,8 +91,8 @@ def main() -> str:
     """Search, choose fusions, measure, decide, write."""
     settings = load("evaluate", EvaluateSettings)
     rules, dim = load("release", ReleaseSettings), load("index", Cut).dim
-    corpus = read_corpus()
-    bm25 = Bm25.build(corpus.ids, corpus.texts, load("lexical", LexicalSettings), corpus.language)
+    corpus = JudgedCorpus()
+    bm25 = Bm25.stored(corpus.ids)
     dev, *tests = asked(corpus, settings.min_dev_questions)
     managed, paid = buy(settings.compare, [dev, *tests], corpus)
     models = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
@@ -149,7 +149,7 @@ def main() -> str:
 
 
 def choose_fusions(
-    dev: Queries, found: Found, models: Sequence[VectorModel], corpus: Corpus
+    dev: Queries, found: Found, models: Sequence[VectorModel], corpus: JudgedCorpus
 ) -> dict[str, Fusion]:
     """Each model's fusion with BM25, by its row."""
     curves = curves_of(dev, found, corpus)
@@ -160,7 +160,7 @@ def choose_fusions(
 
 
 def evidence_of(
-    judged: Judged, found: Found, dim: int, fusions: Mapping[str, Fusion], corpus: Corpus
+    judged: Judged, found: Found, dim: int, fusions: Mapping[str, Fusion], corpus: JudgedCorpus
 ) -> Evidence:
     """What the verdict sees: base and tuned as they would ship, BM25, and base fused as tuned is."""
     queries, compared = judged.queries, sides(dim)
@@ -175,16 +175,16 @@ def evidence_of(
     return Evidence(scores, queries.cluster)
 
 
-def asked(corpus: Corpus, enough: int) -> list[Queries]:
+def asked(corpus: JudgedCorpus, enough: int) -> list[Queries]:
     """What chooses the fusion (real dev questions where there are enough, else synthetic pairs), and both tests."""
     dev = read_questions("dev", corpus)
     tests = [read_questions("test", corpus), read_pairs("test", corpus)]
     return [dev if len(dev) >= enough else read_pairs("dev", corpus), *tests]
 
 
-def wanted(sets: Sequence[Queries], corpus: Corpus) -> dict[str, str]:
+def wanted(sets: Sequence[Queries], corpus: JudgedCorpus) -> dict[str, str]:
     """All texts that a compared model must know, each with the passage that it is, or asks for."""
-    texts = dict(zip(corpus.texts, corpus.ids, strict=True))
+    texts = dict(zip(corpus.passages, corpus.ids, strict=True))
     for queries in sets:
         firsts = queries.relevance.items[queries.relevance.offsets[:-1]]
         for text, place in zip(queries.texts, firsts, strict=True):
@@ -193,7 +193,7 @@ def wanted(sets: Sequence[Queries], corpus: Corpus) -> dict[str, str]:
 
 
 def buy(
-    models: Sequence[str], sets: Sequence[Queries], corpus: Corpus
+    models: Sequence[str], sets: Sequence[Queries], corpus: JudgedCorpus
 ) -> tuple[list[VectorModel], dict[str, Any]]:
     """The managed models to compare with, and what their vectors have cost; nothing is asked where there are none."""
     systems, paid = [], {}
@@ -219,7 +219,7 @@ def same(vectors: Vectors, kind: str) -> Vectors:
     return vectors
 
 
-def curves_of(queries: Queries, found: Found, corpus: Corpus) -> Curves:
+def curves_of(queries: Queries, found: Found, corpus: JudgedCorpus) -> Curves:
     """Each model's nDCG@10 when fused with BM25, by method: (weights, queries)."""
     curves: Curves = {}
     for model, hits in found.items():
@@ -340,7 +340,7 @@ def facts(
     ships: Model,
     compared: Sides,
     dim: int,
-    corpus: Corpus,
+    corpus: JudgedCorpus,
     fusion: Mapping[str, Any],
 ) -> Facts:
     """What the advice is worked out from; `judged` are real questions and synthetic pairs."""
@@ -351,7 +351,7 @@ def facts(
         means = {system: float(values.mean()) for system, values in shown.ndcg.items()}
         gain = means[compared.ships] - max(means[compared.stays], means[BM25])
     pair_overlap, question_overlap = (
-        overlap(one.queries.texts, one.queries.relevance, corpus.texts, corpus.language)
+        overlap(one.queries.texts, one.queries.relevance, corpus.passages, corpus.language)
         for one in (synthetic, real)
     )
     lengths = [count_words(text) for text in real.queries.texts]
@@ -368,7 +368,7 @@ def facts(
         pair_overlap=pair_overlap,
         question_overlap=question_overlap,
         question_words=float(np.median(lengths)) if lengths else None,
-        passage_words=float(np.median([count_words(text) for text in corpus.texts])),
+        passage_words=float(np.median([count_words(text) for text in corpus.passages])),
         cut_share=float(truncated.mean()),
         fusion_lost=lost,
         dev_is_real=bool(fusion["dev_is_real"]),
@@ -412,7 +412,7 @@ def rounded(value: Any) -> Any:
 def show_estimate() -> str:
     """Texts, tokens and dollars of the vectors of `evaluate.compare` that are not there yet."""
     settings, spend = load("evaluate", EvaluateSettings), load("spend", SpendSettings)
-    corpus = read_corpus()
+    corpus = JudgedCorpus()
     texts = wanted(asked(corpus, settings.min_dev_questions), corpus)
     lines = []
     for model in settings.compare:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import check_folder, fingerprint
 from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
-from argot.search.bm25 import Bm25, LexicalSettings
+from argot.search.bm25 import LEXICAL
 from argot.search.fusion import Verdict
 from argot.search.index import VectorIndex, in_turn, kind_for, tune
 from argot.search.release import (
@@ -40,7 +39,7 @@ from argot.search.release import (
     write_manifest,
 )
 from argot.tables import chunks
-from argot.tables.passages import passages_of
+from argot.tables.chunks import passages_of
 
 VERDICT = Path("data/verdict.json")
 MODELS = Path("models")
@@ -72,7 +71,7 @@ class Origin:
 def main(home: Path = HERE) -> str:
     """Write models/release/ below `home`."""
     settings = params.load("index", IndexSettings)
-    lexical = params.load("lexical", LexicalSettings)
+    machine = params.load("machine", ray_engine.EngineSettings)
     table = read_table(home / chunks.PATH, chunks.SCHEMA)
     ids, texts = table["chunk"].to_pylist(), passages_of(table)
     origin = evaluated(settings.dim) if home == HERE else released(home, ids)
@@ -84,9 +83,8 @@ def main(home: Path = HERE) -> str:
     with replacing_folder(home / RELEASE) as folder:
         shutil.copytree(origin.model, folder / EMBEDDER)
         shutil.copyfile(home / chunks.PATH, folder / CHUNKS)
-        bm25 = Bm25.build(ids, texts, lexical, commonest(table["language"].to_pylist()))
-        bm25.save(folder / PARTS["bm25"])
-        each = ray_engine.each if ray_engine.asked_for() else in_turn
+        shutil.copytree(home / LEXICAL, folder / PARTS["bm25"])
+        each = ray_engine.each if machine.engine == "ray" else in_turn
         index = VectorIndex.build(vectors, kind, each)
         recall = tune(index, vectors, sample, settings.recall)
         index.save(folder / PARTS["dense"])
@@ -136,12 +134,6 @@ def read_verdict(path: Path) -> Verdict:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise InputError(f"{path}: {key}: {first['msg']}; run `dvc repro evaluate`") from None
-
-
-def commonest(languages: Sequence[str]) -> str:
-    """The language of most passages; of two equally common ones the first by name."""
-    counts = Counter(languages)
-    return min(counts, key=lambda language: (-counts[language], language))
 
 
 def describe(

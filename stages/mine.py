@@ -1,9 +1,10 @@
-"""Mine for each pair the passages around it: what a teacher thinks of them, and which are safe to push away.
+"""Mine for each pair the passages around it: the teacher's scores, and which are safe negatives.
 
     python -m stages.mine
 
-The teacher needs no download: BM25 and the base model, fused, rank better than either. Pairs whose passage it can't
-find again teach noise, and are dropped (the round trip of Promptagator, arXiv 2209.11755).
+The teacher needs no download: BM25 and the base model, fused, rank better than either. Pairs whose
+passage it can't find again teach noise, and are dropped (the round trip of Promptagator, arXiv
+2209.11755).
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ import hashlib
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -28,19 +30,19 @@ from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, write_figures
 from argot.encoding.store import read_vectors
-from argot.errors import InputError
+from argot.errors import InputError, ParamsError
 from argot.llm.calls.settings import LlmSettings
-from argot.search.bm25 import Bm25, LexicalSettings
-from argot.tables import chunks, pairs, training
-from argot.tables.passages import passages_of
+from argot.search.bm25 import Bm25
+from argot.tables import pairs, training
+from argot.tables.chunks import Corpus
 from argot.training.teacher.ranking import Ranking, rank
 from argot.training.teacher.relabel import UNGRADED, grade_candidates
 
 VECTORS = Path("data/embeddings/base")
-# Queries are scored against all passages in blocks of this many scores, 16 MiB, which a processor's cache holds;
-# but at least so many queries at once, or each would read all vectors again.
+# Queries are scored against all passages in blocks of at most BLOCK scores, 16 MiB, which a CPU's
+# cache holds, but of at least AT_ONCE queries, or each query would read all vectors again.
 BLOCK, AT_ONCE = 1 << 22, 64
-# A passage that a judge gives this grade is too near to the answer to be pushed away.
+# A passage that a judge gives this grade is too near to the answer to be a negative.
 PARTIAL = 5
 
 
@@ -48,7 +50,7 @@ class MineSettings(Settings):
     """Which pairs train, the teacher, and what it refuses."""
 
     share: float = Field(gt=0, le=1)
-    bm25_weight: float = Field(ge=0, le=1)
+    dense_weight: float = Field(ge=0, le=1)
     candidates: int = Field(ge=1)
     round_trip: int = Field(ge=1)
     skip_rate: float = Field(ge=0, lt=1)
@@ -56,10 +58,21 @@ class MineSettings(Settings):
     judge: int = Field(ge=0, le=10)
     judge_candidates: int = Field(ge=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: Any) -> Any:
+        # The two weights are opposites: a guess at the new name would turn the teacher around.
+        if isinstance(given, dict) and "bm25_weight" in given:
+            raise ParamsError(
+                "params.yaml: mine.bm25_weight: is now mine.dense_weight, the share of the base "
+                "model instead of BM25's; write 1 minus the old value there"
+            )
+        return given
+
 
 @dataclass(frozen=True)
 class Passages:
-    """All chunks: their vectors, BM25 weights (terms, passages), and where each stands."""
+    """All passages: vectors, BM25, and the document, its group and the place of each, by number."""
 
     vectors: NDArray[np.float32]
     bm25: Bm25
@@ -70,7 +83,7 @@ class Passages:
 
 @dataclass(frozen=True)
 class Mined(Ranking):
-    """The teacher's ranking, and which of its candidates may be relevant too, (queries, candidates)."""
+    """The ranking, and which candidates may be relevant too, (queries, candidates)."""
 
     related: NDArray[np.bool_]
 
@@ -78,18 +91,14 @@ class Mined(Ranking):
 def main() -> str:
     """Score, filter, mask and write the training rows."""
     settings = load("mine", MineSettings)
-    table = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["pair", "query", "source", "chunk"])
-    table = table.filter(drawn(table["pair"].to_pylist(), settings.share))
-    if table.num_rows == 0:
-        raise InputError(
-            f"{pairs.PATHS['train']} holds no pair; add documents, or lower synthesize's shares"
-        )
-    corpus, ids = read_passages(load("lexical", LexicalSettings))
-    places = {chunk: place for place, chunk in enumerate(ids)}
-    positives = np.array([places[chunk] for chunk in table["chunk"].to_pylist()])
+    corpus = Corpus()
+    table = read_pairs(settings.share)
     queries = table["query"].to_pylist()
-    mined = mine(queries, read_vectors(VECTORS / "pairs").of(queries), positives, corpus, settings)
-    believe(mined, np.array(table["source"].to_pylist()) == "real")
+    positives = np.array(corpus.places_of(table["chunk"].to_pylist()))
+
+    vectors = read_vectors(VECTORS / "pairs").of(queries)
+    mined = mine(queries, vectors, positives, read_passages(corpus), settings)
+    mined = people_first(mined, np.array(table["source"].to_pylist()) == "real")
     kept = np.flatnonzero(mined.rank < settings.round_trip)
     if len(kept) == 0:
         raise InputError(
@@ -97,96 +106,105 @@ def main() -> str:
         )
     margin = calibrated(mined, kept, settings.skip_rate)
     masked = mined.related | (mined.scores >= margin * mined.score[:, None])
-    judged = relabel(queries, positives, mined, masked, kept, settings)
-    write_table(training.PATH, rows(table, mined, masked, kept, ids), training.SCHEMA)
+    scores, masked, judged = relabel(queries, positives, mined, masked, kept, corpus, settings)
+    mined = replace(mined, scores=scores)
+
+    write_table(training.PATH, rows(table, mined, masked, kept, corpus.ids), training.SCHEMA)
     write_figures("mine", {**figures(table, mined, masked, kept, margin), "judge": judged})
     return f"{table.num_rows:,} pairs → {len(kept):,} training rows; margin {margin:.3f}"
 
 
+def read_pairs(share: float) -> pa.Table:
+    """The training pairs, or the share of them that is asked for; InputError if there is none."""
+    path = pairs.PATHS["train"]
+    table = read_table(path, pairs.SCHEMA, ["pair", "query", "source", "chunk"])
+    table = table.filter(drawn(table["pair"].to_pylist(), share))
+    if table.num_rows == 0:
+        raise InputError(f"{path} holds no pair; add documents, or lower synthesize's shares")
+    return table
+
+
 def drawn(names: list[str], share: float) -> pa.Array:
-    """Which pairs are among the share, by their names alone: a smaller share's are among a larger one's."""
+    """Which pairs are drawn, by their names alone: those of a smaller share are in a larger one."""
     points = (int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 for name in names)
     return pa.array([point < share for point in points], pa.bool_())
 
 
-def read_passages(lexical: LexicalSettings) -> tuple[Passages, list[str]]:
-    """The corpus as the teacher sees it, and the chunks' ids."""
-    columns = ["chunk", "document", "group", "position", "heading", "text", "language"]
-    table = read_table(chunks.PATH, chunks.SCHEMA, columns)
-    texts = passages_of(table)
-    ids = table["chunk"].to_pylist()
-    language = Counter(table["language"].to_pylist()).most_common(1)[0][0]
-    bm25 = Bm25.build(ids, texts, lexical, language)
-    document, group = (
-        np.unique(table[name].to_numpy(), return_inverse=True)[1] for name in ("document", "group")
-    )
-    vectors = read_vectors(VECTORS / "passages").of(texts)
+def read_passages(corpus: Corpus) -> Passages:
+    """The corpus as the teacher sees it."""
     return Passages(
-        vectors, bm25, document, group, table["position"].to_numpy().astype(np.int64)
-    ), ids
+        vectors=read_vectors(VECTORS / "passages").of(corpus.passages),
+        bm25=Bm25.stored(corpus.ids),
+        document=corpus.numbered("document"),
+        group=corpus.numbered("group"),
+        position=corpus.table(["position"])["position"].to_numpy().astype(np.int64),
+    )
 
 
 def mine(
     queries: list[str],
     vectors: NDArray[np.float32],
     positives: NDArray[np.int64],
-    corpus: Passages,
+    passages: Passages,
     settings: MineSettings,
 ) -> Mined:
-    """Rank all passages for each query, a block of queries a core: memory grows with the block, not with the corpus."""
-    terms, weights = term_counts(queries, corpus.bm25), term_weights(corpus.bm25)
-    weight, count = settings.bm25_weight, min(settings.candidates, len(corpus.vectors) - 1)
-    step = max(AT_ONCE, BLOCK // len(corpus.vectors))
+    """Rank all passages for each query, in blocks of queries, as many at once as there are cores.
+
+    Memory grows with the block, not with the corpus.
+    """
+    terms, weights = term_counts(queries, passages.bm25), term_weights(passages.bm25)
+    weight, count = settings.dense_weight, min(settings.candidates, len(passages.vectors) - 1)
+    step = max(AT_ONCE, BLOCK // len(passages.vectors))
 
     def mined(start: int) -> Mined:
         block = slice(start, start + step)
-        lexical = terms[block] @ weights if weight else None
-        found = rank(vectors[block] @ corpus.vectors.T, lexical, positives[block], weight, count)
-        return Mined(
-            **vars(found),
-            related=related(found.candidates, positives[block], corpus, settings.duplicate),
-        )
+        dense = vectors[block] @ passages.vectors.T
+        lexical = terms[block] @ weights if weight < 1 else None
+        found = rank(dense, lexical, positives[block], weight, count)
+        near = related(found.candidates, positives[block], passages, settings.duplicate)
+        return Mined(**vars(found), related=near)
 
     starts = range(0, len(queries), step)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         blocks = list(tqdm(pool.map(mined, starts), "mine", len(starts), disable=None))
-    return Mined(
-        *(
-            np.concatenate(parts)
-            for parts in zip(*(vars(block).values() for block in blocks), strict=True)
-        )
-    )
+    columns = zip(*(vars(block).values() for block in blocks), strict=True)
+    return Mined(*map(np.concatenate, columns))
 
 
-def believe(mined: Mined, real: NDArray[np.bool_]) -> None:
-    """Put what a person judged first, whatever the teacher thinks: where that is wrong there is most to be learned."""
-    best = mined.scores[real].max(axis=1, initial=0)
-    mined.score[real] = np.maximum(mined.score[real], best)
-    mined.rank[real] = 0
+def people_first(mined: Mined, real: NDArray[np.bool_]) -> Mined:
+    """Rank the passage of each `real` question first, whatever the teacher thinks.
+
+    A person judged it: where the teacher disagrees, the student can learn most.
+    """
+    best = mined.scores.max(axis=1, initial=0)
+    score = np.where(real, np.maximum(mined.score, best), mined.score)
+    return replace(mined, score=score, rank=np.where(real, 0, mined.rank))
 
 
 def related(
-    candidates: NDArray[np.int64], positives: NDArray[np.int64], corpus: Passages, duplicate: float
+    candidates: NDArray[np.int64],
+    positives: NDArray[np.int64],
+    passages: Passages,
+    duplicate: float,
 ) -> NDArray[np.bool_]:
-    """Which candidates, (queries, k), may answer what the positive answers: its neighbours, copies and near-copies."""
+    """Which candidates, (queries, k), may answer what the positive answers.
+
+    These are the positive's neighbours, its copies in other documents, and near-copies.
+    """
     own = positives[:, None]
-    same = corpus.document[candidates] == corpus.document[own]
-    beside = same & (np.abs(corpus.position[candidates] - corpus.position[own]) <= 1)
-    copied = ~same & (corpus.group[candidates] == corpus.group[own])
-    near = np.stack(
-        [
-            np.einsum("qd,qd->q", corpus.vectors[candidates[:, column]], corpus.vectors[positives])
-            for column in range(candidates.shape[1])
-        ],
-        axis=1,
-    )
-    return np.asarray(beside | copied | (near >= duplicate))
+    same = passages.document[candidates] == passages.document[own]
+    beside = same & (np.abs(passages.position[candidates] - passages.position[own]) <= 1)
+    copied = ~same & (passages.group[candidates] == passages.group[own])
+    vectors = passages.vectors
+    # Column by column: all candidates' vectors at once would take too much memory.
+    cosines = [np.einsum("qd,qd->q", vectors[some], vectors[positives]) for some in candidates.T]
+    return np.asarray(beside | copied | (np.stack(cosines, axis=1) >= duplicate))
 
 
 def calibrated(mined: Mined, kept: NDArray[np.int64], skip_rate: float) -> float:
-    """The share of the positive's score above which this share of the hardest candidates is masked.
+    """The share of the positive's score above which `skip_rate` of the hardest ten are masked.
 
-    A margin that is told masks 84 % on one corpus and nothing on the next (sentence-transformers #3279).
+    A fixed margin masks 84 % on one corpus and nothing on the next (sentence-transformers #3279).
     """
     hardest = slice(0, 10)
     ratios = mined.scores[kept, hardest] / np.maximum(mined.score[kept, None], 1e-6)
@@ -200,40 +218,41 @@ def relabel(
     mined: Mined,
     masked: NDArray[np.bool_],
     kept: NDArray[np.int64],
+    corpus: Corpus,
     settings: MineSettings,
-) -> dict[str, Any]:
-    """Let a model look at the hardest negatives: those that answer become as good as the positive, others stay.
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], dict[str, Any]]:
+    """Scores and masks after a model has graded the hardest negatives, and the figures of that.
 
-    Relabelling gains 0.7 to 1.4 nDCG points on BEIR (RLHN, arXiv 2505.16967). What is only PARTIAL is neither.
+    Those that answer become as good as the positive, those that are only PARTIAL are masked.
+    Relabelling gains 0.7 to 1.4 nDCG points on BEIR (RLHN, arXiv 2505.16967).
     """
     if not settings.judge:
-        return {}
-    table = read_table(chunks.PATH, chunks.SCHEMA, ["heading", "text", "chunk"]).to_pylist()
-    hardest = [
-        [
-            int(place)
-            for place, hidden in zip(mined.candidates[row], masked[row], strict=True)
-            if not hidden
-        ]
-        for row in kept
-    ]
+        return mined.scores, masked, {}
+    hardest = [np.flatnonzero(~masked[row])[: settings.judge_candidates] for row in kept]
     asked = [
-        (queries[row], table[positives[row]]["chunk"], places[: settings.judge_candidates])
-        for row, places in zip(kept, hardest, strict=True)
+        (queries[row], corpus.ids[positives[row]], mined.candidates[row, columns].tolist())
+        for row, columns in zip(kept, hardest, strict=True)
     ]
-    passages = [(row["heading"], row["text"]) for row in table]
-    found, paid = grade_candidates(asked, passages, load("synthesize.llm", LlmSettings))
-    promoted = partial = 0
-    for row, (_, _, places), grades in zip(kept, asked, found, strict=True):
-        for place, grade in zip(places, grades, strict=True):
-            column = int(np.flatnonzero(mined.candidates[row] == place)[0])
-            if grade >= settings.judge:
-                mined.scores[row, column] = max(mined.scores[row, column], mined.score[row])
-                promoted += 1
-            partial += PARTIAL <= grade < settings.judge
+    passages = list(zip(corpus.headings, corpus.texts, strict=True))
+    graded, paid = grade_candidates(asked, passages, load("synthesize.llm", LlmSettings))
+
+    scores, masked = mined.scores.copy(), masked.copy()
+    for row, columns, grades in zip(kept, hardest, graded, strict=True):
+        for column, grade in zip(columns, grades, strict=True):
             masked[row, column] = grade >= PARTIAL
-    graded = sum(grade != UNGRADED for grades in found for grade in grades)
-    return {"graded": graded, "became_positives": promoted, "partial": partial, **paid}
+            if grade >= settings.judge:
+                scores[row, column] = max(scores[row, column], mined.score[row])
+    every = list(chain.from_iterable(graded))
+    return (
+        scores,
+        masked,
+        {
+            "graded": sum(grade != UNGRADED for grade in every),
+            "became_positives": sum(grade >= settings.judge for grade in every),
+            "partial": sum(PARTIAL <= grade < settings.judge for grade in every),
+            **paid,
+        },
+    )
 
 
 def rows(

@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, write_figures
-from argot.tables import chunks, documents, questions
+from argot.tables import documents, questions
+from argot.tables.chunks import Corpus
 
 QUERIES = Path("data/queries")
 SPLITS = ("test", "dev", "train")
@@ -90,7 +91,7 @@ class Refusals:
             print(f"questions: refused: {len(self.told) - TOLD} more lines", file=sys.stderr)
 
 
-class Chunk(NamedTuple):
+class ChunkSpan(NamedTuple):
     """A passage's id and its span in the document."""
 
     id: str
@@ -99,13 +100,13 @@ class Chunk(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Document:
+class QuotedDocument:
     """A document's Markdown, the passages cut from it, and its near-duplicates (itself among them)."""
 
     name: str
     text: str
     group: str
-    chunks: list[Chunk]
+    chunks: list[ChunkSpan]
     alike: list[str]
 
     def spans(self, quote: str) -> list[tuple[int, int]]:
@@ -143,7 +144,7 @@ class Document:
 def main() -> str:
     """Read, judge and write all questions."""
     settings = load("questions", QuestionsSettings)
-    corpus = read_corpus()
+    corpus = read_documents()
     refusals = Refusals()
     asked = list(read_questions(QUERIES, refusals))
     rows = judge_all(asked, corpus, settings.quote_share, refusals)
@@ -156,19 +157,17 @@ def main() -> str:
     return f"{counts}; {refusals.counts.total()} refused" + (f" ({reasons})" if reasons else "")
 
 
-def read_corpus() -> dict[str, Document]:
+def read_documents() -> dict[str, QuotedDocument]:
     """The documents by name, with their passages and near-duplicates."""
     cut = defaultdict(list)
-    for row in read_table(
-        chunks.PATH, chunks.SCHEMA, ["chunk", "document", "start", "end"]
-    ).to_pylist():
-        cut[row["document"]].append(Chunk(row["chunk"], row["start"], row["end"]))
+    for row in Corpus().table(["chunk", "document", "start", "end"]).to_pylist():
+        cut[row["document"]].append(ChunkSpan(row["chunk"], row["start"], row["end"]))
     table = read_table(documents.PATH, documents.SCHEMA, ["document", "text", "group"]).to_pylist()
     alike = defaultdict(list)
     for row in table:
         alike[row["group"]].append(row["document"])
     return {
-        row["document"]: Document(
+        row["document"]: QuotedDocument(
             row["document"], row["text"], row["group"], cut[row["document"]], alike[row["group"]]
         )
         for row in table
@@ -213,7 +212,7 @@ def parse(raw: bytes) -> Line:
 
 
 def judge_all(
-    asked: Sequence[Question], corpus: dict[str, Document], share: float, refusals: Refusals
+    asked: Sequence[Question], corpus: dict[str, QuotedDocument], share: float, refusals: Refusals
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of each split; a question asked in the test is kept out of dev and train, one of dev out of train."""
     rows: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
@@ -238,7 +237,7 @@ def judge_all(
     return rows
 
 
-def judge(question: Question, corpus: dict[str, Document], share: float) -> dict[str, Any]:
+def judge(question: Question, corpus: dict[str, QuotedDocument], share: float) -> dict[str, Any]:
     """A row of the table: the documents and passages that answer the question, near-duplicates' copies too."""
     line = question.line
     held: dict[str, list[str]] = {}
@@ -258,7 +257,7 @@ def judge(question: Question, corpus: dict[str, Document], share: float) -> dict
 
 
 def answering(
-    judgment: Judgment, corpus: dict[str, Document], share: float
+    judgment: Judgment, corpus: dict[str, QuotedDocument], share: float
 ) -> dict[str, list[str]]:
     """The passages that answer, by document: those that hold the quote, or all of the document where there is none."""
     document = corpus.get(judgment.document)
@@ -302,7 +301,7 @@ def figures(rows: dict[str, list[dict[str, Any]]], refusals: Refusals) -> dict[s
     }
 
 
-def _others(document: Document) -> list[str]:
+def _others(document: QuotedDocument) -> list[str]:
     return [name for name in document.alike if name != document.name]
 
 

@@ -36,7 +36,7 @@ VERDICT = Path("reports/verdict.json")
 PAGE = Path("reports/index.html")
 LIBRARIES = Path("numerics.lock")
 STAGES = [
-    "ingest", "chunk", "questions", "synthesize", "fetch",
+    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch",
     "embed-base-passages", "embed-base-pairs", "embed-base-questions",
     "embed-tuned-passages", "embed-tuned-pairs", "embed-tuned-questions",
     "mine", "train", "evaluate", "index", "verify",

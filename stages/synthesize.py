@@ -1,7 +1,7 @@
-"""Queries for the passages: out of the documents' structure, by a language model, and people's training questions.
+"""Queries for the passages: by rule, by a language model, and people's training questions.
 
-python -m stages.synthesize --estimate    what the model's queries would cost; asks and spends nothing
-python -m stages.synthesize --prune       drop the replies about passages that are no more
+python -m stages.synthesize --estimate    what the model's queries would cost; spends nothing
+python -m stages.synthesize --prune       drop the replies about passages that no longer exist
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import nsmallest
-from itertools import islice
+from itertools import chain, islice
 from random import Random
 from typing import Any
 
@@ -27,13 +27,13 @@ from argot.llm.calls.settings import LlmSettings, SpendSettings
 from argot.llm.calls.store import Store
 from argot.queries import headings, neighbours, sentences, structure
 from argot.queries.by_model import grounded, llm_drafts, requests_for
-from argot.queries.draft import Chunk, Corpus, Draft, Source
+from argot.queries.draft import Context, Draft, Source
 from argot.queries.splits import split_of
-from argot.queries.vocabulary import Vocabulary
-from argot.search.bm25 import Bm25, LexicalSettings
-from argot.tables import chunks, pairs, questions
+from argot.tables import pairs, questions
+from argot.tables.chunks import ChunkRow, Corpus
 
-SHORT = 5  # words: a query as short as that can't be told from a phrase of its passage
+# A query of so few words is a phrase that any text may hold: its words in a row copy nothing.
+SHORT = 5
 
 
 class Queries(Settings):
@@ -69,73 +69,47 @@ class SynthesizeSettings(Settings):
 def main() -> str:
     """Make drafts, drop what teaches nothing, and write the pairs of each split."""
     settings = load("synthesize", SynthesizeSettings)
-    corpus = read_corpus(load("lexical", LexicalSettings))
-    dropped: Counter[tuple[str, str]] = Counter()
-    chosen = drawn(corpus.chunks, settings)
-    drafts, paid = llm_drafts(chosen, asked_by_people(), settings.llm, dropped)
-    for chunk in tqdm(chosen, "queries", disable=None):
-        drafts += made(chunk, corpus, settings)
-    drafts = distinct(telling(drafts, corpus, settings, dropped), corpus, settings, dropped)
-    sides = by_split(drafts, corpus, settings, dropped)
-    sides["train"] = list(
-        round_trip([*real(corpus, settings), *sides["train"]], corpus, settings, dropped)
-    )
-    sides["train"], judged = grounded(sides["train"], corpus, settings.llm, dropped)
-    for split, kept in sides.items():
+    context = Context.of(Corpus())
+    sieve = Sieve(context, settings)
+
+    chosen = drawn(context.chunks, settings)
+    written, paid = llm_drafts(chosen, asked_by_people(), settings.llm, sieve.dropped)
+    by_rule = drafts_by_rule(tqdm(chosen, "queries", disable=None), context, settings)
+
+    splits = sieve.by_split(sieve.distinct(sieve.informative([*written, *by_rule])))
+    train = sieve.round_trip([*real(context, settings), *splits["train"]])
+    splits["train"], judged = grounded(train, context, settings.llm, sieve.dropped)
+
+    for split, kept in splits.items():
         write_table(pairs.PATHS[split], [row(draft) for draft in kept], pairs.SCHEMA)
-    told = {"passages": len(corpus.chunks), "drawn": len(chosen), **figures(sides, dropped, corpus)}
-    write_figures("synthesize", {**told, "llm": paid.figures(), "judge": judged.figures()})
-    counts = ", ".join(f"{len(kept):,} {split}" for split, kept in sides.items())
-    of_all = f" of {len(corpus.chunks):,}" if len(chosen) < len(corpus.chunks) else ""
-    return f"{len(chosen):,}{of_all} passages → {counts} pairs; {dropped.total():,} queries dropped"
+    counted = figures(splits, sieve.dropped, context)
+    counted |= {"passages": len(context.chunks), "drawn": len(chosen)}
+    counted |= {"llm": paid.figures(), "judge": judged.figures()}
+    write_figures("synthesize", counted)
+    counts = ", ".join(f"{len(kept):,} {split}" for split, kept in splits.items())
+    of_all = f" of {len(context.chunks):,}" if len(chosen) < len(context.chunks) else ""
+    dropped = sieve.dropped.total()
+    return f"{len(chosen):,}{of_all} passages → {counts} pairs; {dropped:,} queries dropped"
 
 
-def read_chunks() -> list[Chunk]:
-    """The passages, in the order of documents and positions."""
-    columns = [
-        "chunk",
-        "document",
-        "group",
-        "position",
-        "title",
-        "heading",
-        "text",
-        "start",
-        "language",
-    ]
-    rows = read_table(chunks.PATH, chunks.SCHEMA, columns).to_pylist()
-    return [Chunk(*(row[column] for column in columns)) for row in rows]
+def drawn(passages: Sequence[ChunkRow], settings: SynthesizeSettings) -> Sequence[ChunkRow]:
+    """The passages that get queries: all, or so many, chosen by the seed and their ids alone."""
 
-
-def read_corpus(lexical: LexicalSettings) -> Corpus:
-    """The passages, their vocabulary and their BM25 index."""
-    passages = read_chunks()
-    language = Counter(chunk.language for chunk in passages).most_common(1)[0][0]
-    ids, texts = [chunk.id for chunk in passages], [chunk.passage for chunk in passages]
-    bm25 = Bm25.build(ids, texts, lexical, language)
-    headed = {(chunk.document, chunk.leaf.lower()) for chunk in passages}
-    return Corpus(
-        chunks=passages,
-        vocabulary=Vocabulary(texts, bm25.language),
-        bm25=bm25,
-        places={id: place for place, id in enumerate(ids)},
-        documents=len({chunk.document for chunk in passages}),
-        leaves=Counter(leaf for _, leaf in headed),
-    )
-
-
-def drawn(passages: Sequence[Chunk], settings: SynthesizeSettings) -> Sequence[Chunk]:
-    """The passages that queries are made for: all, or so many of a large corpus, by the seed and their ids alone."""
-
-    def order(chunk: Chunk) -> bytes:
+    def order(chunk: ChunkRow) -> bytes:
         return hashlib.sha256(f"{settings.seed}:{chunk.id}".encode()).digest()
 
     chosen = {chunk.id for chunk in nsmallest(settings.max_passages, passages, key=order)}
     return [chunk for chunk in passages if chunk.id in chosen]
 
 
-def made(chunk: Chunk, corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
-    """The drafts of every source for one chunk; what is drawn depends on the seed, the source and the chunk alone."""
+def drafts_by_rule(
+    chunks: Iterable[ChunkRow], context: Context, settings: SynthesizeSettings
+) -> Iterator[Draft]:
+    """The drafts of every source for each chunk.
+
+    What is drawn depends on the seed, the source and the chunk alone: no document changes
+    another one's queries.
+    """
     sources: dict[str, Sequence[Source]] = {
         "faq": (headings.faq, structure.dialogue),
         "heading": (headings.heading,),
@@ -146,27 +120,99 @@ def made(chunk: Chunk, corpus: Corpus, settings: SynthesizeSettings) -> Iterator
         "adjacent": (neighbours.adjacent,),
         "bm25": (neighbours.partner(settings.partner_score),),
     }
-    for name, ways in sources.items():
-        random = Random(f"{settings.seed}:{name}:{chunk.id}")
-        wanted = _rounded(getattr(settings.queries, name), random)
-        yield from islice((draft for way in ways for draft in way(chunk, corpus, random)), wanted)
+    for chunk in chunks:
+        for name, ways in sources.items():
+            random = Random(f"{settings.seed}:{name}:{chunk.id}")
+            count = _rounded(getattr(settings.queries, name), random)
+            drafts = chain.from_iterable(way(chunk, context, random) for way in ways)
+            for draft in islice(drafts, count):
+                yield draft._replace(source=name)
 
 
-def telling(
-    drafts: Iterable[Draft],
-    corpus: Corpus,
-    settings: SynthesizeSettings,
-    dropped: Counter[tuple[str, str]],
-) -> Iterator[Draft]:
-    """Drop queries without content, and those that copy their passage."""
-    for draft in drafts:
-        chunk = corpus.chunks[corpus.places[draft.chunk]]
-        if len(corpus.vocabulary.stems(draft.query)) < 2:
-            dropped[draft.source, "empty"] += 1
-        elif copies(draft.query, chunk.text, settings.copy_share):
-            dropped[draft.source, "copies"] += 1
-        else:
-            yield draft
+class Sieve:
+    """The filters that drafts go through; `dropped` counts what they drop by source and reason."""
+
+    def __init__(self, context: Context, settings: SynthesizeSettings) -> None:
+        self.context = context
+        self.settings = settings
+        self.dropped: Counter[tuple[str, str]] = Counter()
+
+    def informative(self, drafts: Iterable[Draft]) -> Iterator[Draft]:
+        """Drop queries of fewer than two words with content, and those that copy their passage."""
+        for draft in drafts:
+            text = self.context.chunk(draft.chunk).text
+            if len(self.context.vocabulary.stems(draft.query)) < 2:
+                self.dropped[draft.source, "empty"] += 1
+            elif copies(draft.query, text, self.settings.copy_share):
+                self.dropped[draft.source, "copies"] += 1
+            else:
+                yield draft
+
+    def distinct(self, drafts: Iterable[Draft]) -> list[Draft]:
+        """Drop queries that fit several document groups, and near-duplicates in one passage."""
+        found = [(draft, self.context.vocabulary.stems(draft.query)) for draft in drafts]
+        groups: defaultdict[frozenset[str], set[str]] = defaultdict(set)
+        for draft, stems in found:
+            groups[stems].add(self.context.chunk(draft.chunk).group)
+        kept = []
+        kept_stems: set[frozenset[str]] = set()
+        stems_of: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
+        for draft, stems in found:
+            if len(groups[stems]) > 1:
+                self.dropped[draft.source, "ambiguous"] += 1
+            elif stems in kept_stems or self._repeats(stems, stems_of[draft.chunk]):
+                self.dropped[draft.source, "repeated"] += 1
+            else:
+                kept_stems.add(stems)
+                stems_of[draft.chunk].append(stems)
+                kept.append(draft)
+        return kept
+
+    def _repeats(self, stems: frozenset[str], others: Iterable[frozenset[str]]) -> bool:
+        return any(_jaccard(stems, other) >= self.settings.near_duplicate for other in others)
+
+    def by_split(self, drafts: Iterable[Draft]) -> dict[str, list[Draft]]:
+        """Share out the drafts by document groups; one made from two documents needs both in one.
+
+        Dev and test get only the sources that are most like people's questions.
+        """
+        group_of = dict(zip(self.context.documents, self.context.groups, strict=True))
+        splits: dict[str, list[Draft]] = {"train": [], "dev": [], "test": []}
+        for draft in drafts:
+            split = self._split(self.context.chunk(draft.chunk).group)
+            if split != self._split(group_of[draft.document]):
+                self.dropped[draft.source, "across splits"] += 1
+            elif split == "train" or self._is_measured(draft.source):
+                splits[split].append(draft)
+            else:
+                self.dropped[draft.source, "not measured"] += 1
+        return splits
+
+    def _split(self, group: str) -> str:
+        return split_of(group, self.settings.dev_share, self.settings.test_share)
+
+    def _is_measured(self, source: str) -> bool:
+        return source in self.settings.measured or source.startswith("llm:")
+
+    def round_trip(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """Drop training queries that don't find their own passage again by BM25.
+
+        People's questions stay. Promptagator's filter (Dai et al. 2022, arXiv 2209.11755).
+        """
+        kept = []
+        for draft in tqdm(drafts, "round trip", disable=None):
+            if draft.source == "real" or self._found_again(draft):
+                kept.append(draft)
+            else:
+                self.dropped[draft.source, "round trip"] += 1
+        return kept
+
+    def _found_again(self, draft: Draft) -> bool:
+        if not self.settings.round_trip:
+            return True
+        scores = self.context.bm25.scores(draft.query)
+        better = int((scores > scores[self.context.places[draft.chunk]]).sum())
+        return better < self.settings.round_trip
 
 
 def copies(query: str, text: str, share: float) -> bool:
@@ -177,139 +223,53 @@ def copies(query: str, text: str, share: float) -> bool:
     return len(words) > SHORT and any(f" {' '.join(run)}" in passage for run in runs)
 
 
-def distinct(
-    drafts: Iterable[Draft],
-    corpus: Corpus,
-    settings: SynthesizeSettings,
-    dropped: Counter[tuple[str, str]],
-) -> list[Draft]:
-    """Drop queries that stand for passages of several document groups, and near-duplicates of one passage's queries."""
-    found = [
-        (draft, corpus.vocabulary.stems(draft.query), corpus.chunks[corpus.places[draft.chunk]])
-        for draft in drafts
-    ]
-    groups: defaultdict[frozenset[str], set[str]] = defaultdict(set)
-    for _, stems, chunk in found:
-        groups[stems].add(chunk.group)
-    taken: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
-    elsewhere: set[frozenset[str]] = set()
-    kept = []
-    for draft, stems, _ in found:
-        if len(groups[stems]) > 1:
-            dropped[draft.source, "ambiguous"] += 1
-        elif stems in elsewhere or any(
-            _jaccard(stems, other) >= settings.near_duplicate for other in taken[draft.chunk]
-        ):
-            dropped[draft.source, "repeated"] += 1
-        else:
-            taken[draft.chunk].append(stems)
-            elsewhere.add(stems)
-            kept.append(draft)
-    return kept
-
-
-def by_split(
-    drafts: Iterable[Draft],
-    corpus: Corpus,
-    settings: SynthesizeSettings,
-    dropped: Counter[tuple[str, str]],
-) -> dict[str, list[Draft]]:
-    """Share out the pairs by their document groups; a pair of two documents needs both on one side."""
-    group_of = {chunk.document: chunk.group for chunk in corpus.chunks}
-    sides: dict[str, list[Draft]] = {"train": [], "dev": [], "test": []}
-    for draft in drafts:
-        chunk = corpus.chunks[corpus.places[draft.chunk]]
-        split, origin = (
-            split_of(group, settings.dev_share, settings.test_share)
-            for group in (chunk.group, group_of[draft.document])
-        )
-        if split != origin:
-            dropped[draft.source, "across splits"] += 1
-        elif (
-            split == "train" or draft.source in settings.measured or draft.source.startswith("llm:")
-        ):
-            sides[split].append(draft)
-        else:
-            dropped[draft.source, "not measured"] += 1
-    return sides
-
-
 def asked_by_people() -> list[str]:
     """The real training questions."""
-    return [
-        str(query)
-        for query in read_table(questions.PATHS["train"], questions.SCHEMA)["query"].to_pylist()
-    ]
+    table = read_table(questions.PATHS["train"], questions.SCHEMA, ["query"])
+    queries: list[str] = table["query"].to_pylist()
+    return queries
 
 
-def real(corpus: Corpus, settings: SynthesizeSettings) -> Iterator[Draft]:
+def real(context: Context, settings: SynthesizeSettings) -> Iterator[Draft]:
     """People's training questions; of many passages BM25 chooses."""
     for question in read_table(questions.PATHS["train"], questions.SCHEMA).to_pylist():
-        scores = corpus.bm25.scores(question["query"])
-        best = sorted(question["chunks"], key=lambda id: (-scores[corpus.places[id]], id))
+        scores = context.bm25.scores(question["query"])
+        best = sorted(question["chunks"], key=lambda id: (-scores[context.places[id]], id))
         for id in best[: settings.real_passages]:
-            chunk = corpus.chunks[corpus.places[id]]
-            yield Draft(
-                question["query"],
-                id,
-                "real",
-                chunk.document,
-                chunk.start,
-                chunk.start + len(chunk.text),
-            )
-
-
-def round_trip(
-    drafts: Sequence[Draft],
-    corpus: Corpus,
-    settings: SynthesizeSettings,
-    dropped: Counter[tuple[str, str]],
-) -> Iterator[Draft]:
-    """Drop training queries that don't find their own passage by BM25 (Promptagator, Dai et al. 2022)."""
-    for draft in tqdm(drafts, "round trip", disable=None):
-        if draft.source == "real" or not settings.round_trip:
-            yield draft
-            continue
-        scores = corpus.bm25.scores(draft.query)
-        if (scores > scores[corpus.places[draft.chunk]]).sum() < settings.round_trip:
-            yield draft
-        else:
-            dropped[draft.source, "round trip"] += 1
+            yield Draft.of(question["query"], context.chunk(id))._replace(source="real")
 
 
 def row(draft: Draft) -> dict[str, Any]:
     """A draft as a row of the table."""
-    name = hashlib.sha256("\0".join([draft.query, draft.chunk, draft.source]).encode()).hexdigest()[
-        :16
-    ]
-    return {"pair": name, **draft._asdict()}
+    names = "\0".join([draft.query, draft.chunk, draft.source])
+    return {"pair": hashlib.sha256(names.encode()).hexdigest()[:16], **draft._asdict()}
 
 
 def figures(
-    sides: dict[str, list[Draft]], dropped: Counter[tuple[str, str]], corpus: Corpus
+    splits: dict[str, list[Draft]], dropped: Counter[tuple[str, str]], context: Context
 ) -> dict[str, Any]:
-    """Pairs by split and source, drops by source and reason, and how much of a query stands in its passage."""
+    """Counts of pairs and drops, and how much of a query its passage holds."""
     drops: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for (source, reason), count in dropped.items():
         drops[source][reason] = count
-    trained = {draft.chunk for draft in sides["train"]}
+    trained = {draft.chunk for draft in splits["train"]}
     return {
         "pairs": {
-            split: dict(Counter(draft.source for draft in kept)) for split, kept in sides.items()
+            split: dict(Counter(draft.source for draft in kept)) for split, kept in splits.items()
         },
         "dropped": dict(drops),
         "trained_passages": len(trained),
-        "queries_per_trained_passage": round(len(sides["train"]) / max(1, len(trained)), 3),
-        "overlap": {split: overlap(kept, corpus) for split, kept in sides.items()},
+        "queries_per_trained_passage": round(len(splits["train"]) / max(1, len(trained)), 3),
+        "overlap": {split: overlap(kept, context) for split, kept in splits.items()},
     }
 
 
-def overlap(drafts: Sequence[Draft], corpus: Corpus) -> float:
-    """The mean share of a query's stems that its passage's text holds: at 1 the pairs are too easy to teach much."""
+def overlap(drafts: Sequence[Draft], context: Context) -> float:
+    """The mean share of a query's stems in its passage; at 1 the pairs teach little."""
     shares = []
     for draft in drafts:
-        stems = corpus.vocabulary.stems(draft.query)
-        held = stems & corpus.vocabulary.stems(corpus.chunks[corpus.places[draft.chunk]].text)
+        stems = context.vocabulary.stems(draft.query)
+        held = stems & context.vocabulary.stems(context.chunk(draft.chunk).text)
         shares.append(len(held) / max(1, len(stems)))
     return round(sum(shares) / max(1, len(shares)), 4)
 
@@ -327,30 +287,31 @@ def show_estimate() -> str:
     settings, spend = load("synthesize", SynthesizeSettings), load("spend", SpendSettings)
     if settings.llm.provider == "none":
         return "nothing to pay: synthesize.llm.provider is none"
-    requests = requests_for(drawn(read_chunks(), settings), asked_by_people(), settings.llm)
+    chosen = drawn(Corpus().rows(), settings)
+    requests = requests_for(chosen, asked_by_people(), settings.llm)
     with Store() as store:
         found = estimate(requests, store, spend)
-    tokens = (
-        "by the usage of earlier replies" if found.measured else "guessed at three letters a token"
-    )
+    guess = "guessed at three letters a token"
+    tokens = "by the usage of earlier replies" if found.measured else guess
     mode = "by batch" if spend.batch else "live"
     return (
-        f"{found.requests:,} passages, {found.there:,} replies are there; the others: {found.tokens_in:,} tokens in "
-        f"and {found.tokens_out:,} out ({tokens}), ${found.usd:.2f} {mode} at the prices of {spend.prices_as_of} for "
-        f"{settings.llm.model}; limit ${spend.max_usd:.2f}; nothing was spent"
+        f"{found.requests:,} passages, {found.there:,} replies are there; "
+        f"the others: {found.tokens_in:,} tokens in and {found.tokens_out:,} out ({tokens}), "
+        f"${found.usd:.2f} {mode} at the prices of {spend.prices_as_of} for {settings.llm.model}; "
+        f"limit ${spend.max_usd:.2f}; nothing was spent"
     )
 
 
 def prune() -> str:
-    """Drop the replies about passages that are no more, such as a deleted document's."""
-    alive = {chunk.id for chunk in read_chunks()}
+    """Drop the replies about passages that no longer exist, such as a deleted document's."""
+    alive = set(Corpus().ids)
     with Store() as store:
         gone = store.keep(lambda reply: reply.about in alive)
     return f"{gone:,} replies dropped"
 
 
 def arguments() -> argparse.Namespace:
-    """What stands on the command line."""
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

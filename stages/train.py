@@ -28,6 +28,7 @@ from argot.errors import InputError, ModelError
 from argot.evaluation.metrics import ndcg
 from argot.search.hits import search_exact, tie_order
 from argot.tables import chunks, pairs, questions, training
+from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases, abbreviations
 from argot.training.student.distributed import (
     OUT_OF_MEMORY,
@@ -38,7 +39,7 @@ from argot.training.student.distributed import (
     rank,
     run_together,
 )
-from argot.training.student.lesson import Dev, Lesson, read_corpus, read_dev, read_lesson
+from argot.training.student.lesson import Dev, Lesson, read_dev, read_lesson
 from argot.training.student.weights import blend, choose_weights, copied, merge_adapters
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class TrainSettings(Settings):
     min_dev_questions: int = Field(ge=1)
 
 
-class MachineSettings(SomeSettings):
+class TrainMachine(SomeSettings):
     """Device and processes, of the section `machine`."""
 
     device: Literal["auto", "cpu", "cuda", "mps"]
@@ -100,8 +101,8 @@ def main() -> str:
     from argot.training.student.step import Collator, Phrasing
 
     choose_card()
-    settings, device = load("train", TrainSettings), load("machine", MachineSettings).device
-    corpus = read_corpus()
+    settings, device = load("train", TrainSettings), load("machine", TrainMachine).device
+    corpus = Corpus()
     lesson = read_lesson(corpus)
     dev = read_dev(corpus, settings.dev_queries, settings.dev_passages, settings.min_dev_questions)
     passes = planned(lesson, settings)
@@ -381,4 +382,4 @@ def curve(log: list[dict[str, float]]) -> list[dict[str, float]]:
 
 
 if __name__ == "__main__":
-    run_together("train", main, lambda: load("machine", MachineSettings).processes)
+    run_together("train", main, lambda: load("machine", TrainMachine).processes)

@@ -16,8 +16,9 @@ from argot.encoding.embedder import Embedder
 from argot.encoding.store import Vectors, key, write_vectors
 from argot.evaluation import systems
 from argot.evaluation.choosing import beside_bm25
+from argot.search.bm25 import LEXICAL, Bm25, LexicalSettings
 from argot.tables import chunks
-from argot.tables.passages import passage
+from argot.tables.chunks import passage
 from stages import index
 from tests.tiny_model import make_tiny_model
 
@@ -112,6 +113,9 @@ def make_inputs(root: Path) -> None:
     """Write into `root` all that the stage `index` reads."""
     texts = [passage(row["heading"], row["text"]) for row in rows()]
     write_table(root / chunks.PATH, rows(), chunks.SCHEMA)
+    lexical = LexicalSettings(language="auto", k1=1.2, b=0.75)
+    ids = [row["chunk"] for row in rows()]
+    Bm25.build(ids, texts, lexical, "en").save(root / LEXICAL)
     write_json(root / index.VERDICT, VERDICT)
     write_json(root / systems.PATH, [system.model_dump() for system in SYSTEMS])
     for name in ("params.yaml", "numerics.lock"):

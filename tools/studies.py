@@ -119,14 +119,14 @@ def guard(folder: Path, other: Path, params: Params) -> list[Row]:
 
 def ndcg(workspace: Path) -> tuple[NDArray[np.float64], NDArray[np.int64], str]:
     """nDCG@10 of a workspace's base model for each test query, the queries' clusters, and which they are."""
-    from argot.evaluation.judged import read_corpus, read_pairs, read_questions
+    from argot.evaluation.judged import JudgedCorpus, read_pairs, read_questions
     from argot.evaluation.metrics import score
     from argot.evaluation.systems import stored
     from argot.search.fusion import DEPTH
     from argot.search.hits import search_exact
 
     with chdir(workspace):
-        corpus, base = read_corpus(), stored("base")
+        corpus, base = JudgedCorpus(), stored("base")
         queries = read_questions("test", corpus)
         if not len(queries):
             queries = read_pairs("test", corpus)
@@ -134,7 +134,7 @@ def ndcg(workspace: Path) -> tuple[NDArray[np.float64], NDArray[np.int64], str]:
             raise InputError(
                 f"{workspace}: there is no test query to ask; add questions to queries/, or documents"
             )
-        asked, passages = base.of(queries.set, queries.texts), base.of("passages", corpus.texts)
+        asked, passages = base.of(queries.set, queries.texts), base.of("passages", corpus.passages)
         hits = search_exact(asked, passages, DEPTH, corpus.ties)
         return (
             score(hits.positions, queries.relevance, corpus.document)["ndcg@10"],

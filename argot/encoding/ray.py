@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from argot.core.params import SomeSettings, load
+from argot.core.params import SomeSettings
 from argot.encoding.embedder import Embedder, Precision, Role
 from argot.errors import ModelError
 
@@ -31,11 +31,6 @@ class EngineSettings(SomeSettings):
     """Where millions of passages are encoded and indexed, of the section `machine`."""
 
     engine: Literal["local", "ray"]
-
-
-def asked_for() -> bool:
-    """Does params.yaml ask for a Ray cluster?"""
-    return load("machine", EngineSettings).engine == "ray"
 
 
 class Worker:

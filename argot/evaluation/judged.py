@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from argot.core.parquet import read_table
-from argot.errors import InputError
 from argot.evaluation.metrics import Relevance
 from argot.search.hits import tie_order
-from argot.tables import chunks, pairs, questions
-from argot.tables.passages import passage
+from argot.tables import pairs, questions
+from argot.tables.chunks import Corpus, numbered
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """The passages as every system sees them; `document` is each one's document, by number."""
+class JudgedCorpus(Corpus):
+    """The passages as evaluation sees them: by number, and with what was trained on."""
 
-    ids: list[str]
-    texts: list[str]
-    document: NDArray[np.int64]
-    group: list[str]
-    language: str
-    position: dict[str, int]
-    ties: NDArray[np.int64]
-    trained: frozenset[str]  # the groups that training pairs were made from
-    training_pairs: int
+    @cached_property
+    def ties(self) -> NDArray[np.int64]:
+        """The order among passages of equal score, (passages,)."""
+        return tie_order(self.ids)
 
-    def places(self, ids: Sequence[str]) -> list[int]:
-        """The positions of chunks; InputError if one is not of this corpus."""
-        try:
-            return [self.position[id] for id in ids]
-        except KeyError as error:
-            raise InputError(
-                f"{chunks.PATH} holds no chunk {error}, which a query names; run `dvc repro`"
-            ) from None
+    @cached_property
+    def document(self) -> NDArray[np.int64]:
+        """Each passage's document by its number, (passages,)."""
+        return self.numbered("document")
+
+    @cached_property
+    def trained(self) -> frozenset[str]:
+        """The document groups that training pairs were made from."""
+        known = (chunk for chunk in self._training_chunks if chunk in self.places)
+        return frozenset(self.groups[self.places[chunk]] for chunk in known)
+
+    @property
+    def training_pairs(self) -> int:
+        """How many training pairs there are."""
+        return len(self._training_chunks)
+
+    @cached_property
+    def _training_chunks(self) -> list[str]:
+        table = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["chunk"])
+        chunks: list[str] = table["chunk"].to_pylist()
+        return chunks
 
 
 @dataclass(frozen=True)
@@ -59,31 +66,11 @@ class Queries:
         return len(self.ids)
 
 
-def read_corpus() -> Corpus:
-    """All passages, and which of them were trained on."""
-    columns = ["chunk", "document", "group", "heading", "text", "language"]
-    table = read_table(chunks.PATH, chunks.SCHEMA, columns).to_pydict()
-    position = {id: at for at, id in enumerate(table["chunk"])}
-    spoken = Counter(table["language"])
-    used = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["chunk"])["chunk"].to_pylist()
-    return Corpus(
-        ids=table["chunk"],
-        texts=list(map(passage, table["heading"], table["text"])),
-        document=_numbered(table["document"]),
-        group=table["group"],
-        language=min(spoken, key=lambda language: (-spoken[language], language)),
-        position=position,
-        ties=tie_order(table["chunk"]),
-        trained=frozenset(table["group"][position[chunk]] for chunk in used if chunk in position),
-        training_pairs=len(used),
-    )
-
-
-def read_questions(split: str, corpus: Corpus) -> Queries:
+def read_questions(split: str, corpus: JudgedCorpus) -> Queries:
     """Real questions of a split; all passages that their table names are relevant."""
     table = read_table(questions.PATHS[split], questions.SCHEMA).to_pydict()
-    relevant = [corpus.places(ids) for ids in table["chunks"]]
-    seen = [any(corpus.group[at] in corpus.trained for at in places) for places in relevant]
+    relevant = [corpus.places_of(ids) for ids in table["chunks"]]
+    seen = [any(corpus.groups[at] in corpus.trained for at in places) for places in relevant]
     return Queries(
         set="questions",
         split=split,
@@ -91,25 +78,25 @@ def read_questions(split: str, corpus: Corpus) -> Queries:
         texts=table["query"],
         kinds=table["kind"],
         groups=table["cluster"],
-        cluster=_numbered(table["cluster"]),
+        cluster=numbered(table["cluster"]),
         seen=np.array(seen, dtype=bool),
         relevance=Relevance.of(relevant),
     )
 
 
-def read_pairs(split: str, corpus: Corpus) -> Queries:
+def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
     """Synthetic pairs of a split; copies of the passage, and passages with a pair of the same query, are right too."""
     table = read_table(
         pairs.PATHS[split], pairs.SCHEMA, ["pair", "query", "chunk", "source"]
     ).to_pydict()
-    places = corpus.places(table["chunk"])
+    places = corpus.places_of(table["chunk"])
     copies: dict[str, list[int]] = defaultdict(list)
-    for at, text in enumerate(corpus.texts):
+    for at, text in enumerate(corpus.passages):
         copies[text].append(at)
     asked: dict[str, set[int]] = defaultdict(set)
     for query, at in zip(table["query"], places, strict=True):
-        asked[query].update(copies[corpus.texts[at]])
-    groups = [corpus.group[at] for at in places]
+        asked[query].update(copies[corpus.passages[at]])
+    groups = [corpus.groups[at] for at in places]
     return Queries(
         set="pairs",
         split=split,
@@ -117,11 +104,7 @@ def read_pairs(split: str, corpus: Corpus) -> Queries:
         texts=table["query"],
         kinds=table["source"],
         groups=groups,
-        cluster=_numbered(groups),
+        cluster=numbered(groups),
         seen=np.array([group in corpus.trained for group in groups], dtype=bool),
         relevance=Relevance.of([sorted(asked[query]) for query in table["query"]]),
     )
-
-
-def _numbered(names: Sequence[str]) -> NDArray[np.int64]:
-    return np.unique(np.asarray(names, dtype=object), return_inverse=True)[1].astype(np.int64)

@@ -24,7 +24,7 @@ from argot.core.params import Settings
 from argot.encoding.store import Vectors, cut, read_vectors
 from argot.errors import InputError
 from argot.evaluation.choosing import DEFAULT, TUNED
-from argot.evaluation.judged import Corpus, Queries
+from argot.evaluation.judged import JudgedCorpus, Queries
 from argot.evaluation.metrics import Scores, score_both
 from argot.evaluation.names import BM25, row, with_bm25
 from argot.search.bm25 import Bm25
@@ -129,7 +129,7 @@ def read_systems(path: Path = PATH) -> list[System]:
 
 
 def search(
-    sets: Sequence[Queries], corpus: Corpus, bm25: Bm25, models: Sequence[VectorModel]
+    sets: Sequence[Queries], corpus: JudgedCorpus, bm25: Bm25, models: Sequence[VectorModel]
 ) -> list[Found]:
     """What BM25 and each model's vectors find for each set of queries, the best DEPTH a query."""
     found: list[Found] = [{BM25: bm25.search(queries.texts, DEPTH)} for queries in sets]
@@ -139,14 +139,14 @@ def search(
             if not len(queries):  # where there is no question at all, there may be no store either
                 hits[model.name] = hits[BM25]
                 continue
-            passages = passages or Exact(model.of("passages", corpus.texts))
+            passages = passages or Exact(model.of("passages", corpus.passages))
             asked = model.of(queries.set, queries.texts)
             hits[model.name] = passages.search(asked, DEPTH, corpus.ties)
     return found
 
 
 def judge(
-    queries: Queries, found: Mapping[str, Hits], systems: Sequence[System], corpus: Corpus
+    queries: Queries, found: Mapping[str, Hits], systems: Sequence[System], corpus: JudgedCorpus
 ) -> Judged:
     """Every system on one set of queries."""
     hits = {system.name: system.rank(found, DEPTH, corpus.ties) for system in systems}
@@ -157,7 +157,7 @@ def judge(
     return Judged(queries, hits, scores)
 
 
-def as_table(judged: Judged, corpus: Corpus) -> pa.Table:
+def as_table(judged: Judged, corpus: JudgedCorpus) -> pa.Table:
     """The table of judgments: every query under every system."""
     queries, count = judged.queries, len(judged.queries)
     ids = pa.array(corpus.ids, pa.string())

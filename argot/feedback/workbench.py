@@ -22,16 +22,13 @@ from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
 from argot.evaluation import systems
 from argot.evaluation.names import BM25, row
-from argot.search.bm25 import Bm25
+from argot.search.bm25 import LEXICAL, Bm25
 from argot.search.dense import Dense, Exact
 from argot.search.fusion import DEPTH
 from argot.search.hits import MISSING, Hits, tie_order
 from argot.search.ranker import Ranker
-from argot.search.release import PARTS
 from argot.tables import chunks, documents
-from argot.tables.passages import passage
-
-RELEASE = Path("models/release")
+from argot.tables.chunks import passage
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Place:
 
 def is_repository() -> bool:
     """Has the pipeline run here, so that there are systems to compare?"""
-    needed = (chunks.PATH, documents.PATH, systems.PATH, RELEASE)
+    needed = (chunks.PATH, documents.PATH, systems.PATH, LEXICAL)
     return all(path.exists() for path in needed) and any(map(_is_here, systems.MODELS))
 
 
@@ -107,7 +104,7 @@ class Workbench:
     def _rankers(self) -> dict[str, Ranker]:
         """BM25 by its name, and the vectors of each model by its row."""
         texts = [passage(row["heading"], row["text"]) for row in self._rows.values()]
-        rankers: dict[str, Ranker] = {BM25: self._bm25()}
+        rankers: dict[str, Ranker] = {BM25: Bm25.stored(self._ids)}
         embedders: dict[str, Embedder] = {}
         for system in self._systems:
             name = row(system.model or "", system.dim)
@@ -120,12 +117,6 @@ class Workbench:
             encode = partial(_encode, embedders[system.model], system.dim)
             rankers[name] = Dense(Exact(vectors), encode, self._ties)
         return rankers
-
-    def _bm25(self) -> Bm25:
-        bm25 = Bm25.load(RELEASE / PARTS["bm25"])
-        if bm25.ids != self._ids:
-            raise InputError(f"{RELEASE} is of other passages than {chunks.PATH}; run `dvc repro`")
-        return bm25
 
     def _places(self, hits: Hits) -> list[Place]:
         found = zip(hits.positions[0].tolist(), hits.scores[0].tolist(), strict=True)

@@ -10,14 +10,15 @@ from argot.llm.calls.gather import Paid, gather
 from argot.llm.calls.request import Request
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.judging.judge import judge, judge_request
-from argot.queries.draft import Chunk, Corpus, Draft, draft
+from argot.queries.draft import Context, Draft
 from argot.queries.wording import chosen_examples, kinds_for, query_request, read_queries
+from argot.tables.chunks import ChunkRow
 
 Dropped = Counter[tuple[str, str]]
 
 
 def requests_for(
-    chunks: Sequence[Chunk], asked_by_people: Sequence[str], settings: LlmSettings
+    chunks: Sequence[ChunkRow], asked_by_people: Sequence[str], settings: LlmSettings
 ) -> list[Request]:
     """One request a chunk."""
     examples = chosen_examples(asked_by_people, settings.examples)
@@ -27,7 +28,10 @@ def requests_for(
 
 
 def llm_drafts(
-    chunks: Sequence[Chunk], asked_by_people: Sequence[str], settings: LlmSettings, dropped: Dropped
+    chunks: Sequence[ChunkRow],
+    asked_by_people: Sequence[str],
+    settings: LlmSettings,
+    dropped: Dropped,
 ) -> tuple[list[Draft], Paid]:
     """The queries that the model writes for these passages, from the store or bought now."""
     if settings.provider == "none":
@@ -38,17 +42,21 @@ def llm_drafts(
     for chunk, request in zip(chunks, requests, strict=True):
         last = replies[request.key][-1]
         for kind, query in read_queries(last, kinds_for(chunk.id, settings), dropped):
-            made = draft(query, chunk, f"llm:{kind}")
+            made = Draft.of(query, chunk)
             drafts.append(
                 made._replace(
-                    provider=last.provider, model=last.model, prompt=last.prompt, reply=last.key
+                    source=f"llm:{kind}",
+                    provider=last.provider,
+                    model=last.model,
+                    prompt=last.prompt,
+                    reply=last.key,
                 )
             )
     return drafts, Paid([reply for tries in replies.values() for reply in tries])
 
 
 def grounded(
-    drafts: Sequence[Draft], corpus: Corpus, settings: LlmSettings, dropped: Dropped
+    drafts: Sequence[Draft], context: Context, settings: LlmSettings, dropped: Dropped
 ) -> tuple[list[Draft], Paid]:
     """Drop the model's queries that a judge grades below `judge`; of other sources none."""
     if not settings.judge or settings.provider == "none":
@@ -59,7 +67,7 @@ def grounded(
             by_chunk[made.chunk].append(made.query)
     asked = {}
     for id, queries in by_chunk.items():
-        chunk = corpus.chunks[corpus.places[id]]
+        chunk = context.chunk(id)
         asked[id] = judge_request(chunk.heading, chunk.text, id, queries, settings), len(queries)
     found, paid = judge(asked, load("machine.llm", MachineLlm), load("spend", SpendSettings))
     marks = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -9,31 +10,7 @@ from typing import NamedTuple, Protocol
 
 from argot.queries.vocabulary import Vocabulary
 from argot.search.bm25 import Bm25
-from argot.tables.passages import passage
-
-
-class Chunk(NamedTuple):
-    """A row of the table of chunks, as far as queries are made from it."""
-
-    id: str
-    document: str
-    group: str
-    position: int
-    title: str
-    heading: str
-    text: str
-    start: int
-    language: str
-
-    @property
-    def passage(self) -> str:
-        """The text as it is embedded."""
-        return passage(self.heading, self.text)
-
-    @property
-    def leaf(self) -> str:
-        """The innermost heading."""
-        return self.heading.rsplit(" > ", 1)[-1]
+from argot.tables.chunks import ChunkRow, Corpus
 
 
 class Draft(NamedTuple):
@@ -41,34 +18,63 @@ class Draft(NamedTuple):
 
     query: str
     chunk: str
-    source: str
     document: str
     start: int
     end: int
+    source: str = ""  # who calls a source names it: its name is written once, in the stage's table
     provider: str = ""  # these four: only where a model wrote the query
     model: str = ""
     prompt: str = ""
     reply: str = ""
 
+    @classmethod
+    def of(cls, query: str, chunk: ChunkRow, start: int = 0, end: int | None = None) -> Draft:
+        """A draft made from `chunk.text[start:end]`."""
+        end = len(chunk.text) if end is None else end
+        return cls(query, chunk.id, chunk.document, chunk.start + start, chunk.start + end)
+
 
 @dataclass(frozen=True)
-class Corpus:
+class Context:
     """All passages, in the order of documents and positions, and what is known of them together."""
 
-    chunks: Sequence[Chunk]
+    chunks: Sequence[ChunkRow]
     vocabulary: Vocabulary
     bm25: Bm25
     places: dict[str, int]  # id of a chunk to its place in `chunks`
-    documents: int
+    documents: list[str]  # of each chunk
+    groups: list[str]  # of each chunk's document
+    document_count: int
     leaves: dict[str, int]  # innermost heading, lower case, to the number of documents that have it
 
-    def neighbour(self, chunk: Chunk, offset: int) -> Chunk | None:
-        """The chunk that stands `offset` places behind in the same document."""
+    @classmethod
+    def of(cls, corpus: Corpus) -> Context:
+        """What the sources need to know of a corpus; InputError where its BM25 index is missing."""
+        bm25 = Bm25.stored(corpus.ids)
+        chunks = corpus.rows()
+        headed = {(chunk.document, chunk.leaf.lower()) for chunk in chunks}
+        return cls(
+            chunks=chunks,
+            vocabulary=Vocabulary(corpus.passages, bm25.language),
+            bm25=bm25,
+            places=corpus.places,
+            documents=corpus.documents,
+            groups=corpus.groups,
+            document_count=len(set(corpus.documents)),
+            leaves=Counter(leaf for _, leaf in headed),
+        )
+
+    def chunk(self, id: str) -> ChunkRow:
+        """The chunk of this id."""
+        return self.chunks[self.places[id]]
+
+    def neighbour(self, chunk: ChunkRow, offset: int) -> ChunkRow | None:
+        """The chunk `offset` places after this one, if it is in the same document."""
         place = self.places[chunk.id] + offset
         other = self.chunks[place] if 0 <= place < len(self.chunks) else None
         return other if other and other.document == chunk.document else None
 
-    def opens_section(self, chunk: Chunk) -> bool:
+    def opens_section(self, chunk: ChunkRow) -> bool:
         """Is it the first passage under its heading?"""
         before = self.neighbour(chunk, -1)
         return before is None or before.heading != chunk.heading
@@ -77,11 +83,5 @@ class Corpus:
 class Source(Protocol):
     """A way to make queries: yields the best first, and as many as it can."""
 
-    def __call__(self, chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
-        """Drafts for, or from, `chunk`; `random` depends on the seed, the source and the chunk alone."""
-
-
-def draft(query: str, chunk: Chunk, source: str, start: int = 0, end: int | None = None) -> Draft:
-    """A draft made from `chunk.text[start:end]`."""
-    end = len(chunk.text) if end is None else end
-    return Draft(query, chunk.id, source, chunk.document, chunk.start + start, chunk.start + end)
+    def __call__(self, chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
+        """Drafts for `chunk`, or from it for another one; `random` is this chunk's own."""

@@ -7,46 +7,47 @@ from collections.abc import Iterator
 from random import Random
 
 from argot.queries import english
-from argot.queries.draft import Chunk, Corpus, Draft, draft
+from argot.queries.draft import Context, Draft
 from argot.queries.prose import plain
+from argot.tables.chunks import ChunkRow
 
 NUMBER = re.compile(r"^(?:step\s+)?\d+(?:\.\d+)*[.):]?\s+|^[a-z][.)]\s+", re.IGNORECASE)
 # A heading that this share of the documents has ("Overview", "See also") says nothing about its section.
 COMMON = 0.05
 
 
-def heading(chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
+def heading(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
     """The heading itself, with the title before it where other documents have the same heading."""
-    topic = _topic(chunk, corpus)
+    topic = _topic(chunk, context)
     if topic and not topic.endswith("?"):
-        yield draft(topic, chunk, "heading", end=0)
+        yield Draft.of(topic, chunk, end=0)
 
 
-def faq(chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
+def faq(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
     """A heading that is a question, for the first passage of its answer."""
-    topic = _topic(chunk, corpus)
+    topic = _topic(chunk, context)
     if topic.endswith("?"):
-        yield draft(topic, chunk, "faq", end=0)
+        yield Draft.of(topic, chunk, end=0)
 
 
-def question(chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
+def question(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
     """The heading as people ask for it: "Creating a role" as "How do I create a role?"."""
-    topic = _topic(chunk, corpus)
+    topic = _topic(chunk, context)
     if chunk.language == "en" and topic and not topic.endswith("?"):
-        forms = list(english.of_topic(topic, corpus.vocabulary.written))
+        forms = list(english.of_topic(topic, context.vocabulary.written))
         random.shuffle(forms)
         for form in forms:
-            yield draft(form, chunk, "question", end=0)
+            yield Draft.of(form, chunk, end=0)
 
 
-def _topic(chunk: Chunk, corpus: Corpus) -> str:
-    if not chunk.heading or not corpus.opens_section(chunk):
+def _topic(chunk: ChunkRow, context: Context) -> str:
+    if not chunk.heading or not context.opens_section(chunk):
         return ""
     leaf, title = _bare(chunk.leaf), _bare(chunk.title)
-    shared = corpus.leaves[chunk.leaf.lower()]
-    if shared >= max(3, COMMON * corpus.documents):
+    shared = context.leaves[chunk.leaf.lower()]
+    if shared >= max(3, COMMON * context.document_count):
         return title
-    lonely = len(corpus.vocabulary.stems(leaf)) < 2
+    lonely = len(context.vocabulary.stems(leaf)) < 2
     return f"{title}: {leaf}" if title and leaf != title and (shared > 1 or lonely) else leaf
 
 

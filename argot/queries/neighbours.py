@@ -6,24 +6,23 @@ from collections.abc import Iterator
 from functools import partial
 from random import Random
 
-from argot.queries.draft import Chunk, Corpus, Draft, Source, draft
+from argot.queries.draft import Context, Draft, Source
 from argot.queries.prose import sentences
+from argot.tables.chunks import ChunkRow
 
 CANDIDATES = 20
 
 
-def adjacent(chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
+def adjacent(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
     """The last sentence of the passage before, in the same section: what it leads to."""
-    before = corpus.neighbour(chunk, -1)
+    before = context.neighbour(chunk, -1)
     if before is None or before.heading != chunk.heading:
         return
-    shared = corpus.vocabulary.stems(chunk.text)
+    shared = context.vocabulary.stems(chunk.text)
     for found in reversed(list(sentences(before.text))[-2:]):
         # Without two words in common the sentence leads elsewhere.
-        if len(corpus.vocabulary.stems(found.text) & shared) >= 2:
-            yield draft(found.text, before, "adjacent", found.start, found.end)._replace(
-                chunk=chunk.id
-            )
+        if len(context.vocabulary.stems(found.text) & shared) >= 2:
+            yield Draft.of(found.text, before, found.start, found.end)._replace(chunk=chunk.id)
 
 
 def partner(threshold: float) -> Source:
@@ -34,16 +33,18 @@ def partner(threshold: float) -> Source:
     return partial(_partner, threshold=threshold)
 
 
-def _partner(chunk: Chunk, corpus: Corpus, random: Random, threshold: float) -> Iterator[Draft]:
+def _partner(
+    chunk: ChunkRow, context: Context, random: Random, threshold: float
+) -> Iterator[Draft]:
     found = list(sentences(chunk.text, shortest=8))
     random.shuffle(found)
     for sentence in found[:3]:
-        scores = corpus.bm25.scores(sentence.text)
-        own = float(scores[corpus.places[chunk.id]])
-        hits = corpus.bm25.search([sentence.text], CANDIDATES).positions[0]
-        others = (corpus.chunks[place] for place in hits if place >= 0)
+        scores = context.bm25.scores(sentence.text)
+        own = float(scores[context.places[chunk.id]])
+        hits = context.bm25.search([sentence.text], CANDIDATES).positions[0]
+        others = (context.chunks[place] for place in hits if place >= 0)
         best = next((other for other in others if other.group != chunk.group), None)
-        if best and float(scores[corpus.places[best.id]]) >= threshold * own > 0:
-            yield draft(sentence.text, chunk, "bm25", sentence.start, sentence.end)._replace(
+        if best and float(scores[context.places[best.id]]) >= threshold * own > 0:
+            yield Draft.of(sentence.text, chunk, sentence.start, sentence.end)._replace(
                 chunk=best.id
             )

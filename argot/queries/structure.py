@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from random import Random
 
-from argot.queries.draft import Chunk, Corpus, Draft, draft
+from argot.queries.draft import Context, Draft
 from argot.queries.prose import plain
+from argot.tables.chunks import ChunkRow
 
 LINE = r"(?im)^[ \t>*_#|+-]*(?:{})\b[ \t*_]*[:.)|-][ \t*_]*(?P<said>\S.{{9,400}})$"
 ASKED = re.compile(
@@ -26,21 +27,21 @@ BOLD = re.compile(
 )
 
 
-def dialogue(chunk: Chunk, corpus: Corpus, random: Random) -> Iterator[Draft]:
+def dialogue(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
     """A labelled question or problem, for the passage that holds its answer: its own, or the next one."""
     for found in [*ASKED.finditer(chunk.text), *BOLD.finditer(chunk.text)]:
-        holder = _answering(chunk, found, corpus)
+        holder = _answering(chunk, found, context)
         query = plain(found["said"])
         if holder and len(query.split()) >= 3:
-            made = draft(query, chunk, "faq", found.start("said"), found.end("said"))
+            made = Draft.of(query, chunk, found.start("said"), found.end("said"))
             yield made._replace(chunk=holder.id)
 
 
-def _answering(chunk: Chunk, found: re.Match[str], corpus: Corpus) -> Chunk | None:
+def _answering(chunk: ChunkRow, found: re.Match[str], context: Context) -> ChunkRow | None:
     rest = chunk.text[found.end() :]
     if found.re is BOLD and len(rest.split()) >= 5:
         return chunk
     if ANSWERED.search(rest):
         return chunk
-    after = corpus.neighbour(chunk, 1)
+    after = context.neighbour(chunk, 1)
     return after if after and ANSWERED.search(after.text) and not ASKED.search(rest) else None

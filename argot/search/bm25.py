@@ -43,6 +43,7 @@ PART = re.compile(r"[^\W_]+")
 ELISION = re.compile(r"\b[^\W\d_]['’](?=\w)|(?<=\w)['’][^\W\d_]\b")
 # Scripts without spaces between words are read as overlapping pairs of characters, as Lucene's CJK analyzer does.
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+LEXICAL = Path("data/lexical")  # the index that the stage `lexical` writes, and others load
 WORDS_FILE = "words.json"
 DISTINCT = 1 << 17  # words whose terms are remembered: a corpus says the same ones over and over
 
@@ -155,6 +156,16 @@ class Bm25:
                 f"{folder}: the parts of the BM25 index don't belong together; run `dvc repro`"
             )
         return cls(index, own["ids"], own["language"])
+
+    @classmethod
+    def stored(cls, ids: Sequence[str]) -> Bm25:
+        """The index of the stage `lexical`; InputError unless it is of just these passages."""
+        bm25 = cls.load(LEXICAL)
+        if bm25.ids != list(ids):
+            raise InputError(
+                f"{LEXICAL} indexes other passages than the corpus holds; run `dvc repro lexical`"
+            )
+        return bm25
 
     def _best(self, query: str, k: int, rows: Rows | None) -> Hits:
         scores = self.scores(query)

@@ -27,7 +27,7 @@ from argot.search.remote import fetch, is_remote
 from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
 from argot.tables import chunks
-from argot.tables.passages import passage, passages_of
+from argot.tables.chunks import passage, passages_of
 
 Filter = Mapping[str, Any]
 HYBRID = "hybrid"

@@ -57,7 +57,7 @@ def test_an_adapted_model_is_another_one_that_loads(
 
     texts = [f"pump {n} is oiled and then washed" for n in range(16)]
     make_tiny_model(tmp_path / "models/base", texts)
-    monkeypatch.setattr(ways, "read_corpus", lambda: type("Corpus", (), {"texts": texts}))
+    monkeypatch.setattr(ways, "JudgedCorpus", lambda: type("JudgedCorpus", (), {"passages": texts}))
     ways.adapt(how, tmp_path, tmp_path / "made")
     before, after = (
         Embedder.load(tmp_path / name, "cpu").encode_passages(texts)

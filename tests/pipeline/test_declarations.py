@@ -98,7 +98,9 @@ def test_import_rules_hold() -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("name", ["ingest", "chunk", "questions", "synthesize", "fetch", "report"])
+@pytest.mark.parametrize(
+    "name", ["ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "report"]
+)
 def test_a_stage_that_needs_no_torch_does_not_import_it(name: str) -> None:
     code = f"import sys, stages.{name}; sys.exit(bool({{'torch', 'sentence_transformers', 'faiss'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -32,8 +32,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
 KILLS, LONGEST = 30, 8.0
 STAGES = (
-    "ingest", "chunk", "questions", "synthesize", "fetch", "embed base passages", "mine", "train", "evaluate", "index", "verify",
-    "report",
+    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "embed base passages", "mine", "train",
+    "evaluate", "index", "verify", "report",
 )  # fmt: skip
 
 

@@ -243,6 +243,7 @@ def repro(workspace: Path) -> None:
         fetch,
         index,
         ingest,
+        lexical,
         mine,
         questions,
         synthesize,
@@ -250,7 +251,7 @@ def repro(workspace: Path) -> None:
     )
 
     with chdir(workspace):
-        for stage in (ingest, chunk, questions, synthesize, fetch):
+        for stage in (ingest, chunk, lexical, questions, synthesize, fetch):
             stage.main()
         for texts in embed.ROLES:
             embed.main("base", texts)

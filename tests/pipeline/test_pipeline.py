@@ -23,16 +23,17 @@ EMBEDS = {
     for texts in ("passages", "pairs", "questions")
 }
 ALL = {
-    "ingest", "chunk", "questions", "synthesize", "fetch", *EMBEDS, "mine", "train", "evaluate", "index", "verify", "report",
+    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", *EMBEDS, "mine", "train", "evaluate", "index",
+    "verify", "report",
 }  # fmt: skip
 ASKED = {"embed@base-questions", "embed@tuned-questions"}
-MAKING = {"ingest", "chunk", "questions", "synthesize", "fetch", "mine", "train"}
+MAKING = {"ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "mine", "train"}
 # Which stages are directly stale when a param of the section changes: its own; `index`, for the release's manifest names
 # the params that made it; and `report`, which shows all of them.
 SECTIONS = {
     "ingest": {"ingest", "index", "report"},
     "chunk": {"chunk", "index", "report"},
-    "lexical": {"synthesize", "mine", "evaluate", "index", "report"},
+    "lexical": {"lexical", "report"},
     "questions": {"questions", "index", "report"},
     "synthesize": {"synthesize", "index", "report"},
     "synthesize.llm": {"synthesize", "mine", "index", "report"},

@@ -23,7 +23,10 @@ from tools.deps import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
 RELEASE = Path("refresh/models/release")
-STAGES = [f"refresh/dvc.yaml:{name}" for name in ("ingest", "chunk", "embed", "index", "verify")]
+STAGES = [
+    f"refresh/dvc.yaml:{name}"
+    for name in ("ingest", "chunk", "lexical", "embed", "index", "verify")
+]
 CRANE = "# The crane\n\nThe deck crane is parked in its cradle, and the hook is secured before the ship sails at night.\n"
 
 

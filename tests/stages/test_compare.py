@@ -18,8 +18,8 @@ from argot.evaluation.names import ALWAYS, named
 from argot.evaluation.systems import VECTORS
 from argot.llm.calls.store import Store
 from argot.tables import chunks, judgments, questions
-from argot.tables.passages import passage
-from stages import evaluate, synthesize
+from argot.tables.chunks import passage
+from stages import evaluate, lexical, synthesize
 from tests.argot.llm import server
 from tests.argot.llm.server import KEY, embedding, serving
 from tests.stages.test_evaluate import workspace
@@ -47,6 +47,7 @@ def further(
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     patch.chdir(folder)
     patch.setenv("OPENAI_API_KEY", KEY)
+    lexical.main()
     evaluate.main()
     figures: dict[str, Any] = json.loads(
         Path("data/figures/evaluate.json").read_text(encoding="utf-8")
@@ -219,7 +220,10 @@ def test_cut_vectors_are_rows_and_what_the_verdict_is_about(
     assert cut["text"]["sides"] == ["base@8+bm25", "tuned@8+bm25"]
     assert cut["text"]["reason"].endswith("vectors cut to 8 dimensions")
     model = json.loads(evaluate.VERDICT.read_text())
-    assert model["fusion"]["weight"] == cut["fusion"]["questions"][f"{model['model']}@8"]["weight"]
+    assert (
+        model["fusion"]["weights"]["dense"]
+        == cut["fusion"]["questions"][f"{model['model']}@8"]["weight"]
+    )
 
 
 def test_more_dimensions_than_there_are_is_refused(

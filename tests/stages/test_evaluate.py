@@ -18,8 +18,8 @@ from argot.encoding.store import Vectors, key, write_vectors
 from argot.evaluation.names import ALWAYS
 from argot.evaluation.systems import VECTORS
 from argot.tables import chunks, judgments, pairs, questions
-from argot.tables.passages import passage
-from stages import evaluate
+from argot.tables.chunks import passage
+from stages import evaluate, lexical
 
 DOCUMENTS, CHUNKS, DIMENSION = 40, 4, 32
 WORDS = [f"word{number}" for number in range(300)]
@@ -135,6 +135,7 @@ def rerun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any]
         text.replace("samples: 10000", "samples: 1000"), encoding="utf-8"
     )
     monkeypatch.chdir(folder)
+    lexical.main()
     evaluate.main()
     verdict = json.loads((folder / evaluate.VERDICT).read_text())
     return verdict, json.loads((folder / "data/figures/evaluate.json").read_text())
@@ -143,7 +144,7 @@ def rerun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any]
 def test_a_model_that_knows_more_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verdict, figures = outcome(tmp_path, monkeypatch, base=0.4, tuned=3.0)
     assert (verdict["model"], verdict["verdict"]) == ("tuned", "tuned")
-    assert set(verdict) == {"model", "verdict", "mode", "fusion"}
+    assert set(verdict) == {"model", "verdict", "system", "fusion"}
     systems = figures["questions"]["test"]
     assert list(systems) == sorted(ALWAYS)
     assert systems["tuned"]["ndcg@10"] > systems["base"]["ndcg@10"] + 0.2
@@ -262,7 +263,7 @@ def test_the_figures_tell_how_the_weight_carries_over(
 ) -> None:
     verdict, figures = outcome(tmp_path, monkeypatch, base=0.5, tuned=2.0)
     carried = figures["fusion"]["questions"]["tuned"]
-    assert carried["weight"] == verdict["fusion"]["weight"]
+    assert carried["weight"] == verdict["fusion"]["weights"]["dense"]
     assert carried["ndcg@10"] == figures["questions"]["test"]["tuned+bm25"]["ndcg@10"]
     assert carried["lost"] == pytest.approx(carried["best_ndcg@10"] - carried["ndcg@10"], abs=2e-6)
     assert carried["curve"][0]["convex"] == figures["questions"]["test"]["bm25"]["ndcg@10"]

@@ -14,7 +14,7 @@ from argot.encoding.store import read_vectors
 from argot.errors import InputError, ModelError, ParamsError, ReleaseError
 from argot.search.index import VectorIndex
 from argot.search.release import inventory, read_manifest
-from argot.tables.passages import passage
+from argot.tables.chunks import passage
 from stages import index
 from tests.released import REPOSITORY, VERDICT, rows
 

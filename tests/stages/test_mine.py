@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from argot.core.parquet import read_table, write_table
 from argot.encoding.store import Vectors, key, write_vectors
-from argot.errors import InputError
+from argot.errors import InputError, ParamsError
 from argot.search.bm25 import Bm25, LexicalSettings
 from argot.tables import chunks, pairs, training
-from argot.tables.passages import passage
+from argot.tables.chunks import passage
 from argot.training.teacher.ranking import HORIZON
-from stages import mine
+from stages import lexical, mine
 
 WORDS = ["anchor", "bilge", "cargo", "drill", "engine", "fuel", "galley", "hull"]
 SETTINGS = {
     "share": 1.0,
-    "bm25_weight": 0.5,
+    "dense_weight": 0.5,
     "candidates": 6,
     "round_trip": 5,
     "skip_rate": 0.2,
@@ -59,7 +59,7 @@ def by_loops(
     lexical = [float(score) for score in corpus.bm25.scores(query)]
     low = sorted(dense, reverse=True)[min(HORIZON, len(dense) - 1)]
     return [
-        weight * word / max(lexical) + (1 - weight) * max(0.0, (near - low) / (max(dense) - low))
+        (1 - weight) * word / max(lexical) + weight * max(0.0, (near - low) / (max(dense) - low))
         for word, near in zip(lexical, dense, strict=True)
     ]
 
@@ -79,6 +79,7 @@ def project(folder: Path, queries: list[str], rows: list[dict[str, object]]) -> 
         "metadata": "{}",
     }
     write_table(chunks.PATH, [{**blank, **row} for row in rows], chunks.SCHEMA)
+    lexical.main()
     empty = {field.name: "" for field in pairs.SCHEMA}
     blank = {**empty, "source": "keywords", "start": 0, "end": 1}
     made = [
@@ -255,3 +256,18 @@ def test_a_share_of_the_pairs_trains(tmp_path: Path, monkeypatch: pytest.MonkeyP
     trained = read_table(training.PATH, training.SCHEMA)["pair"].to_pylist()
     assert trained == [f"p{n}" for n in range(40) if mine.drawn([f"p{n}"], 0.5)[0].as_py()]
     assert 10 < len(trained) < 30
+
+
+def test_the_old_name_of_the_weight_says_that_the_new_one_is_its_opposite() -> None:
+    with pytest.raises(ParamsError, match=r"write 1 minus the old value"):
+        settings(bm25_weight=0.3)
+
+
+def test_by_vectors_alone_or_by_words_alone_the_loop_agrees() -> None:
+    found, random = corpus(), np.random.default_rng(7)
+    queries, vectors = texts(4, random), unit(random.normal(size=(4, 8)))
+    for weight in (0.0, 0.3, 1.0):
+        mined = mine.mine(queries, vectors, np.arange(4), found, settings(dense_weight=weight))
+        for row, query in enumerate(queries):
+            scores = by_loops(query, vectors[row], found, weight)
+            assert mined.score[row] == pytest.approx(scores[row], abs=1e-5)

@@ -8,7 +8,7 @@ import pytest
 
 from argot.core.parquet import read_table, write_table
 from argot.tables import chunks, documents, questions
-from stages.questions import Chunk, Document, Refused, main, parse
+from stages.questions import ChunkSpan, QuotedDocument, Refused, main, parse
 
 RETURNS = "# Returns\n\nBoxes come back *within seven days*.\n\nLate boxes cost 40 a day, see [the tariff](t.md#d).\n"
 FUEL = "# Fuel\n\nFuel is charged monthly.\n"
@@ -84,7 +84,7 @@ def test_letters_inside_a_longer_word_are_no_quote(project: Path) -> None:
 def test_a_straddling_quote_goes_to_the_largest_part_and_to_all_that_hold_the_share(
     project: Path,
 ) -> None:
-    document = Document("d", "x" * 100, "d", [], ["d"])
+    document = QuotedDocument("d", "x" * 100, "d", [], ["d"])
     document.chunks.extend(chunk for chunk in _chunks([(0, 30), (30, 60), (60, 100)]))
     assert document.holding((20, 80), 0.5) == ["1"]
     assert document.holding((25, 35), 0.5) == ["0", "1"]
@@ -167,5 +167,5 @@ def test_a_line_needs_a_query_and_a_document() -> None:
             parse(raw)
 
 
-def _chunks(spans: list[tuple[int, int]]) -> list[Chunk]:
-    return [Chunk(str(place), start, end) for place, (start, end) in enumerate(spans)]
+def _chunks(spans: list[tuple[int, int]]) -> list[ChunkSpan]:
+    return [ChunkSpan(str(place), start, end) for place, (start, end) in enumerate(spans)]

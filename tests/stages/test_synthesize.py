@@ -10,6 +10,7 @@ import yaml
 from argot.core.parquet import read_table, write_table
 from argot.queries.splits import split_of
 from argot.tables import chunks, pairs, questions
+from stages import lexical
 from stages.synthesize import copies, main
 
 REPOSITORY = Path(__file__).parents[2]
@@ -77,6 +78,7 @@ def write_chunks(topics: list[str]) -> None:
         for position, (heading, text) in enumerate(passages(topic))
     ]  # fmt: skip
     write_table(chunks.PATH, rows, chunks.SCHEMA)
+    lexical.main()
 
 
 def write_questions(rows: list[dict[str, Any]]) -> None:
@@ -182,6 +184,7 @@ def test_the_same_query_for_two_documents_is_dropped(project: Path) -> None:
         )
         row["title"] = ""
     write_table(chunks.PATH, table, chunks.SCHEMA)
+    lexical.main()
     main()
     assert figures()["dropped"]["heading"]["ambiguous"] == 2
 
@@ -192,6 +195,7 @@ def test_the_round_trip_filters_training_pairs_only(project: Path) -> None:
     for row in table:  # the same words everywhere: no query finds its passage first
         row["text"] = f"{row['text']} {' '.join(TOPICS * 3)}"
     write_table(chunks.PATH, table, chunks.SCHEMA)
+    lexical.main()
     change(round_trip=0, dev_share=0.3, test_share=0.3)
     main()
     free = {split: {row["pair"] for row in made(split)} for split in pairs.PATHS}

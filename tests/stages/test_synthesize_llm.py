@@ -12,7 +12,7 @@ import pytest
 from argot.core.parquet import read_table, write_table
 from argot.llm.calls.store import REPLIES, Store
 from argot.tables import chunks, pairs
-from stages import synthesize
+from stages import lexical, synthesize
 from tests.argot.llm.server import KEY, serving
 from tests.stages.test_synthesize import (
     TOPICS,
@@ -106,6 +106,7 @@ def test_a_changed_document_costs_its_own_chunks_only(project: Path) -> None:
         rows[0]["text"] += " Changed."
         rows[0]["chunk"] = "pump0-new"
         write_table(chunks.PATH, rows, chunks.SCHEMA)
+        lexical.main()
         synthesize.main()
         assert len(server.provider.calls) == before + 1
         assert synthesize.prune() == "1 replies dropped"
@@ -160,6 +161,7 @@ def test_what_must_not_leave_the_machine_is_not_sent(project: Path) -> None:
     rows[0]["text"] += " Ask " + ", ".join(secrets)
     rows[1]["heading"] = "Mail to eve@example.org"
     write_table(chunks.PATH, rows, chunks.SCHEMA)
+    lexical.main()
     asked = {
         "question": "q",
         "kind": "",

@@ -20,7 +20,8 @@ from argot.core.parquet import write_table
 from argot.encoding.embedder import Embedder
 from argot.errors import InputError, ModelError
 from argot.tables import chunks, pairs, questions, training
-from argot.training.student.lesson import read_corpus, read_lesson
+from argot.tables.chunks import Corpus
+from argot.training.student.lesson import read_lesson
 from argot.training.student.step import RankingLoss
 from stages import train
 from tests.tiny_model import make_tiny_model
@@ -207,7 +208,7 @@ def test_vectors_are_trained_to_be_cut(project: Path) -> None:
 
 def cut_rank() -> float:
     """The mean reciprocal rank of the training queries' own passages, by vectors cut to eight dimensions."""
-    corpus = read_corpus()
+    corpus = Corpus()
     lesson = read_lesson(corpus)
     embedder = Embedder.load(Path("models/tuned"), "cpu", dimension=8)
     scores = embedder.encode_queries(lesson.queries) @ embedder.encode_passages(corpus.passages).T

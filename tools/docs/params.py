@@ -38,7 +38,7 @@ from tools.docs.commands import ROOT
 PAGE = ROOT / "docs/params.md"
 
 
-class Machine(train.MachineSettings, EngineSettings):
+class Machine(train.TrainMachine, EngineSettings):
     """The section `machine`, but for the sections in it."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from argot.llm.calls.redact import redact
 from argot.llm.calls.request import Request
 from argot.llm.calls.settings import LlmSettings
-from argot.tables.passages import passage
+from argot.tables.chunks import passage
 
 TAG = re.compile(r"<\s*/?\s*passage\s*>", re.IGNORECASE)
 

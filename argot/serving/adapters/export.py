@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from argot.core.files import replacing_folder, write_json
 from argot.search.retriever import Retriever
-from argot.tables.passages import passage, passages_of
+from argot.tables.chunks import passage, passages_of
 
 Format = Literal["parquet", "jsonl", "npy"]
 BLOCK = 10_000

@@ -13,20 +13,10 @@ from argot.core.parquet import read_table
 from argot.errors import InputError
 from argot.evaluation.metrics import Relevance
 from argot.tables import chunks, pairs, questions, training
-from argot.tables.passages import passages_of
+from argot.tables.chunks import Corpus
 
 # A passage's rivals are taken from so many of each query's best candidates.
 CLOSE = 16
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """All chunks: ids, passages as they are embedded, and their languages."""
-
-    ids: list[str]
-    passages: list[str]
-    languages: list[str]
-    places: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -86,14 +76,6 @@ class Dev:
     ids: list[str]
     relevance: Relevance
     real: bool
-
-
-def read_corpus() -> Corpus:
-    """The chunks of data/chunks.parquet."""
-    table = read_table(chunks.PATH, chunks.SCHEMA, ["chunk", "heading", "text", "language"])
-    ids = table["chunk"].to_pylist()
-    places = {chunk: place for place, chunk in enumerate(ids)}
-    return Corpus(ids, passages_of(table), table["language"].to_pylist(), places)
 
 
 def read_lesson(corpus: Corpus) -> Lesson:

@@ -23,9 +23,10 @@ from torch.utils.data import SequentialSampler
 
 from argot.encoding.embedder import TASKS, Role
 from argot.errors import ModelError
+from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases
 from argot.training.student.distributed import gathered, share
-from argot.training.student.lesson import Corpus, Lesson
+from argot.training.student.lesson import Lesson
 from argot.training.student.phrasing import typed
 
 IGNORED = -1.0e4  # added to a logit that must not count; finite, so that no gradient is NaN

@@ -9,7 +9,7 @@ import pytest
 
 from argot.core.parquet import write_table
 from argot.errors import InputError
-from argot.evaluation.judged import read_corpus, read_pairs, read_questions
+from argot.evaluation.judged import JudgedCorpus, read_pairs, read_questions
 from argot.tables import chunks, pairs, questions
 
 TEXTS = ["oil the pump", "close the valve", "oil the pump", "log the hours"]
@@ -61,14 +61,14 @@ def test_a_pair_is_answered_by_copies_and_by_passages_of_the_same_query(folder: 
         pair_row("c", "care", "c3"),
     ]
     write_table(pairs.PATHS["test"], rows, pairs.SCHEMA)
-    found = read_pairs("test", read_corpus())
+    found = read_pairs("test", JudgedCorpus())
     assert [relevant(found, at) for at in range(3)] == [[0, 2], [1, 3], [1, 3]]
 
 
 def test_seen_is_what_shares_a_group_with_a_training_pair(folder: Path) -> None:
     rows = [pair_row("a", "pump", "c0"), pair_row("b", "oil", "c2"), pair_row("c", "log", "c3")]
     write_table(pairs.PATHS["test"], rows, pairs.SCHEMA)
-    assert read_pairs("test", read_corpus()).seen.tolist() == [False, True, True]
+    assert read_pairs("test", JudgedCorpus()).seen.tolist() == [False, True, True]
 
 
 def test_a_chunk_of_another_corpus_is_refused(folder: Path) -> None:
@@ -83,4 +83,4 @@ def test_a_chunk_of_another_corpus_is_refused(folder: Path) -> None:
     }
     write_table(questions.PATHS["test"], [row], questions.SCHEMA)
     with pytest.raises(InputError, match="holds no chunk 'c9'"):
-        read_questions("test", read_corpus())
+        read_questions("test", JudgedCorpus())

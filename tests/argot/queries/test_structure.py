@@ -5,23 +5,33 @@ from random import Random
 import pytest
 
 from argot.queries import neighbours, sentences, structure
-from argot.queries.draft import Chunk, Corpus
+from argot.queries.draft import Context
 from argot.queries.prose import sentences as split
 from argot.queries.vocabulary import Vocabulary
 from argot.search.bm25 import Bm25, LexicalSettings
+from argot.tables.chunks import ChunkRow
 
 
-def corpus(*texts: str, documents: str = "") -> Corpus:
+def corpus(*texts: str, documents: str = "") -> Context:
     """One chunk a text; `documents` names the document of each by a letter, else they share one."""
     names = documents or "a" * len(texts)
     chunks = [
-        Chunk(str(place), name, name, place, "T", "T > H", text, 0, "en")
+        ChunkRow(str(place), name, name, place, "T", "T > H", text, 0, "en")
         for place, (text, name) in enumerate(zip(texts, names, strict=True))
     ]
     settings = LexicalSettings(language="en", k1=1.2, b=0.75)
     bm25 = Bm25.build([chunk.id for chunk in chunks], texts, settings, "en")
     places = {chunk.id: place for place, chunk in enumerate(chunks)}
-    return Corpus(chunks, Vocabulary(texts, "en"), bm25, places, len(set(names)), {"h": 1})
+    return Context(
+        chunks,
+        Vocabulary(texts, "en"),
+        bm25,
+        places,
+        documents=list(names),
+        groups=list(names),
+        document_count=len(set(names)),
+        leaves={"h": 1},
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +64,7 @@ def test_the_nearest_passage_of_another_document_is_a_partner() -> None:
         documents="abc",
     )
     (found,) = neighbours.partner(0.3)(made.chunks[0], made, Random(1))
-    assert (found.chunk, found.document, found.source) == ("1", "a", "bm25")
+    assert (found.chunk, found.document) == ("1", "a")
     assert list(neighbours.partner(0.99)(made.chunks[0], made, Random(1))) == []
 
 

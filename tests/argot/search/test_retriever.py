@@ -15,7 +15,7 @@ from argot.errors import ArgotError, InputError, ReleaseError
 from argot.search.fusion import DEPTH, fuse
 from argot.search.hits import search_exact, tie_order
 from argot.search.release import MANIFEST, inventory, sealed
-from argot.tables.passages import passage
+from argot.tables.chunks import passage
 from tests.released import rows
 
 QUESTIONS = [

@@ -9,7 +9,8 @@ import pytest
 from argot.core.parquet import write_table
 from argot.errors import InputError
 from argot.tables import chunks, pairs, questions, training
-from argot.training.student.lesson import Lesson, read_corpus, read_dev, read_lesson
+from argot.tables.chunks import Corpus
+from argot.training.student.lesson import Lesson, read_dev, read_lesson
 
 ROWS = [
     {"pair": "a", "query": "one", "positive": "c1", "score": 0.9, "candidates": ["c3", "c0"], "scores": [0.8, 0.2],
@@ -45,7 +46,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def lesson(rows: list[dict[str, Any]] = ROWS) -> Lesson:
     write_table(training.PATH, [{"source": "keywords", **row} for row in rows], training.SCHEMA)
-    return read_lesson(read_corpus())
+    return read_lesson(Corpus())
 
 
 def write_dev(rows: list[tuple[str, str, str]]) -> None:
@@ -81,7 +82,7 @@ def test_no_row_is_told(project: Path) -> None:
 
 
 def test_dev_holds_all_that_is_relevant_and_fills_up_with_others(project: Path) -> None:
-    dev = read_dev(read_corpus(), queries=2, passages=3, min_questions=5)
+    dev = read_dev(Corpus(), queries=2, passages=3, min_questions=5)
     assert (dev.queries, dev.ids, dev.real) == (["where", "what"], ["c2", "c4", "c0"], False)
     assert [dev.ids[item] for item in dev.relevance.items] == ["c4", "c2"]
     assert dev.passages[0] == "on 2\ntext 2"
@@ -89,4 +90,4 @@ def test_dev_holds_all_that_is_relevant_and_fills_up_with_others(project: Path) 
 
 def test_dev_may_be_empty(project: Path) -> None:
     write_dev([])
-    assert read_dev(read_corpus(), queries=2, passages=3, min_questions=5).queries == []
+    assert read_dev(Corpus(), queries=2, passages=3, min_questions=5).queries == []

@@ -17,9 +17,9 @@ def plainly(
     every, at = np.arange(len(dense)), max(0, dense.shape[1] - HORIZON)
     low = np.sort(dense, axis=1)[:, at, None]
     span = np.maximum(dense.max(axis=1, keepdims=True) - low, np.float32(1e-6))
-    scores = np.maximum((dense - low) * (np.float32(1 - weight) / span), 0)
+    scores = np.maximum((dense - low) * (np.float32(weight) / span), 0)
     scores += (
-        np.float32(weight)
+        np.float32(1 - weight)
         * lexical
         / np.maximum(lexical.max(axis=1, keepdims=True), np.float32(1e-6))
     )
@@ -49,23 +49,23 @@ def task(passages: int, holding: float, order: str) -> tuple[Floats, Floats, NDA
 
 @pytest.mark.parametrize("order", ["random", "sorted", "hidden", "shown", "tied"])
 @pytest.mark.parametrize("passages, count", [(2, 1), (99, 64), (100, 64), (3000, 64), (3000, 150)])
-@pytest.mark.parametrize("weight, holding", [(0.0, 0.0), (0.5, 0.01), (0.5, 0.4), (1.0, 0.5)])
+@pytest.mark.parametrize("weight, holding", [(1.0, 0.0), (0.5, 0.01), (0.5, 0.4), (0.0, 0.5)])
 def test_the_ranking_is_that_of_whole_rows(
     order: str, passages: int, count: int, weight: float, holding: float
 ) -> None:
     dense, lexical, positives = task(passages, holding, order)
     expected = plainly(dense, lexical, positives, weight, count)
-    words = sparse.csr_matrix(lexical) if weight else None
+    words = sparse.csr_matrix(lexical) if weight < 1 else None
     found = rank(dense.copy(), words, positives, weight, count)
     assert np.array_equal(found.score, expected.score)
     assert np.array_equal(found.rank, expected.rank)
     assert np.array_equal(found.scores, expected.scores)
-    told = expected.scores > 0  # what has no score is in no order
-    assert np.array_equal(found.candidates[told], expected.candidates[told])
+    scored = expected.scores > 0  # what has no score is in no order
+    assert np.array_equal(found.candidates[scored], expected.candidates[scored])
 
 
 def test_a_single_passage_has_nothing_beside_it() -> None:
-    found = rank(np.ones((3, 1), np.float32), None, np.zeros(3, np.int64), 0.0, 0)
+    found = rank(np.ones((3, 1), np.float32), None, np.zeros(3, np.int64), 1.0, 0)
     assert found.candidates.shape == found.scores.shape == (3, 0)
     assert found.rank.tolist() == [0, 0, 0]
 

@@ -1,0 +1,62 @@
+"""The corpus as all stages read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argot.core.parquet import write_table
+from argot.errors import InputError
+from argot.tables.chunks import SCHEMA, Corpus, commonest, numbered, passage
+
+
+def row(at: int, **changes: Any) -> dict[str, Any]:
+    named = {"chunk": f"c{at}", "document": f"d{at % 2}.md", "group": f"d{at % 2}.md", "title": "T"}
+    said = {"heading": "A > B", "text": f"text {at}", "language": "en", "metadata": "{}"}
+    return {**named, **said, "position": at, "start": 10 * at, "end": 10 * at + 6, **changes}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    path = tmp_path / "chunks.parquet"
+    write_table(path, [row(2, heading=""), row(1), row(0, language="de")], SCHEMA)
+    return Corpus(path)
+
+
+def test_columns_keep_the_order_of_the_table(corpus: Corpus) -> None:
+    assert corpus.ids == ["c2", "c1", "c0"]
+    assert corpus.passages == ["text 2", "A > B\ntext 1", "A > B\ntext 0"]
+    assert (corpus.places_of(["c0", "c2"]), corpus.language) == ([2, 0], "en")
+    assert corpus.numbered("document").tolist() == [0, 1, 0]
+
+
+def test_rows_hold_what_queries_are_made_from(corpus: Corpus) -> None:
+    first, second, _ = corpus.rows()
+    assert (second.id, second.document, second.start, second.leaf) == ("c1", "d1.md", 10, "B")
+    assert [chunk.passage for chunk in (first, second)] == corpus.passages[:2]
+
+
+def test_a_chunk_of_another_corpus_is_named(corpus: Corpus) -> None:
+    with pytest.raises(InputError, match="holds no chunk 'c9'"):
+        corpus.places_of(["c1", "c9"])
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"chunks\.parquet is missing; run `dvc repro`"):
+        print(Corpus(tmp_path / "chunks.parquet").ids)
+
+
+def test_of_equally_common_languages_the_first_by_name_is_the_corpus_language() -> None:
+    assert commonest(["fr", "de", "fr", "de", "nl"]) == "de"
+    assert commonest(["fr", "de", "fr"]) == "fr"
+    assert commonest([]) == ""
+
+
+def test_names_are_numbered_in_their_order() -> None:
+    assert numbered(["b", "a", "b"]).tolist() == [1, 0, 1]
+
+
+def test_a_passage_without_heading_is_its_text() -> None:
+    assert (passage("", "text"), passage("A", "text")) == ("text", "A\ntext")
