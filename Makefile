@@ -18,9 +18,9 @@ $(VENV)/installed: pyproject.toml requirements.lock
 install: $(VENV)/installed ## make .venv and install the pinned versions
 
 repro: $(VENV)/installed ## run the pipeline, and show what it found
-	@test ! -e data/replies.dvc || python -m argot.llm.calls.share pull
+	@test ! -e data/replies.dvc || python -m argot.llm.share pull
 	dvc repro
-	@test ! -d data/replies || python -m argot.llm.calls.share push
+	@test ! -d data/replies || python -m argot.llm.share push
 	argot results
 
 refresh: $(VENV)/installed ## the same model over changed documents: minutes, not hours (FLAGS="--pull --allow-missing")

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from openai import OpenAI, OpenAIError
 
-from argot.llm.calls.gather import gather
+from argot.llm.calls.completions import completions
 from argot.llm.calls.request import Request
 from tests.argot.llm.conftest import machine, requests, spend
 from tests.argot.llm.server import KEY
@@ -68,7 +68,8 @@ def test_race_with_the_sequential_loop(tmp_path: Path, monkeypatch: pytest.Monke
         sequential = time.perf_counter() - started
     with provider() as url:
         started = time.perf_counter()
-        replies = gather(asked, machine(url, "openai", concurrency=CONCURRENCY, retries=6), spend())
+        how = machine(url, "openai", concurrency=CONCURRENCY, retries=6)
+        replies = completions(asked, how, spend())
         ours = time.perf_counter() - started
         good = [tries[-1] for tries in replies.values() if tries[-1].status == "good"]
     print(

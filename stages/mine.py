@@ -14,6 +14,7 @@ import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, write_figures
 from argot.encoding.store import read_vectors
 from argot.errors import InputError, ParamsError
-from argot.llm.calls.settings import LlmSettings
+from argot.llm.calls.completions import completions
+from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.search.bm25 import Bm25
 from argot.tables import pairs, training
 from argot.tables.chunks import Corpus
@@ -234,7 +236,11 @@ def relabel(
         for row, columns in zip(kept, hardest, strict=True)
     ]
     passages = list(zip(corpus.headings, corpus.texts, strict=True))
-    graded, paid = grade_candidates(asked, passages, load("synthesize.llm", LlmSettings))
+    complete = partial(
+        completions, machine=load("machine.llm", MachineLlm), spend=load("spend", SpendSettings)
+    )
+    llm = load("synthesize.llm", LlmSettings)
+    graded, paid = grade_candidates(asked, passages, llm, complete)
 
     scores, masked = mined.scores.copy(), masked.copy()
     for row, columns, grades in zip(kept, hardest, graded, strict=True):

@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from heapq import nsmallest
 from itertools import chain, islice
 from random import Random
@@ -22,8 +23,8 @@ from tqdm import tqdm
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, write_figures
-from argot.llm.calls.gather import estimate
-from argot.llm.calls.settings import LlmSettings, SpendSettings
+from argot.llm.calls.completions import completions, estimate
+from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
 from argot.queries import headings, neighbours, sentences, structure
 from argot.queries.by_model import grounded, llm_drafts, requests_for
@@ -72,13 +73,17 @@ def main() -> str:
     context = Context.of(Corpus())
     sieve = Sieve(context, settings)
 
+    complete = partial(
+        completions, machine=load("machine.llm", MachineLlm), spend=load("spend", SpendSettings)
+    )
+
     chosen = drawn(context.chunks, settings)
-    written, paid = llm_drafts(chosen, asked_by_people(), settings.llm, sieve.dropped)
+    written, paid = llm_drafts(chosen, asked_by_people(), settings.llm, complete, sieve.dropped)
     by_rule = drafts_by_rule(tqdm(chosen, "queries", disable=None), context, settings)
 
     splits = sieve.by_split(sieve.distinct(sieve.informative([*written, *by_rule])))
     train = sieve.round_trip([*real(context, settings), *splits["train"]])
-    splits["train"], judged = grounded(train, context, settings.llm, sieve.dropped)
+    splits["train"], judged = grounded(train, context, settings.llm, complete, sieve.dropped)
 
     for split, kept in splits.items():
         write_table(pairs.PATHS[split], [row(draft) for draft in kept], pairs.SCHEMA)
@@ -285,7 +290,7 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
 def show_estimate() -> str:
     """Passages, tokens and dollars of the model's queries that are not there yet."""
     settings, spend = load("synthesize", SynthesizeSettings), load("spend", SpendSettings)
-    if settings.llm.provider == "none":
+    if not settings.llm.has_provider:
         return "nothing to pay: synthesize.llm.provider is none"
     chosen = drawn(Corpus().rows(), settings)
     requests = requests_for(chosen, asked_by_people(), settings.llm)

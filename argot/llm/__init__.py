@@ -1,1 +1,1 @@
-"""Calls to language models: paid once, never lost, within a limit, and without what must not leave the machine."""
+"""Paid calls of language models, their providers, and what a model judges."""

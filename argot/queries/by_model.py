@@ -1,14 +1,13 @@
-"""A model as source of queries: requests for all passages, and drafts out of their replies."""
+"""A model as a source of queries: a request for each passage, and drafts from the replies."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from argot.core.params import load
-from argot.llm.calls.gather import Paid, gather
+from argot.llm.calls.completions import Complete, Paid
 from argot.llm.calls.request import Request
-from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
+from argot.llm.calls.settings import LlmSettings
 from argot.llm.judging.judge import judge, judge_request
 from argot.queries.draft import Context, Draft
 from argot.queries.wording import chosen_examples, kinds_for, query_request, read_queries
@@ -20,7 +19,7 @@ Dropped = Counter[tuple[str, str]]
 def requests_for(
     chunks: Sequence[ChunkRow], asked_by_people: Sequence[str], settings: LlmSettings
 ) -> list[Request]:
-    """One request a chunk."""
+    """One request for each chunk."""
     examples = chosen_examples(asked_by_people, settings.examples)
     return [
         query_request(chunk.heading, chunk.text, chunk.id, examples, settings) for chunk in chunks
@@ -31,35 +30,33 @@ def llm_drafts(
     chunks: Sequence[ChunkRow],
     asked_by_people: Sequence[str],
     settings: LlmSettings,
+    complete: Complete,
     dropped: Dropped,
 ) -> tuple[list[Draft], Paid]:
-    """The queries that the model writes for these passages, from the store or bought now."""
-    if settings.provider == "none":
+    """The queries that the model writes for these passages; unusable ones are counted."""
+    if not settings.has_provider:
         return [], Paid([])
     requests = requests_for(chunks, asked_by_people, settings)
-    replies = gather(requests, load("machine.llm", MachineLlm), load("spend", SpendSettings))
+    replies = complete(requests)
     drafts = []
     for chunk, request in zip(chunks, requests, strict=True):
         last = replies[request.key][-1]
         for kind, query in read_queries(last, kinds_for(chunk.id, settings), dropped):
-            made = Draft.of(query, chunk)
-            drafts.append(
-                made._replace(
-                    source=f"llm:{kind}",
-                    provider=last.provider,
-                    model=last.model,
-                    prompt=last.prompt,
-                    reply=last.key,
-                )
-            )
+            made = Draft.of(query, chunk)._replace(source=f"llm:{kind}")
+            made = made._replace(provider=last.provider, model=last.model)
+            drafts.append(made._replace(prompt=last.prompt, reply=last.key))
     return drafts, Paid([reply for tries in replies.values() for reply in tries])
 
 
 def grounded(
-    drafts: Sequence[Draft], context: Context, settings: LlmSettings, dropped: Dropped
+    drafts: Sequence[Draft],
+    context: Context,
+    settings: LlmSettings,
+    complete: Complete,
+    dropped: Dropped,
 ) -> tuple[list[Draft], Paid]:
-    """Drop the model's queries that a judge grades below `judge`; of other sources none."""
-    if not settings.judge or settings.provider == "none":
+    """Drop the model's queries that a judge grades below `judge`; keep those of other sources."""
+    if not settings.judge or not settings.has_provider:
         return list(drafts), Paid([])
     by_chunk: defaultdict[str, list[str]] = defaultdict(list)
     for made in drafts:
@@ -69,14 +66,13 @@ def grounded(
     for id, queries in by_chunk.items():
         chunk = context.chunk(id)
         asked[id] = judge_request(chunk.heading, chunk.text, id, queries, settings), len(queries)
-    found, paid = judge(asked, load("machine.llm", MachineLlm), load("spend", SpendSettings))
-    marks = {
-        (id, query): grade
-        for id in by_chunk
-        for query, grade in zip(by_chunk[id], found[id], strict=True)
-    }
+    found, paid = judge(asked, complete)
+    marks: dict[tuple[str, str], int | None] = {}
+    for id, queries in by_chunk.items():
+        marks |= zip(((id, query) for query in queries), found[id], strict=True)
     kept = []
     for made in drafts:
+        # A query of another source was not asked about, and passes.
         grade = marks.get((made.chunk, made.query), settings.judge)
         if grade is None or grade < settings.judge:
             dropped[made.source, "not judged" if grade is None else "not grounded"] += 1

@@ -117,19 +117,16 @@ def test_a_changed_document_costs_its_own_chunks_only(project: Path) -> None:
 def test_an_edited_prompt_asks_anew_and_settings_of_the_machine_do_not(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from argot.llm.judging import prompting
+    from argot.queries import wording
 
+    prompt = wording.prompt
     with serving() as server:
         use(server.url)
         synthesize.main()
         set_spend(max_usd=9.0)
         synthesize.main()
         assert len(server.provider.calls) == 36
-        edited = Path("prompts")
-        edited.mkdir()
-        for path in prompting.FILES.glob("*.md"):
-            (edited / path.name).write_text(path.read_text() + "\nBe polite.")
-        monkeypatch.setattr(prompting, "FILES", edited)
+        monkeypatch.setattr(wording, "prompt", lambda path: f"{prompt(path)}\nBe polite.")
         synthesize.main()
         assert len(server.provider.calls) == 72
 

@@ -1,21 +1,31 @@
-"""What is asked of a model, which decides results, and how, which doesn't: `synthesize.llm`, `machine.llm`, `spend`."""
+"""What is asked of a model, which decides results, and how it is asked, which does not.
+
+The sections `synthesize.llm`, `machine.llm` and `spend` of params.yaml.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from argot.core.params import Settings
 from argot.errors import ParamsError
+from argot.llm.providers.base import Endpoint
+from argot.llm.providers.registry import NAMES, NO_PROVIDER, PROVIDERS
 
-Provider = Literal["openai", "anthropic"]
+
+def _known(name: str) -> str:
+    if name not in (*PROVIDERS, NO_PROVIDER):
+        raise PydanticCustomError("provider", f"expected {NAMES}")
+    return name
 
 
 class LlmSettings(Settings):
-    """Which model writes queries, and which: the section `synthesize.llm`."""
+    """Which model writes which queries: the section `synthesize.llm`."""
 
-    provider: Literal["none", "openai", "anthropic"]
+    provider: Annotated[str, AfterValidator(_known)]
     model: str
     sampling: dict[str, Any]
     max_tokens: int = Field(ge=64)
@@ -24,6 +34,11 @@ class LlmSettings(Settings):
     examples: int = Field(ge=0)
     redact: bool
     judge: int = Field(ge=0, le=10)
+
+    @property
+    def has_provider(self) -> bool:
+        """Is a model asked at all?"""
+        return self.provider != NO_PROVIDER
 
 
 class MachineLlm(Settings):
@@ -35,6 +50,11 @@ class MachineLlm(Settings):
     retries: int = Field(ge=0)
     poll_seconds: float = Field(gt=0)
     batch_requests: int = Field(ge=1)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the provider is asked."""
+        return Endpoint(self.base_url, self.timeout_seconds, self.retries)
 
 
 class Price(Settings):
@@ -54,9 +74,10 @@ class SpendSettings(Settings):
     prices: dict[str, Price]
 
     def price(self, model: str) -> Price:
-        """What `model` costs; ParamsError where the table doesn't say."""
+        """What `model` costs; ParamsError where the table does not say."""
         if model not in self.prices:
             raise ParamsError(
-                f"params.yaml: spend.prices: no price for '{model}'; add what its provider asks for it"
+                f"params.yaml: spend.prices: no price for '{model}'; "
+                "add what its provider asks for it"
             )
         return self.prices[model]

@@ -1,7 +1,7 @@
-"""Paid replies, kept for good: written to disk one by one, then sealed into files that never change.
+"""Paid replies, kept for good: journalled one by one, then sealed in files that never change.
 
-data/replies/HASH.jsonl      segments, each named by its content: two branches that add replies merge without conflict
-data/replies.open/           the journal of the run that goes on, and the records of batches; never shared
+data/replies/HASH.jsonl      segments, named by their content: two branches' ones can be merged
+data/replies.open/           the journal of the run under way, the records of batches: not shared
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from types import TracebackType
 
 from argot.core.files import replacing
 from argot.errors import InputError
-from argot.llm.calls.request import Answer, Request, Status
+from argot.llm.calls.request import Attempt
+from argot.llm.providers.base import Outcome, Status
 
 REPLIES = Path("data/replies")
 OPEN = Path("data/replies.open")
@@ -30,14 +31,14 @@ SEGMENT = 5000  # replies in a segment, at most
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer and what it cost; `attempt` counts the tries for one request."""
+    """An answer and what it cost in US dollars; `attempt` numbers the tries of one request."""
 
     key: str
     attempt: int
     provider: str
     model: str
-    prompt: str
-    about: str
+    prompt: str  # the hash of the instructions
+    about: str  # the passage that the request was made from
     status: Status
     content: str
     tokens_in: int
@@ -46,13 +47,24 @@ class Reply:
     batch: bool
 
     @classmethod
-    def of(cls, request: Request, answer: Answer, attempt: int, usd: float, batch: bool) -> Reply:
-        """The record of an answer."""
+    def of(
+        cls, attempt: Attempt, provider: str, outcome: Outcome, usd: float, batch: bool
+    ) -> Reply:
+        """The reply to one try of a request."""
         return cls(
-            key=request.key, attempt=attempt, provider=request.provider, model=request.model, prompt=request.prompt,
-            about=request.about, status=answer.status, content=answer.content, tokens_in=answer.tokens_in,
-            tokens_out=answer.tokens_out, usd=round(usd, 9), batch=batch,
-        )  # fmt: skip
+            key=attempt.key,
+            attempt=attempt.number,
+            provider=provider,
+            model=attempt.model,
+            prompt=attempt.prompt,
+            about=attempt.about,
+            status=outcome.status,
+            content=outcome.content,
+            tokens_in=outcome.tokens_in,
+            tokens_out=outcome.tokens_out,
+            usd=round(usd, 9),
+            batch=batch,
+        )
 
 
 class Store:
@@ -98,7 +110,10 @@ class Store:
         return (reply for key in sorted(self._replies) for reply in self.tries(key))
 
     def add(self, reply: Reply) -> None:
-        """Keep a reply: when this returns, it is on the disk. Many threads may add, and wait for the disk together."""
+        """Keep a reply: when this returns, it is on the disk.
+
+        Many threads may add at once: they write one by one, and wait for the disk together.
+        """
         with self._writing:
             descriptor = self._append(_line(reply))
             self._replies[reply.key][reply.attempt] = reply
@@ -111,20 +126,21 @@ class Store:
             os.close(descriptor)
 
     def _append(self, line: bytes) -> int:
-        # Sealing may remove the journal under the open descriptor, which hurts nobody.
+        # Another thread may seal the journal and remove it before this one waits for the disk: the
+        # segment then holds the line.
         descriptor = os.open(self._journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         before = os.fstat(descriptor).st_size
         try:
             if os.write(descriptor, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._journal))
         except OSError:
-            os.ftruncate(descriptor, before)  # half a line must not spoil the next
+            os.ftruncate(descriptor, before)  # half a line would spoil the next one
             os.close(descriptor)
             raise
         return descriptor
 
     def keep(self, wanted: Callable[[Reply], bool]) -> int:
-        """Drop all replies but the wanted ones, such as a deleted document's; return how many went."""
+        """Drop all replies but the wanted ones, and return how many were dropped."""
         old = sorted(self.folder.glob("*.jsonl"))
         kept = [reply for reply in self if wanted(reply)]
         gone = sum(1 for _ in self) - len(kept)
@@ -142,8 +158,8 @@ class Store:
             for line in path.read_bytes().splitlines():
                 self._take(_parsed(line, path))
         if self._journal.exists():
+            # A kill may have cut the last line short: its reply had not been kept yet.
             *lines, torn = self._journal.read_bytes().split(b"\n")
-            # A kill may cut the last line; its reply was in flight.
             for line in lines:
                 self._take(_parsed(line, self._journal))
             if torn:

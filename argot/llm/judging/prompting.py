@@ -1,4 +1,4 @@
-"""Prompts as files, passages as material: what is put before a model."""
+"""Prompts from files, and passages as material in them: what a model is shown."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 from argot.llm.calls.redact import redact
 from argot.llm.calls.request import Request
 from argot.llm.calls.settings import LlmSettings
+from argot.llm.providers.base import Prompt
 from argot.tables.chunks import passage
 
+# The tags around a passage, however a document may spell them.
 TAG = re.compile(r"<\s*/?\s*passage\s*>", re.IGNORECASE)
 
 
@@ -20,12 +22,16 @@ def prompt(path: Path) -> str:
 
 
 def material(heading: str, text: str, settings: LlmSettings) -> str:
-    """A passage between tags that nothing in it can close, without what must not leave the machine."""
+    """A passage between tags, masked like all that is shown.
+
+    The passage's own text is untrusted: tags in it are removed, so that it cannot end its frame and
+    go on as if it were our instructions.
+    """
     return f"<passage>\n{TAG.sub(' ', shown(passage(heading, text), settings))}\n</passage>"
 
 
 def shown(text: str, settings: LlmSettings) -> str:
-    """`text` as a model may see it."""
+    """`text` as a model may see it: where `redact` is set, without addresses, numbers and keys."""
     return redact(text).text if settings.redact else text
 
 
@@ -33,22 +39,14 @@ def request(
     settings: LlmSettings, system: str, user: str, schema: dict[str, Any], about: str
 ) -> Request:
     """A request by the settings' model; `about` is the chunk it is made from."""
-    if settings.provider == "none":
+    if not settings.has_provider:
         raise ValueError("no provider to ask")
-    return Request(
-        settings.provider,
-        settings.model,
-        system,
-        user,
-        schema,
-        settings.max_tokens,
-        settings.sampling,
-        about,
-    )
+    asked = Prompt(settings.model, system, user, schema, settings.max_tokens, settings.sampling)
+    return Request(settings.provider, asked, about)
 
 
 def table(name: str, item: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an object whose one key `name` holds a list of objects with exactly the keys of `item`."""
+    """The JSON schema of `{name: [item, ...]}`, where each item has exactly the keys of `item`."""
     entry = {
         "type": "object",
         "properties": item,

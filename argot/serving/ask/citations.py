@@ -1,6 +1,6 @@
-"""The form of an answer, and its check: does each claim cite a passage, and does the passage hold the quoted words?
+"""The form of an answer, and its check: does each claim quote a passage that holds the words?
 
-One claim a line, each followed by its citations: `Seals weeping more are replaced. [2 "is replaced"]`
+One claim a line, followed by its citations: `Seals weeping more are replaced. [2 "is replaced"]`
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-NOT_TOLD = "The documents don't tell."
+NOT_ANSWERED = "The documents don't tell."
 CITATION = re.compile(r"\[(\d+)\s*:?\s*[\"“”](.+?)[\"“”]\s*\]", re.DOTALL)
-# A number alone, [2], names a passage but no words of it: it supports nothing.
+# A number alone, [2], names a passage but quotes nothing of it, so it supports nothing.
 BARE = re.compile(r"\[(\d+)\]")
 BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 LEFT_OUT = re.compile(r"\s*(?:\.\.\.|…|\[…\])\s*")
@@ -21,7 +21,7 @@ LOOKALIKES = str.maketrans("‘’“”–—‹›", "''\"\"--<>")
 
 @dataclass(frozen=True)
 class Citation:
-    """A passage's number and the words that are said to stand in it; `problem` is empty where they do."""
+    """A passage's number and words quoted from it; `problem` says why the quote is wrong, if so."""
 
     number: int
     quote: str
@@ -37,18 +37,18 @@ class Claim:
 
     @property
     def supported(self) -> bool:
-        """Does a passage hold what is quoted for it, and is no citation wrong?"""
+        """Has it a citation, and no wrong one?"""
         return bool(self.citations) and not any(citation.problem for citation in self.citations)
 
 
 def claims_of(answer: str, passages: Sequence[str]) -> list[Claim]:
-    """The claims of an answer, checked against the passages as they were sent; passage 1 is the first."""
+    """The claims of an answer, checked against the passages as sent, of which the first is 1."""
     lines = [BULLET.sub("", line).strip() for line in _whole(answer).splitlines()]
-    return [_claim(line, passages) for line in lines if line and line != NOT_TOLD]
+    return [_claim(line, passages) for line in lines if line and line != NOT_ANSWERED]
 
 
 def _whole(answer: str) -> str:
-    """The answer with line breaks inside citations taken out, so that one line is one claim."""
+    """The answer without line breaks inside citations, so that each line is one claim."""
     return CITATION.sub(lambda match: " ".join(match.group().split()), answer)
 
 
@@ -63,7 +63,9 @@ def _checked(number: int, quote: str, passages: Sequence[str]) -> Citation:
     if not 1 <= number <= len(passages):
         return Citation(number, quote, f"there is no passage {number}")
     text, at = plain(passages[number - 1]), 0
-    for part in (plain(part) for part in LEFT_OUT.split(quote)):
+    # The parts of a quote with "..." in it must follow one another in the passage.
+    for part in LEFT_OUT.split(quote):
+        part = plain(part)
         at = text.find(part, at)
         if at < 0:
             return Citation(number, quote, f"passage {number} doesn't hold these words")

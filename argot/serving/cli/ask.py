@@ -1,22 +1,19 @@
-"""`argot ask`: an answer out of the documents, with its sources."""
+"""`argot ask`: an answer from the documents, with its sources."""
 
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from argot.errors import InputError, ProviderError
+from argot.llm.providers.registry import NAMES
 from argot.serving.cli.search import RELEASE, Release, print_passages
 
 if TYPE_CHECKING:
     from argot.serving.ask.ask import Answer
-    from argot.serving.ask.chat import Chat
 
-KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 PASSAGES_ALONE = 3  # exit code: the provider is missing or failed
 
 
@@ -24,9 +21,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="What to ask.", show_default=False)],
     provider: Annotated[
         str,
-        typer.Option(
-            envvar="ARGOT_PROVIDER", help="anthropic, openai (and servers like it) or none."
-        ),
+        typer.Option(envvar="ARGOT_PROVIDER", help=f"{NAMES}; else the first that has a key."),
     ] = "",
     model: Annotated[
         str, typer.Option(envvar="ARGOT_MODEL", help="The model's name at its provider.")
@@ -49,75 +44,42 @@ def ask(
 
     ANTHROPIC_API_KEY=... argot ask "Who may release a K4 hold?"
 
-    argot ask "What is demurrage?" --provider openai --base-url http://localhost:11434/v1 --model llama3.3
+    argot ask "What is demurrage?" --base-url http://localhost:11434/v1 --model llama3.3
 
     Ends with code 3 where no model could be asked: the passages alone are printed then.
     """
     from argot.search.retriever import Retriever
     from argot.serving.ask.ask import Answer, Said, Searched
     from argot.serving.ask.ask import ask as answer
+    from argot.serving.ask.chat import chosen_provider, open_chat
 
-    chat, problem = _chat(provider, model, base_url, timeout)
+    chat = partial(open_chat, chosen_provider(provider, base_url), model, base_url, timeout)
     for event in answer(Retriever.load(release), question, chat, k, searches, redact):
         if isinstance(event, Said) and not as_json:
             typer.echo(event.text, nl=False)
         elif isinstance(event, Searched) and not as_json and event.query != question:
             typer.secho(f"\n(searched: {event.query})", dim=True, err=True)
         elif isinstance(event, Answer):
-            _finish(event, problem or event.problem, as_json)
+            _finish(event, as_json)
 
 
-def _chat(provider: str, model: str, base_url: str, timeout: float) -> tuple[Chat | None, str]:
-    """A conversation, or the reason why there is none."""
-    from argot.serving.ask.ask import SYSTEM
-    from argot.serving.ask.chat import of_a_conversation, open_chat
-
-    given = next((name for name, key in KEYS.items() if os.environ.get(key)), "none")
-    provider = provider or ("openai" if base_url else given)
-    if provider not in (*KEYS, "none"):
-        raise InputError(f"--provider must be anthropic, openai or none, got '{provider}'")
-    if provider == "none":
-        return None, f"no model was asked: set {' or '.join(KEYS.values())} in the environment"
-    try:
-        return open_chat(provider, model, of_a_conversation(base_url, timeout), SYSTEM), ""  # type: ignore[arg-type]
-    except ProviderError as error:
-        return None, str(error)
-
-
-def _finish(answer: Answer, problem: str, as_json: bool) -> None:
+def _finish(answer: Answer, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(_plain(answer, problem), ensure_ascii=False))
-    elif problem:
+        typer.echo(json.dumps(answer.as_json(), ensure_ascii=False))
+    elif answer.problem:
         typer.echo()
         print_passages(list(answer.passages))
     else:
         _sources(answer)
-    if problem:
-        typer.secho(f"argot: passages alone: {problem}", fg="yellow", err=True)
+    if answer.problem:
+        typer.secho(f"argot: passages alone: {answer.problem}", fg="yellow", err=True)
         raise typer.Exit(PASSAGES_ALONE)
 
 
-def _plain(answer: Answer, problem: str) -> dict[str, Any]:
-    claims = [{**asdict(claim), "supported": claim.supported} for claim in answer.claims]
-    return {
-        **asdict(answer),
-        "claims": claims,
-        "problem": problem,
-        "told": answer.told,
-        "supported": answer.supported,
-    }
-
-
 def _sources(answer: Answer) -> None:
-    """The cited passages, and what was said without a passage that holds it."""
-    cited = sorted(
-        {
-            citation.number
-            for claim in answer.claims
-            for citation in claim.citations
-            if not citation.problem
-        }
-    )
+    """Print the passages that are cited, and the claims that no passage supports."""
+    citations = [citation for claim in answer.claims for citation in claim.citations]
+    cited = sorted({citation.number for citation in citations if not citation.problem})
     typer.echo("\n")
     for number in cited:
         passage = answer.passages[number - 1]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from argot.errors import ParamsError, ProviderError
-from argot.evaluation.managed import MachineCompare, Texts, _calls, bought
+from argot.evaluation.managed import EmbeddingCall, MachineCompare, _calls, bought, reply_key
 from argot.llm.calls.settings import MachineLlm, Price, SpendSettings
 from argot.llm.calls.store import REPLIES, Store
 from tests.argot.llm.server import KEY, embedding, serving
@@ -59,7 +59,7 @@ def test_each_text_has_the_vector_that_the_server_made_of_it() -> None:
     assert len(server.provider.calls) == 7
     assert (
         paid.figures()["tokens_in"] == tokens
-    )  # told for a call, shared out among its texts, none lost
+    )  # counted for a call, shared out among its texts, none lost
     assert paid_by_store() == pytest.approx(tokens / 1e6)
 
 
@@ -75,6 +75,11 @@ def test_what_is_there_is_not_asked_again_and_needs_neither_key_nor_server(
     monkeypatch.delenv("OPENAI_API_KEY")
     again, _ = buy("")
     assert np.array_equal(again.of(list(TEXTS)), first.of(list(TEXTS)))
+
+
+def test_a_vector_paid_before_is_found_by_its_key() -> None:
+    # The name under which this vector was stored in November 2026.
+    assert reply_key(MODEL, "The rotor is stuck.") == "f421de6102d5fb3d6684d830c0dfef57"
 
 
 def test_two_texts_that_are_one_when_masked_are_paid_once() -> None:
@@ -127,13 +132,13 @@ def test_vectors_that_never_come_right_end_the_run_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "message"),
     [(401, "refused the key"), (404, "check the model"), (400, "BadRequestError")],
 )
-def test_what_no_other_call_would_change_ends_the_run_at_once(status: int, told: str) -> None:
+def test_what_no_other_call_would_change_ends_the_run_at_once(status: int, message: str) -> None:
     with (
         serving(script={"calls": [status] * 9}) as server,
-        pytest.raises(ProviderError, match=told) as error,
+        pytest.raises(ProviderError, match=message) as error,
     ):
         buy(server.url)
     assert KEY not in str(error.value)
@@ -160,4 +165,4 @@ def test_calls_hold_no_more_texts_nor_bytes_than_a_provider_takes() -> None:
     ],
 )
 def test_what_is_no_vector_is_malformed(body: Any) -> None:
-    assert Texts(MODEL, ("a",), ("b",)).read(body).status == "malformed"
+    assert EmbeddingCall(MODEL, ("a",), ("b",)).read(body).status == "malformed"

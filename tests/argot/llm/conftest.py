@@ -7,9 +7,11 @@ import pytest
 
 from argot.llm.calls.request import Request
 from argot.llm.calls.settings import MachineLlm, Price, SpendSettings
+from argot.llm.providers.base import Prompt
+from argot.llm.providers.registry import PROVIDERS as REGISTERED
 from tests.argot.llm.server import KEY
 
-PROVIDERS = ("openai", "anthropic")
+PROVIDERS = tuple(REGISTERED)
 SCHEMA: dict[str, Any] = {"type": "object"}
 
 
@@ -17,8 +19,8 @@ SCHEMA: dict[str, Any] = {"type": "object"}
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty folder, and a key for the local server."""
     monkeypatch.chdir(tmp_path)
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
-        monkeypatch.setenv(name, KEY)
+    for provider in REGISTERED.values():
+        monkeypatch.setenv(provider.key_variable, KEY)
     for name in ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 
@@ -41,14 +43,7 @@ def spend(**changed: Any) -> SpendSettings:
 
 
 def requests(provider: Any, count: int) -> list[Request]:
-    return [
-        Request(
-            provider,
-            "m",
-            "Be brief.",
-            f"<passage>\npump number{n}\n</passage>\nWrite 1 queries: 1 short.",
-            SCHEMA,
-            100,
-        )
-        for n in range(count)
-    ]
+    users = (
+        f"<passage>\npump number{n}\n</passage>\nWrite 1 queries: 1 short." for n in range(count)
+    )
+    return [Request(provider, Prompt("m", "Be brief.", user, SCHEMA, 100)) for user in users]

@@ -35,7 +35,7 @@ function problem(panel, message) {
 
 function finish(panel, data) {
   if (data.problem) return problem(panel, `No answer, only passages: ${data.problem}.`);
-  if (!data.told) return panel.replaceChildren(make("h2", {}, "Answer"), make("p", {}, "The documents don’t answer this."));
+  if (!data.answered) return panel.replaceChildren(make("h2", {}, "Answer"), make("p", {}, "The documents don’t answer this."));
   panel.replaceChildren(make("h2", {}, "Answer"), ...data.claims.map((claim) => paragraph(claim, data)));
 }
 

@@ -120,10 +120,10 @@ def test_ctrl_c_finishes_the_calls_in_flight(tmp_path: Path) -> None:
         while not server.provider.paid:
             time.sleep(0.05)
         stage.send_signal(signal.SIGINT)
-        _, told = stage.communicate(timeout=60)
+        _, printed = stage.communicate(timeout=60)
         paid = sum(server.provider.paid.values())
     assert stage.returncode == 130
-    assert "finishing the calls in flight" in told and "Traceback" not in told
+    assert "finishing the calls in flight" in printed and "Traceback" not in printed
     os.chdir(folder)
     with Store() as store:
         assert len(list(store)) == paid

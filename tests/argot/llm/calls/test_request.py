@@ -1,15 +1,40 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from argot.llm.calls.request import Answer, Request, read_answer
-from tests.argot.llm.conftest import PROVIDERS, SCHEMA
-from tests.argot.llm.server import completion
+from argot.llm.calls.completions import completions
+from argot.llm.calls.request import Request
+from argot.llm.calls.settings import LlmSettings
+from argot.llm.calls.store import REPLIES
+from argot.llm.judging.judge import judge_request, negatives_request
+from argot.llm.providers.base import Prompt
+from argot.queries.wording import query_request
+from tests.argot.llm.conftest import PROVIDERS, SCHEMA, machine, spend
+
+# The keys under which replies to these requests were stored when they were first paid (November
+# 2026). A change of any of them makes every team pay for all its replies again.
+SAMPLING: dict[str, dict[str, Any]] = {
+    "openai": {"reasoning_effort": "low"},
+    "anthropic": {"temperature": 0.5, "effort": "low"},
+}
+STORED_KEYS = {
+    "openai": (
+        "1c2bf0dcae4f63c3afeb78e8241db48b",
+        "8f92c3d31374222ad79c485bc17233d2",
+        "d8ae6b506d2857addfdb0444ce37671c",
+    ),
+    "anthropic": (
+        "655ce30d4702898174ebf330ba43a15c",
+        "935d9491b5a1db46e98400f06472851d",
+        "57b60481205c9f97295403fb273f7c57",
+    ),
+}
 
 
-def request(provider: Any, **changed: Any) -> Request:
+def request(provider: Any, about: str = "", **changed: Any) -> Request:
     fields: dict[str, Any] = {
         "model": "m",
         "system": "s",
@@ -17,7 +42,53 @@ def request(provider: Any, **changed: Any) -> Request:
         "schema": SCHEMA,
         "max_tokens": 9,
     }
-    return Request(provider, **{**fields, **changed})
+    return Request(provider, Prompt(**{**fields, **changed}), about)
+
+
+def stored_requests(provider: str) -> list[Request]:
+    settings = LlmSettings(
+        provider=provider,
+        model="m",
+        sampling=SAMPLING[provider],
+        max_tokens=100,
+        queries_per_chunk=4,
+        types={"question": 0.5, "short": 0.25, "keywords": 0.25},
+        examples=2,
+        redact=True,
+        judge=0,
+    )
+    text = "Error E-17 means the rotor is stuck. Mail jan@example.org."
+    passages = [("Pumps", "The rotor."), ("", "Wages.")]
+    return [
+        query_request("Pumps", text, "c1", ["who fixes pumps?"], settings),
+        judge_request(
+            "Pumps", "The rotor is stuck.", "c1", ["what is E-17?", "stuck rotor"], settings
+        ),
+        negatives_request("what is E-17?", passages, "c1", settings),
+    ]
+
+
+@pytest.mark.parametrize("provider", STORED_KEYS)
+def test_replies_paid_before_are_found_and_need_neither_key_nor_network(
+    provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(f"{provider.upper()}_API_KEY")
+    reply = {
+        "attempt": 0, "provider": provider, "model": "m", "prompt": "p", "about": "c1",
+        "status": "good", "content": "{}", "tokens_in": 9, "tokens_out": 2, "usd": 0.000001,
+        "batch": False,
+    }  # fmt: skip
+    REPLIES.mkdir(parents=True)
+    lines = [json.dumps({**reply, "key": key}) for key in STORED_KEYS[provider]]
+    (REPLIES / "segment.jsonl").write_text("\n".join(lines) + "\n")
+    found = completions(
+        stored_requests(provider), machine("", provider, base_url=""), spend(max_usd=0.0)
+    )
+    assert [reply.key for tries in found.values() for reply in tries] == [*STORED_KEYS[provider]]
+
+
+def test_every_provider_has_its_stored_keys_here() -> None:
+    assert set(STORED_KEYS) == set(SAMPLING) == set(PROVIDERS)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -34,43 +105,6 @@ def test_the_key_changes_with_all_that_the_provider_sees_and_with_nothing_else(
         {"sampling": {"top_p": 1}},
     ]
     assert len({first.key, *(request(provider, **change).key for change in changes)}) == 6
-
-
-def test_sampling_goes_where_the_provider_wants_it() -> None:
-    sampling = {"temperature": 0.5, "effort": "low"}
-    assert request("openai", sampling=sampling).body["effort"] == "low"
-    body = request("anthropic", sampling=sampling).body
-    assert body["temperature"] == 0.5
-    assert body["output_config"] == {
-        "format": {"type": "json_schema", "schema": SCHEMA},
-        "effort": "low",
-    }
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize(
-    ("fault", "status"),
-    [
-        (None, "good"),
-        ("refused", "refused"),
-        ("malformed", "malformed"),
-        ("empty", "malformed"),
-        ("long", "malformed"),
-    ],
-)
-def test_each_way_to_end_is_told_apart(provider: str, fault: str | None, status: str) -> None:
-    found = read_answer(provider, completion(request(provider).body, fault))  # type: ignore[arg-type]
-    assert found.status == status
-    assert found.tokens_in > 0
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize(
-    "body",
-    [None, [], {}, {"choices": []}, {"content": [{}]}, {"choices": [{"message": None}]}, "x"],
-)
-def test_a_response_of_another_form_is_malformed(provider: str, body: Any) -> None:
-    assert read_answer(provider, body) == Answer("malformed", "", 0, 0)  # type: ignore[arg-type]
 
 
 def test_the_bound_on_tokens_counts_every_byte() -> None:

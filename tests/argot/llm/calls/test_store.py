@@ -94,7 +94,7 @@ def test_a_deleted_document_takes_its_replies_along() -> None:
         assert [found.key for found in store] == ["b"]
 
 
-def test_a_damaged_segment_is_told() -> None:
+def test_a_damaged_segment_is_named() -> None:
     REPLIES.mkdir(parents=True)
     (REPLIES / "bad.jsonl").write_text("{}\n")
     with pytest.raises(InputError, match=r"bad\.jsonl is damaged"), Store():

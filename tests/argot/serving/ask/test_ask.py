@@ -2,21 +2,22 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from argot import Retriever
-from argot.errors import ProviderError
-from argot.llm.calls.settings import MachineLlm, Provider
-from argot.serving.ask.ask import SYSTEM, Answer, Said, Searched, ask
-from argot.serving.ask.chat import MODELS, open_chat
+from argot.errors import InputError
+from argot.llm.providers.base import Endpoint, Provider
+from argot.llm.providers.registry import PROVIDERS
+from argot.serving.ask.ask import Answer, Said, Searched, Searcher, ask
+from argot.serving.ask.chat import SEARCH, SYSTEM, chosen_provider, open_chat
 from tests.argot.serving.ask.server import Script, Turn, serving
 
 KEY = "sk-test-0123456789abcdef"
 GOOD = Turn(text=["The rotor is stuck. ", '[1 "means the rotor', ' is stuck"]'])
-BOTH: list[Provider] = ["anthropic", "openai"]
 
 
 @pytest.fixture(scope="module")
@@ -24,26 +25,15 @@ def retriever(made: Path) -> Retriever:
     return Retriever.load(made / "models" / "release", device="cpu")
 
 
-@pytest.fixture(params=BOTH)
+@pytest.fixture(params=PROVIDERS)
 def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    return request.param  # type: ignore[no-any-return]
-
-
-def settings(url: str, timeout: float = 10.0, retries: int = 0) -> MachineLlm:
-    return MachineLlm(
-        base_url=url,
-        concurrency=1,
-        timeout_seconds=timeout,
-        retries=retries,
-        poll_seconds=1.0,
-        batch_requests=1,
-    )
+    chosen = PROVIDERS[request.param]
+    monkeypatch.setenv(chosen.key_variable, KEY)
+    return chosen
 
 
 class Lexical:
-    """The release, asked by words alone, so that ranks can be told by reading."""
+    """The release, asked by words alone, so that a reader can tell the ranks."""
 
     def __init__(self, retriever: Retriever) -> None:
         self.retriever = retriever
@@ -52,13 +42,17 @@ class Lexical:
         return self.retriever.search(query, k, mode="bm25")
 
 
-def events(
-    retriever: Retriever, provider: Provider, script: Script, question: str, **how: Any
+def conversation(
+    searcher: Searcher, provider: Provider, script: Script, question: str, **how: Any
 ) -> list[Any]:
     with serving(script):
-        machine = settings(script.url, how.pop("timeout", 10.0), how.pop("retries", 0))
-        chat = open_chat(provider, "", machine, SYSTEM)
-        return list(ask(Lexical(retriever), question, chat, **how))  # type: ignore[arg-type]
+        endpoint = Endpoint(script.url, how.pop("timeout", 10.0), how.pop("retries", 0))
+        chat = partial(provider.chat, endpoint, provider.chat_model, SYSTEM, SEARCH)
+        return list(ask(searcher, question, chat, **how))
+
+
+def events(retriever: Retriever, *given: Any, **how: Any) -> list[Any]:
+    return conversation(Lexical(retriever), *given, **how)
 
 
 def answered(*given: Any, **how: Any) -> Answer:
@@ -70,14 +64,14 @@ def answered(*given: Any, **how: Any) -> Answer:
 def test_an_answer_is_streamed_and_its_quotes_are_checked(
     retriever: Retriever, provider: Provider
 ) -> None:
-    told = events(retriever, provider, Script(GOOD), "error E-17")
-    assert [event.text for event in told if isinstance(event, Said)] == GOOD.text
-    answer = told[-1]
-    assert (answer.told, answer.supported, answer.problem) == (True, True, "")
+    happened = events(retriever, provider, Script(GOOD), "error E-17")
+    assert [event.text for event in happened if isinstance(event, Said)] == GOOD.text
+    answer = happened[-1]
+    assert (answer.answered, answer.supported, answer.problem) == (True, True, "")
     assert answer.passages[0].document == "pumps/noise.md"
 
 
-def test_a_made_up_quote_is_told(retriever: Retriever, provider: Provider) -> None:
+def test_a_made_up_quote_supports_nothing(retriever: Retriever, provider: Provider) -> None:
     answer = answered(
         retriever,
         provider,
@@ -87,11 +81,11 @@ def test_a_made_up_quote_is_told(retriever: Retriever, provider: Provider) -> No
     assert not answer.supported
 
 
-def test_documents_that_dont_tell_are_told(retriever: Retriever, provider: Provider) -> None:
+def test_documents_may_hold_no_answer(retriever: Retriever, provider: Provider) -> None:
     answer = answered(
         retriever, provider, Script(Turn(text=["The documents don't tell."])), "error E-17"
     )
-    assert (answer.told, answer.problem) == (False, "")
+    assert (answer.answered, answer.problem) == (False, "")
 
 
 def test_the_model_may_search_again(retriever: Retriever, provider: Provider) -> None:
@@ -99,12 +93,12 @@ def test_the_model_may_search_again(retriever: Retriever, provider: Provider) ->
         Turn(text=["Let me look."], calls=[("search", {"query": "wages month"})]),
         Turn(text=['On the last working day. [2 "last working day of the month"]']),
     )
-    told = events(retriever, provider, script, "error E-17")
-    assert [event for event in told if isinstance(event, Searched)] == [
+    happened = events(retriever, provider, script, "error E-17")
+    assert [event for event in happened if isinstance(event, Searched)] == [
         Searched("error E-17", 1),
         Searched("wages month", 1),
     ]
-    answer = told[-1]
+    answer = happened[-1]
     assert answer.supported
     assert answer.searches == ("error E-17", "wages month")
     assert "Let me look" not in answer.text
@@ -154,9 +148,7 @@ def test_an_injected_instruction_changes_neither_tools_nor_form(
     script = Script(Turn(calls=[("delete_all", {"query": "x"})]), Turn(text=["Roses are red."]))
     clean = Script(GOOD)
     events(retriever, provider, clean, "error E-17")
-    with serving(script):
-        chat = open_chat(provider, "", settings(script.url), SYSTEM)
-        answer = list(ask(Poisoned(retriever), "error E-17", chat))[-1]  # type: ignore[arg-type]
+    answer = conversation(Poisoned(retriever), provider, script, "error E-17")[-1]
     assert isinstance(answer, Answer)
     sent = json.dumps(script.asked[0])
     assert script.asked[0]["tools"] == clean.asked[0]["tools"]
@@ -181,10 +173,8 @@ def test_what_must_not_leave_the_machine_is_masked(
             ]
 
     script = Script(Turn(text=['Ask them. [1 "Ask [email]."]']))
-    with serving(script):
-        chat = open_chat(provider, "", settings(script.url), SYSTEM)
-        question = "E-17, asks bo@example.com with sk-abcdefghijklmnop1234"
-        answer = list(ask(Private(retriever), question, chat))[-1]  # type: ignore[arg-type]
+    question = "E-17, asks bo@example.com with sk-abcdefghijklmnop1234"
+    answer = conversation(Private(retriever), provider, script, question)[-1]
     assert isinstance(answer, Answer)
     sent = json.dumps(script.asked)
     assert "example.com" not in sent
@@ -194,7 +184,7 @@ def test_what_must_not_leave_the_machine_is_masked(
 
 
 @pytest.mark.parametrize(
-    ("turn", "told"),
+    ("turn", "problem"),
     [
         (Turn(status=401), "refused the key in"),
         (Turn(status=404), "knows no such model or address"),
@@ -207,12 +197,12 @@ def test_what_must_not_leave_the_machine_is_masked(
     ],
 )
 def test_where_the_provider_fails_the_passages_are_left(
-    retriever: Retriever, provider: Provider, turn: Turn, told: str
+    retriever: Retriever, provider: Provider, turn: Turn, problem: str
 ) -> None:
     if turn.stop and provider == "openai":
         turn = Turn(text=["x"], stop="length")
     answer = answered(retriever, provider, Script(turn), "error E-17")
-    assert re.search(told, answer.problem)
+    assert re.search(problem, answer.problem)
     assert KEY not in answer.problem
     assert (answer.text, answer.claims) == ("", ())
     assert answer.passages[0].document == "pumps/noise.md"
@@ -233,24 +223,44 @@ def test_a_failure_that_passes_is_tried_again(retriever: Retriever, provider: Pr
     assert len(script.asked) == 3
 
 
-def test_without_a_model_the_passages_are_the_answer(retriever: Retriever) -> None:
-    (_, answer) = list(ask(Lexical(retriever), "error E-17", None))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (None, "no model was asked: set ANTHROPIC_API_KEY or OPENAI_API_KEY in the environment"),
+        ("anthropic", "no key for anthropic: set ANTHROPIC_API_KEY in the environment"),
+    ],
+)
+def test_without_a_model_the_passages_are_the_answer(
+    retriever: Retriever, name: str | None, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    chat = partial(open_chat, PROVIDERS[name] if name else None, "", "", 5.0)
+    (_, answer) = list(ask(Lexical(retriever), "error E-17", chat))
     assert isinstance(answer, Answer)
-    assert answer.problem == "no model was asked"
+    assert answer.problem.startswith(problem)
     assert answer.passages
 
 
-def test_no_key_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    with pytest.raises(ProviderError, match="ANTHROPIC_API_KEY"):
-        open_chat("anthropic", "", settings(""), SYSTEM)
+@pytest.mark.parametrize(
+    ("name", "base_url", "with_key", "chosen"),
+    [
+        ("", "", "anthropic openai", "anthropic"),
+        ("", "", "openai", "openai"),
+        ("", "", "", None),
+        ("", "http://localhost:1", "anthropic", "openai"),
+        ("anthropic", "http://localhost:1", "openai", "anthropic"),
+        ("none", "", "anthropic", None),
+    ],
+)
+def test_the_choice_of_a_provider(
+    name: str, base_url: str, with_key: str, chosen: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for provider in PROVIDERS.values():
+        monkeypatch.setenv(provider.key_variable, KEY if provider.name in with_key else "")
+    found = chosen_provider(name, base_url)
+    assert (found.name if found else None) == chosen
 
 
-def test_the_default_models_are_known_to_the_clients() -> None:
-    from typing import get_args
-
-    from anthropic.types import Model
-    from openai.types.shared.chat_model import ChatModel
-
-    assert MODELS["anthropic"] in get_args(get_args(Model)[0])
-    assert MODELS["openai"] in get_args(ChatModel)
+def test_an_unknown_provider_is_refused() -> None:
+    with pytest.raises(InputError, match="must be anthropic, openai or none, got 'antropic'"):
+        chosen_provider("antropic", "")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from argot.serving.ask.citations import NOT_TOLD, claims_of
+from argot.serving.ask.citations import NOT_ANSWERED, claims_of
 
 PASSAGES = [
     "A shaft seal that weeps more than five drops a minute is replaced.",
@@ -64,4 +64,4 @@ def test_a_claim_without_citation_is_unsupported() -> None:
 
 
 def test_documents_that_dont_tell_make_no_claim() -> None:
-    assert claims_of(NOT_TOLD, PASSAGES) == []
+    assert claims_of(NOT_ANSWERED, PASSAGES) == []

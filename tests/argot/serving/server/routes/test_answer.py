@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from argot.errors import InputError
 from argot.serving.server.server_settings import RequestLimits, ServerSettings
 from tests.argot.serving.ask.server import Script, Turn, serving
 from tests.argot.serving.server.conftest import opened
@@ -26,8 +27,8 @@ def events(client: TestClient, **asked: Any) -> list[tuple[str, dict[str, Any]]]
 def test_the_answer_comes_piece_by_piece_with_checked_citations(settings: ServerSettings) -> None:
     words = ["The rotor ", 'is stuck. [1 "the rotor is stuck"]']
     with serving(Script(Turn(text=words))) as script:
-        told = replace(settings, base_url=f"{script.url}/v1", provider="openai", model="m")
-        with opened(told) as client:
+        asked = replace(settings, base_url=f"{script.url}/v1", provider="openai", model="m")
+        with opened(asked) as client:
             assert client.get("/about").json()["answers"]
             came = events(client, question="what does error E-17 mean?")
     assert [name for name, _ in came] == ["searched", "said", "said", "answer"]
@@ -47,8 +48,16 @@ def test_without_a_provider_the_passages_are_the_answer(
         assert not client.get("/about").json()["answers"]
         name, answer = events(client, question="what does error E-17 mean?")[-1]
     assert name == "answer"
-    assert answer["problem"] == "no model was asked"
+    assert answer["problem"].startswith("no model was asked: set ANTHROPIC_API_KEY or OPENAI")
     assert answer["passages"]
+
+
+def test_an_unknown_provider_is_refused_at_the_start(settings: ServerSettings) -> None:
+    with (
+        pytest.raises(InputError, match="must be anthropic, openai or none, got 'antropic'"),
+        opened(replace(settings, provider="antropic")),
+    ):
+        pass
 
 
 def test_a_place_is_given_back_after_each_answer(settings: ServerSettings) -> None:

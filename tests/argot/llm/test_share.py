@@ -53,7 +53,7 @@ def buy(*keys: str) -> None:
 
 
 def share(way: str) -> str:
-    return do(f"{sys.executable} -m argot.llm.calls.share {way}")
+    return do(f"{sys.executable} -m argot.llm.share {way}")
 
 
 def keys() -> list[str]:

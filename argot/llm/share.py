@@ -1,9 +1,10 @@
-"""Share replies through DVC: pulled before a run and pushed after it, by everyone's segments joined.
+"""Share paid replies through DVC: pulled before a run, and pushed after it.
 
-    python -m argot.llm.calls.share pull     fetch the replies that data/replies.dvc names; what is here stays
-    python -m argot.llm.calls.share push     the same, then track all replies, and push them
+    python -m argot.llm.share pull     fetch the replies that data/replies.dvc names; keep ours
+    python -m argot.llm.share push     the same, then track all replies, and push them
 
-`dvc pull` and `dvc add` alone would drop what the other side lacks.
+Both join the segments of all sides. `dvc pull` alone would drop the replies that are not tracked
+yet, and `dvc add` alone those that were not pulled.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ DRIVER = "dvc git-hook merge-driver --ancestor %O --our %A --their %B"
 
 
 def pull() -> str:
-    """Bring the tracked segments that are not here; without a remote, only what the cache holds."""
+    """Fetch the tracked segments that are not here; without a remote, only from DVC's cache."""
     _dvc_merges()
     if not TRACKED.exists():
         return "no replies are tracked yet"
@@ -35,7 +36,7 @@ def pull() -> str:
 
 
 def push() -> str:
-    """Track the replies and push them; not where tracked ones are missing here, for `dvc add` would forget them."""
+    """Track and push the replies, unless tracked ones are missing: `dvc add` would drop those."""
     line = pull()
     with Store():  # seals what a killed run left
         pass

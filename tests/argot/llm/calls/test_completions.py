@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from argot.errors import ParamsError, ProviderError
-from argot.llm.calls import batch as batch_module
-from argot.llm.calls import live
-from argot.llm.calls.gather import estimate, gather
+from argot.llm.calls import batched, concurrent
+from argot.llm.calls.completions import completions, estimate
 from argot.llm.calls.store import OPEN, Store
 from tests.argot.llm.conftest import PROVIDERS, machine, requests, spend
 from tests.argot.llm.server import KEY, serving
@@ -25,8 +24,10 @@ ways = pytest.mark.parametrize("batch", [False, True], ids=["live", "batch"])
 def test_every_request_gets_its_reply_and_is_paid_once(provider: str, batch: bool) -> None:
     asked = requests(provider, 9)
     with serving() as server:
-        found = gather(asked, machine(server.url, provider, batch_requests=4), spend(batch=batch))
-        again = gather(asked, machine(server.url, provider), spend(batch=batch))
+        found = completions(
+            asked, machine(server.url, provider, batch_requests=4), spend(batch=batch)
+        )
+        again = completions(asked, machine(server.url, provider), spend(batch=batch))
     assert found == again
     assert [len(found[request.key]) for request in asked] == [1] * 9
     assert all(json.loads(found[request.key][0].content)["queries"] for request in asked)
@@ -40,7 +41,9 @@ def test_live_and_batch_give_the_same_answers_and_batch_costs_half(
     provider: str, batch: bool
 ) -> None:
     with serving() as server:
-        first = gather(requests(provider, 3), machine(server.url, provider), spend(batch=batch))
+        first = completions(
+            requests(provider, 3), machine(server.url, provider), spend(batch=batch)
+        )
     with serving() as server, Store() as store:
         pass
     alive = [tries[0] for tries in first.values()]
@@ -58,7 +61,7 @@ def test_live_and_batch_give_the_same_answers_and_batch_costs_half(
 def test_what_passes_is_tried_again(provider: str, fault: Any) -> None:
     asked = requests(provider, 6)
     with serving(script={"number2": [fault], "number4": [fault]}) as server:
-        found = gather(asked, machine(server.url, provider, timeout_seconds=0.7), spend())
+        found = completions(asked, machine(server.url, provider, timeout_seconds=0.7), spend())
     assert [found[request.key][-1].status for request in asked] == ["good"] * 6
 
 
@@ -66,7 +69,7 @@ def test_what_passes_is_tried_again(provider: str, fault: Any) -> None:
 def test_the_wait_that_the_provider_asks_for_is_kept(provider: str) -> None:
     with serving(script={"number0": [429]}, retry_after=1) as server:
         started = time.monotonic()
-        gather(requests(provider, 1), machine(server.url, provider), spend())
+        completions(requests(provider, 1), machine(server.url, provider), spend())
     assert time.monotonic() - started >= 1.0
 
 
@@ -74,7 +77,7 @@ def test_the_wait_that_the_provider_asks_for_is_kept(provider: str) -> None:
 def test_a_dripping_server_does_not_hold_the_run(provider: str) -> None:
     with serving(script={"number0": ["drip"]}) as server:
         started = time.monotonic()
-        found = gather(
+        found = completions(
             requests(provider, 1),
             machine(server.url, provider, timeout_seconds=0.4, retries=0),
             spend(),
@@ -90,8 +93,8 @@ def test_refused_and_hopeless_requests_are_settled_and_not_asked_again(
 ) -> None:
     asked = requests(provider, 3)
     with serving(script={"number0": ["refused"], "number1": ["malformed"] * 9}) as server:
-        found = gather(asked, machine(server.url, provider), spend(batch=batch))
-        gather(asked, machine(server.url, provider), spend(batch=batch))
+        found = completions(asked, machine(server.url, provider), spend(batch=batch))
+        completions(asked, machine(server.url, provider), spend(batch=batch))
     assert [[reply.status for reply in found[request.key]] for request in asked] == [
         ["refused"],
         ["malformed"] * 3,
@@ -103,7 +106,7 @@ def test_refused_and_hopeless_requests_are_settled_and_not_asked_again(
 def test_a_request_flagged_for_its_content_is_refused_and_the_others_go_on() -> None:
     asked = requests("openai", 3)
     with serving(script={"number1": ["policy"]}) as server:
-        found = gather(asked, machine(server.url, "openai"), spend())
+        found = completions(asked, machine(server.url, "openai"), spend())
     assert [found[request.key][-1].status for request in asked] == ["good", "refused", "good"]
 
 
@@ -118,7 +121,7 @@ def test_a_wrong_key_ends_the_run_and_stands_in_no_message(
         serving() as server,
         pytest.raises(ProviderError, match=rf"{provider} refused the key in \w+_API_KEY") as error,
     ):
-        gather(requests(provider, 50), machine(server.url, provider), spend(batch=batch))
+        completions(requests(provider, 50), machine(server.url, provider), spend(batch=batch))
     assert "sk-wrong" not in str(error.value)
 
 
@@ -128,13 +131,13 @@ def test_without_a_key_the_variable_is_named(
 ) -> None:
     monkeypatch.delenv(f"{provider.upper()}_API_KEY")
     with pytest.raises(ProviderError, match=f"set {provider.upper()}_API_KEY in the environment"):
-        gather(requests(provider, 1), machine("", provider, base_url=""), spend())
+        completions(requests(provider, 1), machine("", provider, base_url=""), spend())
 
 
 @both
 def test_an_error_that_repeats_the_key_is_scrubbed(provider: str) -> None:
     with serving(script={"number0": [400]}) as server, pytest.raises(ProviderError) as error:
-        gather(requests(provider, 1), machine(server.url, provider), spend())
+        completions(requests(provider, 1), machine(server.url, provider), spend())
     assert "status 400" in str(error.value)
     assert KEY not in str(error.value)
 
@@ -145,17 +148,17 @@ def test_a_provider_that_is_down_is_left_alone(provider: str) -> None:
         serving(shares={500: 1.0}) as server,
         pytest.raises(ProviderError, match="in a row failed"),
     ):
-        gather(requests(provider, 200), machine(server.url, provider, retries=0), spend())
-    assert len(server.provider.calls) <= live.BREAKER + 4
+        completions(requests(provider, 200), machine(server.url, provider, retries=0), spend())
+    assert len(server.provider.calls) <= concurrent.MOST_FAILURES + 4
 
 
 @both
 def test_what_stays_without_answer_is_an_error_and_the_rest_is_kept(provider: str) -> None:
     with serving(script={"number1": [500] * 99}) as server:
         with pytest.raises(ProviderError, match="1 of 4 requests got no answer"):
-            gather(requests(provider, 4), machine(server.url, provider, retries=0), spend())
+            completions(requests(provider, 4), machine(server.url, provider, retries=0), spend())
         server.provider.faults.clear()
-        gather(requests(provider, 4), machine(server.url, provider), spend())
+        completions(requests(provider, 4), machine(server.url, provider), spend())
     assert set(server.provider.paid.values()) == {1}
 
 
@@ -168,25 +171,25 @@ def test_the_limit_stops_before_the_call_that_could_exceed_it(provider: str, bat
         with pytest.raises(
             ProviderError, match=r"spend\.max_usd: the next call may cost .* raise spend\.max_usd"
         ):
-            gather(asked, machine(server.url, provider, batch_requests=5), tight)
+            completions(asked, machine(server.url, provider, batch_requests=5), tight)
         with Store() as store:
             paid = list(store)
         assert 0 < len(paid) < 60
         assert sum(reply.usd for reply in paid) <= 0.005
-        gather(asked, machine(server.url, provider), spend(batch=batch))
+        completions(asked, machine(server.url, provider), spend(batch=batch))
     assert set(server.provider.paid.values()) == {1}
 
 
 def test_a_model_without_a_price_is_not_asked() -> None:
     with serving() as server, pytest.raises(ParamsError, match=r"spend\.prices: no price for 'm'"):
-        gather(requests("openai", 1), machine(server.url, "openai"), spend(prices={}))
+        completions(requests("openai", 1), machine(server.url, "openai"), spend(prices={}))
     assert server.provider.calls == []
 
 
 @both
 def test_no_more_calls_at_once_than_allowed(provider: str) -> None:
     with serving(seconds=0.02) as server:
-        gather(requests(provider, 40), machine(server.url, provider, concurrency=5), spend())
+        completions(requests(provider, 40), machine(server.url, provider, concurrency=5), spend())
     assert 1 < server.provider.most_busy <= 5
 
 
@@ -194,7 +197,7 @@ def test_no_more_calls_at_once_than_allowed(provider: str) -> None:
 def test_failed_requests_of_a_batch_go_into_the_next(provider: str) -> None:
     asked = requests(provider, 6)
     with serving(script={"number3": [500], "number5": ["malformed"]}) as server:
-        found = gather(asked, machine(server.url, provider), spend(batch=True))
+        found = completions(asked, machine(server.url, provider), spend(batch=True))
     assert [found[request.key][-1].status for request in asked] == ["good"] * 6
     assert len(server.provider.batches) == 2
     assert list((OPEN / "batches").glob("*")) == []
@@ -203,7 +206,7 @@ def test_failed_requests_of_a_batch_go_into_the_next(provider: str) -> None:
 def test_a_batch_that_expired_gives_what_it_has() -> None:
     asked = requests("openai", 4)
     with serving(batch_end="expired", script={"number0": [408]}) as server:
-        found = gather(asked, machine(server.url, "openai"), spend(batch=True))
+        found = completions(asked, machine(server.url, "openai"), spend(batch=True))
     assert all(found[request.key][-1].status == "good" for request in asked)
     assert set(server.provider.paid.values()) == {1}
 
@@ -213,9 +216,9 @@ def test_a_batch_whose_id_was_never_recorded_is_adopted(provider: str) -> None:
     asked = requests(provider, 5)
     with serving(lose_created_batch=True) as server:
         with pytest.raises(ProviderError, match="Connection"):
-            gather(asked, machine(server.url, provider, retries=0), spend(batch=True))
+            completions(asked, machine(server.url, provider, retries=0), spend(batch=True))
         assert len(list((OPEN / "batches").glob("*"))) == 1
-        found = gather(asked, machine(server.url, provider), spend(batch=True))
+        found = completions(asked, machine(server.url, provider), spend(batch=True))
     assert len(server.provider.batches) == 1
     assert set(server.provider.paid.values()) == {1}
     assert all(found[request.key] for request in asked)
@@ -226,8 +229,8 @@ def test_a_batch_under_way_is_waited_for_even_when_calls_are_live_now(provider: 
     asked = requests(provider, 5)
     with serving(lose_created_batch=True) as server:
         with pytest.raises(ProviderError):
-            gather(asked, machine(server.url, provider, retries=0), spend(batch=True))
-        gather([*asked, *requests(provider, 8)], machine(server.url, provider), spend())
+            completions(asked, machine(server.url, provider, retries=0), spend(batch=True))
+        completions([*asked, *requests(provider, 8)], machine(server.url, provider), spend())
     assert set(server.provider.paid.values()) == {1}
     assert len(server.provider.paid) == 8
 
@@ -236,9 +239,9 @@ def test_a_batch_under_way_is_waited_for_even_when_calls_are_live_now(provider: 
 def test_a_busy_provider_is_asked_again_for_the_batch(
     provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_module, "WAITS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(batched, "WAITS", (0.01, 0.01, 0.01))
     with serving(script={"create": [429, 529]}) as server:
-        gather(requests(provider, 5), machine(server.url, provider), spend(batch=True))
+        completions(requests(provider, 5), machine(server.url, provider), spend(batch=True))
     assert len(server.provider.batches) == 1
 
 
@@ -249,11 +252,11 @@ def test_an_estimate_spends_nothing_and_learns_from_replies() -> None:
     assert (blind.requests, blind.there, blind.measured) == (20, 0, False)
     assert blind.usd > 0
     with serving() as server:
-        gather(asked[:10], machine(server.url, "openai"), spend())
+        completions(asked[:10], machine(server.url, "openai"), spend())
         with Store() as store:
             taught = estimate(asked, store, spend())
             before = sum(reply.usd for reply in store)
-        gather(asked, machine(server.url, "openai"), spend())
+        completions(asked, machine(server.url, "openai"), spend())
     with Store() as store:
         cost = sum(reply.usd for reply in store) - before
     assert (taught.there, taught.measured) == (10, True)
