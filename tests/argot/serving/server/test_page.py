@@ -187,7 +187,7 @@ def test_a_citation_leads_to_the_words_it_quotes(page: Page) -> None:
         "The rotor is stuck.",
         "Call the mayor.",
     ]
-    assert "not proven" in page.all(".claim")[1].text
+    assert "not supported" in page.all(".claim")[1].text
     page.one(".cite").click()
     page.until(lambda: page.all("mark.quoted"))
     assert page.one("mark.quoted").text == "the rotor is stuck"
