@@ -1,9 +1,9 @@
-"""Gather the figures of all stages into metrics, plots, the verdict for a pull request, and a page.
+"""Gather the figures of all stages into metrics, plots, a verdict for pull requests, and a page.
 
     python -m stages.report
 
-Writes reports/metrics.json, reports/plots/, reports/verdict.json (all in git) and reports/index.html, one file that
-needs no network. The same figures give the same bytes.
+Writes reports/metrics.json, reports/plots/, reports/verdict.json (all in git) and
+reports/index.html, one file that needs no network. The same figures give the same bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pyarrow as pa
 import yaml
 from markupsafe import Markup, escape
 from pydantic import ConfigDict
@@ -24,7 +25,8 @@ from argot.core.params import Settings, fingerprint, load
 from argot.core.stage import FIGURES, read_figures, run
 from argot.evaluation.names import name, named
 from argot.report import cases, drawings
-from argot.report.terminal import show_verdict
+from argot.report.means import MeanInterval, bootstrap_means, rows_of
+from argot.report.terminal import print_verdict
 from argot.tables import chunks, judgments
 
 FILES = Path(__file__).parent / "templates"
@@ -33,34 +35,22 @@ PLOTS = Path("reports/plots")
 VERDICT = Path("reports/verdict.json")
 PAGE = Path("reports/index.html")
 LIBRARIES = Path("numerics.lock")
-CELLS = [
-    f"embed-{model}-{texts}"
-    for model in ("base", "tuned")
-    for texts in ("passages", "pairs", "questions")
-]
 STAGES = [
-    "ingest",
-    "chunk",
-    "lexical",
-    "questions",
-    "synthesize",
-    "fetch",
-    *CELLS,
-    "mine",
-    "train",
-    "evaluate",
-    "index",
-    "verify",
-]
-SECTIONS = [
-    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "embed", "mine", "train", "evaluate", "release",
-    "index", "verify",
+    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch",
+    "embed-base-passages", "embed-base-pairs", "embed-base-questions",
+    "embed-tuned-passages", "embed-tuned-pairs", "embed-tuned-questions",
+    "mine", "train", "evaluate", "index", "verify",
 ]  # fmt: skip
-NAMED, SHOWN = 10, 5  # changed queries in the verdict's file, and on the page
+SECTIONS = [
+    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "embed", "mine", "train",
+    "evaluate", "release", "index", "verify",
+]  # fmt: skip
+PARTS = ("test", "seen", "held_out")
+IN_VERDICT, ON_PAGE = 10, 5  # how many queries that changed most
 
 
-class AnySettings(Settings):
-    """A section as it stands: its own stage has checked it."""
+class ShownSettings(Settings):
+    """A section of params.yaml, printed as it is: its own stage has checked it."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -70,18 +60,20 @@ def main() -> str:
     figures = {stage: read_figures(FIGURES / f"{stage}.json") for stage in STAGES}
     table = cases.read_judgments()
     sides = drawings.sides_of(figures["evaluate"])
-    wins, losses = cases.changed_most(table, sides, NAMED)
+    wins, losses = cases.changed_most(table, sides, IN_VERDICT)
     facts = {
         "figures": figures,
         "measured": cases.measured(table),
         "sides": sides,
         "parts": {
-            name: drawings.draw_parts(figures["evaluate"], table, name)
+            name: drawings.draw_parts(
+                figures["evaluate"], means_of(figures["evaluate"], table, name), name
+            )
             for name in ("questions", "pairs")
         },
-        "wins": wins[:SHOWN],
-        "losses": losses[:SHOWN],
-        "params": {section: load(section, AnySettings).model_dump() for section in SECTIONS},
+        "wins": wins[:ON_PAGE],
+        "losses": losses[:ON_PAGE],
+        "params": {section: load(section, ShownSettings).model_dump() for section in SECTIONS},
         "hashes": hashes(figures),
         "versions": dict(
             line.split("==", 1) for line in LIBRARIES.read_text(encoding="utf-8").split()
@@ -92,15 +84,26 @@ def main() -> str:
     with replacing_folder(PLOTS) as beside:
         for name, points in plots(figures).items():
             write_json(beside / f"{name}.json", points)
-    write_json(VERDICT, told(figures["evaluate"], wins, losses))
-    # Last, for `dvc metrics diff` would show what a failed stage left.
+    write_json(VERDICT, verdict(figures["evaluate"], wins, losses))
+    # The metrics last: `dvc metrics diff` must not show what a stage wrote before it failed.
     write_json(METRICS, {stage: numbers(values) for stage, values in figures.items()})
-    show_verdict(Console(), figures["evaluate"])
+    print_verdict(Console(), figures["evaluate"])
     return f"{PAGE}, {METRICS}"
 
 
+def means_of(
+    evaluation: dict[str, Any], table: pa.Table, name: str
+) -> dict[str, dict[str, MeanInterval]]:
+    """The means with intervals of each part of a set that was evaluated."""
+    return {
+        part: bootstrap_means(rows_of(table, name, part), evaluation[name][part])
+        for part in PARTS
+        if part in evaluation[name] and part in evaluation["differences"].get(name, {})
+    }
+
+
 def numbers(value: Any) -> Any:
-    """The numbers among figures, nested as they were: DVC shows whatever else stands in a metrics file as a row."""
+    """The numbers among figures, nested as before: DVC would print every other value as a row."""
     if isinstance(value, dict):
         kept = {name: numbers(inner) for name, inner in value.items()}
         return {name: inner for name, inner in kept.items() if inner not in (None, {})}
@@ -120,20 +123,22 @@ def plots(figures: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]
     }
 
 
-def told(
-    evaluation: dict[str, Any], wins: Sequence[cases.Case], losses: Sequence[cases.Case]
+def verdict(
+    evaluation: dict[str, Any],
+    wins: Sequence[cases.ChangedQuery],
+    losses: Sequence[cases.ChangedQuery],
 ) -> dict[str, Any]:
-    """The verdict with the queries that changed most, for a pull request's comment."""
+    """The verdict and the queries that changed most, for the comment on a pull request."""
     text = evaluation["text"]
     return {
         "verdict": text["verdict"],
         "reason": text["reason"],
-        "wins": brief(wins),
-        "losses": brief(losses),
+        "wins": before_and_after(wins),
+        "losses": before_and_after(losses),
     }
 
 
-def brief(changed: Sequence[cases.Case]) -> list[dict[str, Any]]:
+def before_and_after(changed: Sequence[cases.ChangedQuery]) -> list[dict[str, Any]]:
     """Each query with its nDCG@10 before and after tuning."""
     return [
         {"query": case.query, "before": round(case.before, 6), "after": round(case.after, 6)}
@@ -142,7 +147,7 @@ def brief(changed: Sequence[cases.Case]) -> list[dict[str, Any]]:
 
 
 def hashes(figures: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """What names the run's origin: params, weights, models and the two tables that the page is made of."""
+    """Hashes that identify the run: params, weights, models, and the two tables of the page."""
     weights = {
         f"base weights, {name}": digest
         for name, digest in figures["fetch"].get("weights", {}).items()
@@ -151,7 +156,7 @@ def hashes(figures: dict[str, dict[str, Any]]) -> dict[str, str]:
         model: figures[f"embed-{model}-passages"].get("identity") for model in ("base", "tuned")
     }
     identities = {
-        f"{model} model and what encodes by it": digest
+        f"{model} model, with code and libraries that encode": digest
         for model, digest in models.items()
         if digest
     }
@@ -165,7 +170,7 @@ def hashes(figures: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def page(facts: dict[str, Any]) -> str:
-    """The report as one HTML file; every text in it is escaped, the charts' by the library that draws them."""
+    """The report as one HTML file; every text is escaped, those in charts by Vega."""
     figures = facts["figures"]
     evaluation = figures["evaluate"]
     drawn = {
@@ -173,7 +178,7 @@ def page(facts: dict[str, Any]) -> str:
         "slices": drawings.draw_slices(evaluation["slices"].get(facts["measured"], {})),
         "fusion": drawings.draw_fusion(evaluation["fusion"]),
     }
-    # Figures may be absent where there are no questions or no LLM: what is undefined is left out.
+    # Figures are missing where there are no questions or no LLM: what is undefined prints nothing.
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FILES),
         autoescape=True,
@@ -188,13 +193,13 @@ def page(facts: dict[str, Any]) -> str:
 
 
 def as_code(text: str) -> Markup:
-    """A text, escaped, with what stands between backticks as code."""
-    # As a plain text: the parts of a Markup would be escaped again as they are joined.
+    """A text, escaped, with the words between backticks as code."""
+    # str(): `re.sub` on a Markup would escape the tags that it inserts.
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def as_yaml(section: dict[str, Any]) -> str:
-    """A section of params as it would stand in params.yaml, its comments apart."""
+    """A section of params as YAML, without the comments of params.yaml."""
     return str(yaml.safe_dump(section, sort_keys=False, allow_unicode=True)).rstrip()
 
 

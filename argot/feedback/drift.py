@@ -1,9 +1,11 @@
-"""Do users ask other things now than the release was proven on?
+"""Drift: do users now ask other questions than those that the release was tested on?
 
-Three things about each question: how long it is, how many of its words no document holds, and how well the best passage
-fits it. For each, what users ask and what the release was tested on are compared as two samples (Kolmogorov-Smirnov).
-Drift is a difference that chance doesn't explain and that is large: with thousands of questions, chance explains
-nothing, and every trifle would call for a retraining.
+Three numbers describe each question: its length, the share of its words that no document contains,
+and the score of its best passage. For each number, the questions of users and the test questions
+are compared as two samples (two-sample Kolmogorov-Smirnov test, Holm's correction).
+
+Drift is a difference that is significant and large. Significance alone is not enough: with
+thousands of questions every small difference is significant.
 """
 
 from __future__ import annotations
@@ -22,62 +24,69 @@ from argot.search.fusion import Mode
 from argot.search.retriever import Retriever
 from argot.tables import pairs, questions
 
-LEVEL = 0.01  # chance of a false alarm, over all three together
-LARGE = 0.2  # the least distance between two distributions that counts, in [0, 1]
-FEW = 50  # questions a sample must have, at the least
-MOST = 2_000  # the newest questions that are looked at
+LEVEL = 0.01  # significance level: the chance of a false alarm, over all three tests together
+LARGE = 0.2  # smallest Kolmogorov-Smirnov distance, in [0, 1], that counts as drift
+FEW = 50  # fewest questions that a sample may have
+MOST = 2_000  # only the newest questions are compared
 ADVICE = {
     "length": "label some of the new questions (`argot label`) and run `dvc repro`",
     "unknown words": "add documents that hold these words, then run `dvc repro`",
-    "best score": "label some of the new questions (`argot label`): documents may be missing, or training",
+    "best score": "label some of the new questions (`argot label`) and run `dvc repro`; "
+    "where no passage answers them, add documents",
 }
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One thing that was compared: means before and now, the largest distance of the distributions, and its p-value."""
+class SampleDifference:
+    """One number compared: its means, the Kolmogorov-Smirnov distance, and the p-value."""
 
     name: str
     before: float
     now: float
     distance: float
-    p: float  # corrected for several comparisons (Holm 1979)
+    p: float  # corrected for three tests (Holm 1979)
 
     @property
     def drifted(self) -> bool:
-        """Is it neither chance nor a trifle?"""
+        """Is the difference significant, and large?"""
         return self.p < LEVEL and self.distance >= LARGE
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """What a person can do about this kind of drift."""
         return ADVICE[self.name]
 
 
-def compare(
+def compare_samples(
     before: Mapping[str, NDArray[np.float64]], now: Mapping[str, NDArray[np.float64]]
-) -> list[Difference]:
-    """The differences between two samples of questions, as `describe` gives them; InputError where one is too small."""
+) -> list[SampleDifference]:
+    """Compare two samples of questions, each as `describe_queries` returns it.
+
+    Raises InputError where a sample is too small to tell drift from chance.
+    """
     from scipy.stats import ks_2samp
 
-    for sample, what in ((before, "the release was proven on"), (now, "users asked")):
+    for sample, what in ((before, "the release was tested on"), (now, "users asked")):
         count = len(next(iter(sample.values())))
         if count < FEW:
             raise InputError(
-                f"{what} {count} questions; to tell drift from chance takes at least {FEW}"
+                f"{what} {count} questions; at least {FEW} are needed to tell drift from chance"
             )
     tests = {name: ks_2samp(before[name], now[name], method="asymp") for name in before}
     corrected = holm([float(test.pvalue) for test in tests.values()])
-    return [
-        Difference(
-            name, float(before[name].mean()), float(now[name].mean()), float(test.statistic), p
-        )
-        for (name, test), p in zip(tests.items(), corrected, strict=True)
-    ]
+    found = []
+    for (name, test), p in zip(tests.items(), corrected, strict=True):
+        means = float(before[name].mean()), float(now[name].mean())
+        found.append(SampleDifference(name, *means, float(test.statistic), p))
+    return found
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p-values corrected for being several (Holm 1979)."""
+    """p-values corrected for multiple tests (Holm 1979).
+
+    The smallest of n p-values is multiplied by n, the second smallest by n - 1, and so on; none
+    may become smaller than the one before it, or larger than 1.
+    """
     order = np.argsort(values)
     scaled = np.asarray(values)[order] * np.arange(len(values), 0, -1)
     corrected = np.empty(len(values))
@@ -85,31 +94,32 @@ def holm(values: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def describe(retriever: Retriever, queries: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Length in words, share of terms that no passage holds, and the best passage's score, of each question.
+def describe_queries(
+    retriever: Retriever, queries: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Length in words, share of unknown terms, and score of the best passage, of each query.
 
-    The score is the model's, where the release has one: a fused score is scaled within its question, and tells nothing.
+    The score is the dense one where the release searches by its model: a hybrid score is scaled
+    within its query, so it cannot be compared between queries.
     """
     mode: Mode = "bm25" if retriever.manifest.verdict.mode == "bm25" else "dense"
     found = retriever.search_many(queries, 1, mode)
     return {
         "length": np.array([count_words(query) for query in queries], dtype=np.float64),
-        "unknown words": np.array([unknown(retriever, query) for query in queries]),
-        "best score": np.array(
-            [ones[0].score if ones else 0.0 for ones in found], dtype=np.float64
-        ),
+        "unknown words": np.array([unknown_share(retriever, query) for query in queries]),
+        "best score": np.array([best[0].score if best else 0.0 for best in found], np.float64),
     }
 
 
-def unknown(retriever: Retriever, query: str) -> float:
-    """The share of the query's terms that no passage holds, in [0, 1]."""
+def unknown_share(retriever: Retriever, query: str) -> float:
+    """The share of the query's terms that no passage contains, in [0, 1]."""
     terms = retriever.bm25.words.of(query)
     known: Any = retriever.bm25.index.vocab_dict
     return sum(term not in known for term in terms) / max(1, len(terms))
 
 
-def proven_on() -> list[str]:
-    """The questions that the release was tested on: real ones, or synthetic ones where those are too few."""
+def tested_on() -> list[str]:
+    """The queries that the release was tested on: real, or synthetic where there are too few."""
     for table in (questions, pairs):
         asked: list[str] = read_table(table.PATHS["test"], table.SCHEMA, ["query"])[
             "query"

@@ -1,7 +1,7 @@
-"""What users ask and think, kept on disk before it is acknowledged, and read again for review.
+"""What users asked and which passages they liked, kept on disk before it is acknowledged.
 
-One JSON object a line, in a file a day (UTC). Anyone may have sent it: until a person has said yes to it, it is
-material for review and for `argot drift`, and trains and measures nothing.
+One JSON object a line, one file a day (UTC). Anyone may have sent a record, so none of them trains
+or measures anything until a person has accepted it (`argot feedback`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import Any, BinaryIO, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 FOLDER = Path("data/feedback")
-Verdict = Literal["up", "down"]
+Thumb = Literal["up", "down"]
 
 
-class Record(BaseModel):
+class FeedbackRecord(BaseModel):
     """One line: a question that was asked, or a thumb for a passage that was shown."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     kind: Literal["asked", "thumb"]
     query: str
     time: str = ""  # UTC, to the second
-    verdict: Verdict | None = None
+    verdict: Thumb | None = None
     document: str = ""
     chunk: str = ""
     quote: str = ""
@@ -38,37 +38,44 @@ class Record(BaseModel):
     mode: str = ""
 
 
-class Full(Exception):
+class JournalFull(Exception):
     """The feedback files have reached their limit."""
 
 
 class Journal:
-    """Appends records durably. Many writers share one fsync: a thread writes whatever has come up to then."""
+    """Appends records durably.
+
+    One thread writes all records that have come since its last write, with one fsync for all of
+    them: many requests at once cost no more than one.
+    """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self.folder, self.most_bytes = folder, most_bytes
         folder.mkdir(parents=True, exist_ok=True)
         self._size = sum(path.stat().st_size for path in folder.glob("*.jsonl"))
+        # None ends the queue.
         self._lines: queue.SimpleQueue[tuple[bytes, Future[None]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="feedback", daemon=True)
         self._thread.start()
 
-    def append(self, record: Record) -> Future[None]:
-        """Write a record; the future is done when it is on the disk. Raises Full, with nothing written."""
+    def append(self, record: FeedbackRecord) -> Future[None]:
+        """Write a record; the future is done when it is on the disk. JournalFull at the limit."""
         stamped = {
             **record.model_dump(exclude_defaults=True),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         line = json.dumps(stamped, ensure_ascii=False).encode() + b"\n"
         if self._size + len(line) > self.most_bytes:
-            raise Full(f"{self.folder} holds {self._size} bytes, and may hold {self.most_bytes}")
+            raise JournalFull(
+                f"{self.folder} holds {self._size} bytes of at most {self.most_bytes}"
+            )
         self._size += len(line)
         done: Future[None] = Future()
         self._lines.put((line, done))
         return done
 
     def close(self) -> None:
-        """Write what has come, and end."""
+        """Write what is in the queue, and end the thread."""
         self._lines.put(None)
         self._thread.join()
 
@@ -78,8 +85,8 @@ class Journal:
             waiting = [self._lines.get()]
             while not self._lines.empty():
                 waiting.append(self._lines.get())
-            ended = None in waiting
             lines = [item for item in waiting if item is not None]
+            ended = len(lines) < len(waiting)
             if lines:
                 self._write(lines)
 
@@ -106,20 +113,23 @@ def append_line(path: Path, value: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def read_feedback(folder: Path = FOLDER) -> tuple[list[Record], int]:
-    """All records, oldest first, and how many lines are none: the last one of a killed server may be torn."""
+def read_feedback(folder: Path = FOLDER) -> tuple[list[FeedbackRecord], int]:
+    """All records, oldest first, and the number of lines that are not records.
+
+    A server that was killed may have left half a line.
+    """
     records, broken = [], 0
     for path in sorted(folder.glob("*.jsonl")):
         for raw in path.read_bytes().splitlines():
             try:
-                records.append(Record.model_validate_json(raw))
+                records.append(FeedbackRecord.model_validate_json(raw))
             except ValidationError:
                 broken += 1
     return records, broken
 
 
-def asked(records: Sequence[Record]) -> Iterator[str]:
-    """What was asked, each question once in its first wording."""
+def distinct_queries(records: Sequence[FeedbackRecord]) -> Iterator[str]:
+    """The queries of records, each once, in its first wording."""
     seen = set()
     for record in records:
         key = same_words(record.query)
@@ -129,17 +139,17 @@ def asked(records: Sequence[Record]) -> Iterator[str]:
 
 
 def same_words(query: str) -> str:
-    """By this two questions are the same: words in lower case, without what stands between them."""
+    """A query's words in lower case, without punctuation: two queries are the same if these are."""
     return " ".join("".join(c if c.isalnum() else " " for c in query.lower()).split())
 
 
 def _opened(path: Path) -> BinaryIO:
-    """A file to append to, that ends with a whole line."""
+    """A file opened for appending; half a line at its end is closed by a line break first."""
     new = not path.exists()
     file = path.open("a+b")
     if file.tell() and not _ends_whole(file):
         file.write(b"\n")
-    if new:
+    if new:  # the folder's entry must reach the disk as well
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)

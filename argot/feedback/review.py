@@ -1,4 +1,4 @@
-"""Feedback becomes questions when a person says so, and not before: anyone may have sent it."""
+"""A person turns users' feedback into questions; without a person none becomes one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from argot.feedback.journal import Record, append_line, same_words
+from argot.feedback.journal import FeedbackRecord, append_line, same_words
 from argot.feedback.label import QUERIES, REVIEW, judged, read_lines
 from argot.queries.splits import split_of
 from argot.search.bm25 import Words
@@ -19,7 +19,7 @@ DEV_SHARE, TEST_SHARE = 0.2, 0.4
 
 @dataclass(frozen=True)
 class Proposal:
-    """A question and a passage that users say answers it."""
+    """A question and a passage that answers it, as users say."""
 
     query: str
     document: str
@@ -30,43 +30,43 @@ class Proposal:
 
     @property
     def key(self) -> list[str]:
-        """By this it is known again."""
+        """Two proposals with the same key are the same."""
         return [same_words(self.query), self.document, same_words(self.quote)]
 
 
-def proposals(records: Iterable[Record]) -> list[Proposal]:
+def proposals(records: Iterable[FeedbackRecord]) -> list[Proposal]:
     """What waits for review: (question, passage) with more thumbs up than down."""
-    thumbs: defaultdict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    thumbs: defaultdict[tuple[str, str, str], list[FeedbackRecord]] = defaultdict(list)
     for record in records:
         if record.kind == "thumb" and same_words(record.query):
             thumbs[same_words(record.query), record.document, record.quote].append(record)
     done, refused = judged(), [line.get("key") for line in read_lines(REFUSED)]
     found = [_proposal(group) for group in thumbs.values()]
-    waiting = [
-        one
-        for one in found
-        if one.up > one.down and one.key not in refused and one.key[0] not in done
-    ]
-    return sorted(waiting, key=lambda one: one.key)
+    waiting = []
+    for proposal in found:
+        reviewed = proposal.key in refused or proposal.key[0] in done
+        if proposal.up > proposal.down and not reviewed:
+            waiting.append(proposal)
+    return sorted(waiting, key=lambda proposal: proposal.key)
 
 
-def disliked(records: Iterable[Record]) -> list[str]:
-    """Questions that users only found wrong answers to: for `argot label`."""
-    verdicts: defaultdict[str, list[Record]] = defaultdict(list)
+def disliked(records: Iterable[FeedbackRecord]) -> list[str]:
+    """Questions that got thumbs down only: somebody should label them (`argot label`)."""
+    thumbs: defaultdict[str, list[FeedbackRecord]] = defaultdict(list)
     for record in records:
         if record.kind == "thumb":
-            verdicts[same_words(record.query)].append(record)
+            thumbs[same_words(record.query)].append(record)
     done = judged()
-    wrong = {
-        words: group
-        for words, group in verdicts.items()
-        if not any(r.verdict == "up" for r in group)
-    }
-    return [group[0].query for words, group in sorted(wrong.items()) if words and words not in done]
+    wrong = []
+    for words, group in sorted(thumbs.items()):
+        liked = any(record.verdict == "up" for record in group)
+        if words and not liked and words not in done:
+            wrong.append(group[0].query)
+    return wrong
 
 
 def accept(proposals: Sequence[Proposal], language: str, path: Path = TAKEN) -> str:
-    """Make one question of proposals for the same question, durably; return its split."""
+    """Write one question from all accepted proposals for it, durably; return its split."""
     query = " ".join(proposals[0].query.split())
     split = split_for(query, language)
     relevant = [{"document": one.document, "quote": one.quote.strip()} for one in proposals]
@@ -75,30 +75,30 @@ def accept(proposals: Sequence[Proposal], language: str, path: Path = TAKEN) -> 
 
 
 def refuse(proposal: Proposal) -> None:
-    """Never propose this again."""
+    """Keep that a person refused this, so that it is not proposed again."""
     append_line(REFUSED, {"query": proposal.query, "key": proposal.key})
 
 
 def split_for(query: str, language: str) -> str:
-    """train, dev or test, by what is asked and not by who asks it: the set of the query's stems decides.
+    """train, dev or test, by a hash of the query's stems.
 
-    The same question in other order and forms, by someone else, so falls on the same side, and a model that was
-    trained on the one is not measured by the other. Where such a question has a split already, that is kept.
+    The same question in other word order and forms gets the same split, so a model that was trained
+    on one wording is not tested on the other. A question that has a split already keeps it.
     """
     words = Words(language)
-    wanted = _cluster(query, words)
+    wanted = _stems(query, words)
     for path in sorted(QUERIES.rglob("*.jsonl")):
         for line in read_lines(path):
-            if _cluster(line["query"], words) == wanted:
+            if _stems(line["query"], words) == wanted:
                 return str(line.get("split", "test"))
     return split_of(wanted, DEV_SHARE, TEST_SHARE)
 
 
-def _cluster(query: str, words: Words) -> str:
+def _stems(query: str, words: Words) -> str:
     return " ".join(sorted(set(words.of(query)))) or same_words(query)
 
 
-def _proposal(group: Sequence[Record]) -> Proposal:
+def _proposal(group: Sequence[FeedbackRecord]) -> Proposal:
     first = group[0]
     up = sum(record.verdict == "up" for record in group)
     comments = tuple(record.comment for record in group if record.comment)

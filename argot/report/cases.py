@@ -1,4 +1,4 @@
-"""The test queries that changed most, with what each system returned: where a person sees what a number means."""
+"""The test queries whose results changed most, with the passages that both systems returned."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from argot.core.parquet import read_table
 from argot.evaluation.names import Sides
 from argot.tables import chunks, judgments
 
-SHOWN = 3  # passages a system; the first relevant one is shown wherever it stands
-LETTERS = 240
+SHOWN = 3  # passages of each system; the first relevant one is shown at any rank
+LETTERS = 240  # of a passage
 COLUMNS = ["set", "split", "id", "query", "cluster", "seen", "system", "relevant", "top", "ndcg@10"]
-TINY = 1e-9
+TINY = 1e-9  # changes of nDCG@10 below this are rounding
 
 
-class Found(NamedTuple):
+class ReturnedPassage(NamedTuple):
     """A passage that a system returned."""
 
     rank: int
@@ -27,14 +27,14 @@ class Found(NamedTuple):
     relevant: bool
 
 
-class Case(NamedTuple):
+class ChangedQuery(NamedTuple):
     """A query, its nDCG@10 without and with tuning, and the best passages of both."""
 
     query: str
     before: float
     after: float
-    found_before: list[Found]
-    found_after: list[Found]
+    found_before: list[ReturnedPassage]
+    found_after: list[ReturnedPassage]
 
     @property
     def gain(self) -> float:
@@ -42,40 +42,47 @@ class Case(NamedTuple):
         return self.after - self.before
 
 
+Couple = tuple[dict[str, Any], dict[str, Any]]  # a query's rows of both systems
+
+
 def read_judgments() -> pa.Table:
-    """The test queries under every system: real questions where there are some, and synthetic pairs."""
+    """The rows of the test queries: real questions where there are some, and synthetic pairs."""
     table = read_table(judgments.PATH, judgments.SCHEMA, COLUMNS)
     return table.filter(pc.field("split") == "test")
 
 
 def measured(table: pa.Table) -> str:
-    """The set that results are told of: real questions if there is one at all."""
+    """The set that the report is about: real questions, or pairs if there are none."""
     return "questions" if "questions" in table["set"].unique().to_pylist() else "pairs"
 
 
-def changed_most(table: pa.Table, sides: Sides, count: int) -> tuple[list[Case], list[Case]]:
-    """The queries that gained most from one side to the other, and those that lost most, the largest change first."""
+def changed_most(
+    table: pa.Table, sides: Sides, count: int
+) -> tuple[list[ChangedQuery], list[ChangedQuery]]:
+    """The queries that gained most from one side to the other, and those that lost most.
+
+    Each list begins with the largest change and has at most `count` queries.
+    """
     rows = table.filter(pc.field("set") == measured(table))
-    found = [
+    # Both sides sorted by the query's id, so that their rows match one by one.
+    before, after = (
         rows.filter(pc.field("system") == system).sort_by("id").to_pylist() for system in sides
-    ]
-    couples = list(zip(*found, strict=True))
-    couples.sort(key=lambda couple: (couple[0]["ndcg@10"] - couple[1]["ndcg@10"], couple[0]["id"]))
+    )
+    couples = sorted(zip(before, after, strict=True), key=lambda two: (-_gain(two), two[0]["id"]))
     gaining = [couple for couple in couples[:count] if _gain(couple) > TINY]
     losing = [couple for couple in couples[::-1][:count] if _gain(couple) < -TINY]
-    texts = _texts(
-        {chunk for couple in [*gaining, *losing] for row in couple for chunk in row["top"]}
-    )
+    shown = {chunk for couple in [*gaining, *losing] for row in couple for chunk in row["top"]}
+    texts = _texts(shown)
     return [_case(couple, texts) for couple in gaining], [_case(couple, texts) for couple in losing]
 
 
-def _gain(couple: tuple[dict[str, Any], ...]) -> float:
+def _gain(couple: Couple) -> float:
     return float(couple[1]["ndcg@10"] - couple[0]["ndcg@10"])
 
 
-def _case(couple: tuple[dict[str, Any], ...], texts: dict[str, tuple[str, str, str]]) -> Case:
+def _case(couple: Couple, texts: dict[str, tuple[str, str, str]]) -> ChangedQuery:
     before, after = couple
-    return Case(
+    return ChangedQuery(
         before["query"],
         before["ndcg@10"],
         after["ndcg@10"],
@@ -84,12 +91,12 @@ def _case(couple: tuple[dict[str, Any], ...], texts: dict[str, tuple[str, str, s
     )
 
 
-def _found(row: dict[str, Any], texts: dict[str, tuple[str, str, str]]) -> list[Found]:
+def _found(row: dict[str, Any], texts: dict[str, tuple[str, str, str]]) -> list[ReturnedPassage]:
     relevant = set(row["relevant"])
     first = next((place for place, chunk in enumerate(row["top"]) if chunk in relevant), 0)
     places = [*range(min(SHOWN, len(row["top"]))), *([first] if first >= SHOWN else [])]
     return [
-        Found(place + 1, *texts[row["top"][place]], row["top"][place] in relevant)
+        ReturnedPassage(place + 1, *texts[row["top"][place]], row["top"][place] in relevant)
         for place in places
     ]
 

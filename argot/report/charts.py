@@ -1,6 +1,7 @@
-"""The report's charts: Vega-Lite specifications drawn as SVG, without a network, the same bytes for the same figures.
+"""The report's charts, drawn as SVG from Vega-Lite specifications, without a network.
 
-Colours are CSS variables of the page that holds the drawing, so that one drawing serves light, dark and paper.
+The same figures give the same bytes. Colours are CSS variables of the page around the drawing, so
+that one drawing serves the light and the dark theme and print.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-WHOLE = 380
-ROW = 26
-NAMES, VALUES = 112, 84  # room for names at the left and numbers at the right
-TICK = 45  # room for a number below an axis
+# All in pixels.
+WHOLE = 380  # width of a chart
+ROW = 26  # height of a row of `intervals`
+NAMES, VALUES = 112, 84  # width of the names at the left and of the numbers at the right
+TICK = 45  # width of a number below an axis
 AXIS = {
     "domain": False,
     "ticks": False,
@@ -24,12 +26,12 @@ AXIS = {
     "labelPadding": 6,
     "tickCount": 4,
 }
-# The font decides only where text is placed: the page's style sheet puts its own in.
+# Vega measures text in this font to place it; the page then shows it in the page's own font.
 LOOK: dict[str, Any] = {"font": "Liberation Sans", "view": {"stroke": None}, "axis": AXIS}
 
 
 class Bar(NamedTuple):
-    """A value with its interval; where the interval isn't known, `low` and `high` are None."""
+    """A value with its interval; `low` and `high` are None where the interval is not known."""
 
     label: str
     value: float
@@ -49,14 +51,14 @@ class Point(NamedTuple):
 
 
 def intervals(bars: Sequence[Bar], title: str, zero: bool = False, names: int = NAMES) -> str:
-    """A row for each value: its name, a dot on its interval, the number; `zero` draws the line of no difference.
+    """A row for each value: its name, a dot on its interval, and the number.
 
-    `names` is the room for the names; what is longer is cut.
+    `zero` draws a line at no difference. `names` is the width of the names in pixels; longer names
+    are cut.
     """
     width = WHOLE - names - VALUES
-    low, high = _reach(
-        [end for bar in bars for end in (bar.value, bar.low, bar.high) if end is not None], zero
-    )
+    ends = [end for bar in bars for end in (bar.value, bar.low, bar.high) if end is not None]
+    low, high = _domain([*ends, 0.0] if zero else ends)
     scale = {"domain": [low, high], "nice": False, "zero": False}
     x = {
         "type": "quantitative",
@@ -77,8 +79,26 @@ def intervals(bars: Sequence[Bar], title: str, zero: bool = False, names: int = 
         "scale": {"domain": [bar.label for bar in bars]},
         "axis": {**axis, "minExtent": names, "maxExtent": names},
     }
+    layers = _interval_layers(x, y, width)
+    if zero:
+        mark = {"type": "rule", "color": "var(--soft)", "strokeDash": [2, 3]}
+        at_zero = {"data": {"values": [{"at": 0}]}, "mark": mark}
+        layers.insert(0, {**at_zero, "encoding": {"x": {**x, "field": "at"}}})
+    return _drawn(
+        {
+            "data": {"values": [bar._asdict() for bar in bars]},
+            "width": width,
+            "height": {"step": ROW},
+            "padding": {"left": 0, "right": VALUES, "top": 4, "bottom": 4},
+            "layer": layers,
+        }
+    )
+
+
+def _interval_layers(x: dict[str, Any], y: dict[str, Any], width: int) -> list[dict[str, Any]]:
+    """The layers of `intervals`, from back to front: the interval, the dot, the number."""
     color = {"field": "tone", "type": "nominal", "scale": None}
-    layers: list[dict[str, Any]] = [
+    return [
         {
             "transform": [{"filter": "datum.low !== null"}],
             "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45, "strokeCap": "round"},
@@ -108,38 +128,16 @@ def intervals(bars: Sequence[Bar], title: str, zero: bool = False, names: int = 
             },
         },
     ]
-    if zero:
-        mark = {"type": "rule", "color": "var(--soft)", "strokeDash": [2, 3]}
-        layers.insert(
-            0,
-            {
-                "data": {"values": [{"at": 0}]},
-                "mark": mark,
-                "encoding": {"x": {**x, "field": "at"}},
-            },
-        )
-    rows = [bar._asdict() for bar in bars]
-    padding = {"left": 0, "right": VALUES, "top": 4, "bottom": 4}
-    height = {"step": ROW}
-    return _drawn(
-        {
-            "data": {"values": rows},
-            "width": width,
-            "height": height,
-            "padding": padding,
-            "layer": layers,
-        }
-    )
 
 
 def lines(
     points: Iterable[Point], x_title: str, y_title: str, marks: Mapping[float, str] | None = None
 ) -> str:
-    """Lines by tone, with their points; `marks` draws a vertical line at x in a tone."""
+    """One line for each tone, with its points; `marks` draws a vertical line at x in a tone."""
     rows = [{**point._asdict(), "line": f"{point.tone}{point.dashed}"} for point in points]
-    low, high = _reach([row["y"] for row in rows], zero=False)
-    places = sorted({row["x"] for row in rows})
-    ticks = places if len(places) <= 6 else places[:: len(places) // 4]
+    low, high = _domain([row["y"] for row in rows])
+    xs = sorted({row["x"] for row in rows})
+    ticks = xs if len(xs) <= 6 else xs[:: len(xs) // 4]
     x = {"type": "quantitative", "scale": {"nice": False, "zero": False}}
     axis = {
         "values": ticks,
@@ -160,7 +158,7 @@ def lines(
         "detail": {"field": "line", "type": "nominal"},
         "strokeDash": {"condition": {"test": "datum.dashed", "value": [3, 3]}, "value": [1, 0]},
     }
-    dots = 36 if len(places) <= 12 else 0
+    dots = 36 if len(xs) <= 12 else 0  # area of a point; many points would hide the line
     layers: list[dict[str, Any]] = [
         {"mark": {"type": "line", "strokeWidth": 2}, "encoding": encoding},
         {
@@ -171,10 +169,10 @@ def lines(
         },
     ]
     if marks:
-        stands = [{"x": at, "tone": tone} for at, tone in sorted(marks.items())]
+        places = [{"x": at, "tone": tone} for at, tone in sorted(marks.items())]
         upright = {"x": {**x, "field": "x"}, "color": encoding["color"]}
         mark = {"type": "rule", "strokeWidth": 1.5, "strokeDash": [2, 3]}
-        layers.insert(0, {"data": {"values": stands}, "mark": mark, "encoding": upright})
+        layers.insert(0, {"data": {"values": places}, "mark": mark, "encoding": upright})
     padding = {"left": 0, "right": 12, "top": 6, "bottom": 4}
     return _drawn(
         {
@@ -188,20 +186,17 @@ def lines(
 
 
 def tone(low: float | None, high: float | None) -> str:
-    """The colour of a difference: what is surely better, surely worse, or neither."""
+    """The colour of a difference: significantly better, significantly worse, or neither."""
     if low is None or high is None or low <= 0 <= high:
         return "var(--soft)"
     return "var(--gain)" if low > 0 else "var(--loss)"
 
 
-def _reach(values: Sequence[float], zero: bool) -> tuple[float, float]:
-    """The ends of an axis: all values with a little air, and room for at least one point between them."""
-    low, high = (
-        min([*values, *([0.0] if zero else [])], default=0.0),
-        max([*values, *([0.0] if zero else [])], default=1),
-    )
-    air = max(0.06 * (high - low), 0.005)
-    return low - air, high + air
+def _domain(values: Sequence[float]) -> tuple[float, float]:
+    """The ends of an axis: all values, and a margin that is never empty."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    margin = max(0.06 * (high - low), 0.005)
+    return low - margin, high + margin
 
 
 def _drawn(spec: dict[str, Any]) -> str:

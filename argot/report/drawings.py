@@ -1,4 +1,4 @@
-"""What the report draws: the stages' figures and the judgments, turned into charts by name."""
+"""What the report draws: the figures of the stages, turned into charts by name."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from argot.evaluation.names import Sides, named
-from argot.evaluation.statistics import paired
 from argot.report.charts import NAMES, Bar, Point, intervals, lines, tone
+from argot.report.means import MeanInterval
 
-SAMPLES, SEED = 2000, 13  # of the error bars that are only drawn
 TONES = {"bm25": "var(--bm25)", "base": "var(--base)", "tuned": "var(--tuned)"}
 OTHER = "var(--soft)"
-LONG, WIDE = 14, 194  # names of more letters need so many pixels
+LONG, WIDE = 14, 194  # names of more than 14 letters need 194 pixels
 SLICES = {
     "kind": "Kind of query",
     "length": "Length of the query",
@@ -25,122 +20,115 @@ SLICES = {
 }
 MOST_SLICES = 12
 Figures = Mapping[str, Any]
+Means = Mapping[str, MeanInterval]  # by system
 
 
-class Part(NamedTuple):
-    """A part of the test: how many queries, each system with its error bar, each system against base + BM25."""
+class PartCharts(NamedTuple):
+    """The charts of one part of the test."""
 
     queries: int
-    systems: str
-    against_base: str
+    systems: str  # each system's mean with its interval
+    against_base: str  # each system's difference from the base model's side of the verdict
 
 
-def draw_parts(evaluation: Figures, table: pa.Table, name: str) -> dict[str, Part]:
-    """One set's charts: of the whole test, and of documents that were seen in training or held out."""
+def draw_parts(evaluation: Figures, means: Mapping[str, Means], name: str) -> dict[str, PartCharts]:
+    """The charts of one set by part: the whole test, documents seen in training, and held out.
+
+    `means` holds the means of each part that was evaluated.
+    """
     drawn = {}
-    for part in ("test", "seen", "held_out"):
-        differences = evaluation["differences"].get(name, {}).get(part)
-        if differences is None or part not in evaluation[name]:
-            continue
-        rows = table.filter(pc.field("set") == name)
-        if part != "test":
-            rows = rows.filter(pc.field("seen") == (part == "seen"))
-        systems = named(evaluation[name][part])
+    for part, own in means.items():
+        differences = evaluation["differences"][name][part]
+        systems = named(own)
         names = NAMES if max(map(len, systems.values())) <= LONG else WIDE
-        drawn[part] = Part(
-            rows.num_rows // len(systems),
-            intervals(_means(rows, systems), "nDCG@10", names=names),
-            intervals(
-                _against(differences, systems, sides_of(evaluation).stays),
-                "points",
-                zero=True,
-                names=names,
-            ),
+        bars = _against(differences, systems, sides_of(evaluation).stays)
+        drawn[part] = PartCharts(
+            _queries(differences),
+            intervals(_mean_bars(own, systems), "nDCG@10", names=names),
+            intervals(bars, "points", zero=True, names=names),
         )
     return drawn
 
 
 def draw_training(train: Figures) -> dict[str, str]:
-    """The curve per pass, its loss, and the merge's weights; none where nothing was measured on dev."""
+    """nDCG@10 on dev by pass and by merge weight, and the loss by pass, where measured."""
     drawn = {}
-    curve, base = train.get("curve", []), train.get("dev_base")
+    curve = train.get("curve", [])
     if train.get("dev_queries") and curve:
-        start = [] if base is None else [Point(0, base, TONES["base"])]
-        tuned = [Point(row["pass"], row["ndcg@10"], TONES["tuned"]) for row in curve]
-        # The base stands at pass 0, in its own colour, and is where the line begins.
-        drawn["curve"] = lines(
-            [*[point._replace(tone=TONES["tuned"]) for point in start], *tuned],
-            "pass over the passages",
-            "nDCG@10 on dev",
-        )
-        merged = sorted((float(weight), value) for weight, value in train.get("merged", {}).items())
-        points = [
-            Point(weight, value, TONES["tuned"])
-            for weight, value in [*([(0.0, base)] if start else []), *merged]
-        ]
-        drawn["merge"] = lines(
-            points,
-            "weight of the tuned model",
-            "nDCG@10 on dev",
-            {train["merge"]: "var(--soft)"} if merged else None,
-        )
+        drawn["curve"] = lines(_curve(train), "pass over the passages", "nDCG@10 on dev")
+        chosen = {train["merge"]: OTHER} if train.get("merged") else None
+        drawn["merge"] = lines(_merge(train), "weight of the tuned model", "nDCG@10 on dev", chosen)
     if curve:
-        points = [Point(row["pass"], row["loss"], "var(--soft)") for row in curve]
+        points = [Point(row["pass"], row["loss"], OTHER) for row in curve]
         drawn["loss"] = lines(points, "pass over the passages", "loss")
     return drawn
 
 
 def draw_slices(slices: Figures) -> dict[str, str]:
-    """What tuning changed in each kind of query: a chart a way of telling them apart."""
+    """What tuning changed in each kind of query: a chart for each way to divide the queries."""
     drawn = {}
     for name, title in SLICES.items():
-        found = sorted(
+        largest = sorted(
             slices.get(name, {}).items(), key=lambda item: (-item[1]["queries"], item[0])
         )[:MOST_SLICES]
-        if found and not (name == "kind" and [kind for kind, _ in found] == ["unmarked"]):
-            bars = [_difference(kind, row, f" ({row['queries']:,})") for kind, row in found]
-            drawn[title] = intervals(bars, "points of nDCG@10", zero=True, names=WIDE)
+        if not largest or [kind for kind, _ in largest] == ["unmarked"]:
+            continue
+        bars = [_difference(kind, row, f" ({row['queries']:,})") for kind, row in largest]
+        drawn[title] = intervals(bars, "points of nDCG@10", zero=True, names=WIDE)
     return drawn
 
 
 def draw_fusion(fusion: Figures) -> dict[str, str]:
-    """nDCG@10 by the weight of the model in the fusion, base and tuned; the chosen weights are marked."""
+    """nDCG@10 by the model's weight in the hybrid; dotted lines mark the chosen weights."""
     drawn = {}
     for name, title in (("questions", "Real questions"), ("pairs", "Synthetic pairs")):
-        models = fusion.get(name, {})
-        points = [
-            Point(row["weight"], row[method], TONES[model], dashed=method == "rrf")
-            for model, told in models.items()
-            if model in TONES
-            for method in ("convex", "rrf")
-            for row in told["curve"]
-        ]
+        models = {model: row for model, row in fusion.get(name, {}).items() if model in TONES}
+        points = []
+        for model, row in models.items():
+            for method in ("convex", "rrf"):
+                points += _fusion_line(row["curve"], method, TONES[model])
+        chosen = {row["weight"]: TONES[model] for model, row in models.items()}
         if points:
-            chosen = {
-                told["weight"]: TONES[model] for model, told in models.items() if model in TONES
-            }
             drawn[title] = lines(points, "weight of the model; the rest is BM25", "nDCG@10", chosen)
     return drawn
 
 
 def sides_of(evaluation: Figures) -> Sides:
-    """The two rows that the verdict is about."""
+    """The two systems that the verdict compares."""
     return Sides(*evaluation["text"]["sides"])
 
 
-def _means(rows: pa.Table, systems: Mapping[str, str]) -> list[Bar]:
-    """Each system's mean nDCG@10, and how far another set of documents' questions might move it."""
-    bars = []
-    for system, label in systems.items():
-        own = rows.filter(pc.field("system") == system)
-        clusters = np.unique(
-            np.asarray(own["cluster"].to_pylist(), dtype=object), return_inverse=True
-        )[1]
-        found = paired(own["ndcg@10"].to_numpy()[:, None], clusters, SAMPLES, SEED)
-        mean, low, high = (float(values[0]) for values in (found.mean, found.low, found.high))
-        bar = Bar(label, mean, max(0.0, low), min(1.0, high), _tone(system), f"{mean:.3f}")
-        bars.append(bar if clusters.max(initial=0) else bar._replace(low=None, high=None))
-    return bars
+def _queries(differences: Figures) -> int:
+    """How many queries were compared; the same for every pair of systems."""
+    row = next(iter(differences.values()))["ndcg@10"]
+    return int(row["wins"] + row["losses"] + row["ties"])
+
+
+def _curve(train: Figures) -> list[Point]:
+    """Pass 0 is the base model; its point has the tuned model's colour: the line is one."""
+    base = train.get("dev_base")
+    start = [] if base is None else [Point(0, base, TONES["tuned"])]
+    return start + [Point(row["pass"], row["ndcg@10"], TONES["tuned"]) for row in train["curve"]]
+
+
+def _merge(train: Figures) -> list[Point]:
+    """The base model is the merge with weight 0."""
+    base = train.get("dev_base")
+    start = [] if base is None else [(0.0, base)]
+    merged = sorted((float(weight), value) for weight, value in train.get("merged", {}).items())
+    return [Point(weight, value, TONES["tuned"]) for weight, value in [*start, *merged]]
+
+
+def _fusion_line(curve: list[Figures], method: str, tone: str) -> list[Point]:
+    return [Point(row["weight"], row[method], tone, dashed=method == "rrf") for row in curve]
+
+
+def _mean_bars(means: Means, systems: Mapping[str, str]) -> list[Bar]:
+    """Each system's mean; the interval shows how far other documents would move it."""
+    return [
+        Bar(label, *means[system], _tone(system), f"{means[system].mean:.3f}")
+        for system, label in systems.items()
+    ]
 
 
 def _tone(system: str) -> str:
@@ -148,7 +136,7 @@ def _tone(system: str) -> str:
 
 
 def _against(differences: Figures, systems: Mapping[str, str], before: str) -> list[Bar]:
-    """Each system's paired difference from `before`; those of the figures are jointly sure at 95 %."""
+    """Each system's paired difference from `before`; the intervals hold jointly at 95 %."""
     bars = []
     for system, label in systems.items():
         if f"{system} - {before}" in differences:
@@ -157,21 +145,15 @@ def _against(differences: Figures, systems: Mapping[str, str], before: str) -> l
             row = differences[f"{before} - {system}"]["ndcg@10"]
             turned = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
             bars.append(_difference(label, turned))
-        else:  # itself
+        else:  # `before` itself
             bars.append(Bar(label, 0.0, None, None, _tone(system), "0"))
     return bars
 
 
 def _difference(label: str, row: Figures, suffix: str = "") -> Bar:
-    """A difference in points; an interval from -1 to 1 says that there were too few documents to tell."""
+    """A difference in points; an interval from -1 to 1 is one that too few documents gave."""
     unknown = row["low"] <= -1 and row["high"] >= 1
     low, high = (None, None) if unknown else (100 * row["low"], 100 * row["high"])
     points = 100 * row["difference"] or 0.0
-    return Bar(
-        label,
-        points,
-        low,
-        high,
-        tone(low, high),
-        f"{points:+.1f}{suffix}".replace("-", "\N{MINUS SIGN}"),
-    )
+    text = f"{points:+.1f}{suffix}".replace("-", "\N{MINUS SIGN}")
+    return Bar(label, points, low, high, tone(low, high), text)

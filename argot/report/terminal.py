@@ -1,4 +1,4 @@
-"""The results of the last run, as a person reads them: reports/metrics.json and the verdict, in a terminal."""
+"""The results of the last run in a terminal: the table of systems, the verdict, the advice."""
 
 from __future__ import annotations
 
@@ -29,15 +29,12 @@ def read_evaluation(path: Path = EVALUATION) -> dict[str, Any]:
     return evaluation
 
 
-def show(console: Console) -> None:
-    """Print the table of systems, on real questions or else on synthetic pairs, the verdict, and where all lies."""
+def print_results(console: Console) -> None:
+    """Print the systems on real questions (or on pairs, without any), the verdict and the paths."""
     evaluation = read_evaluation()
-    systems = evaluation["questions"].get("test") or evaluation["pairs"].get("test")
-    title = (
-        "real questions"
-        if evaluation["questions"].get("test")
-        else "synthetic pairs: there are no real questions"
-    )
+    real = evaluation["questions"].get("test")
+    systems = real or evaluation["pairs"].get("test")
+    title = "real questions" if real else "synthetic pairs: there are no real questions"
     if systems:
         table = Table(title=f"Test: {title}", title_justify="left")
         table.add_column("system")
@@ -46,12 +43,12 @@ def show(console: Console) -> None:
         for system, name in named(systems).items():
             table.add_row(name, *(f"{systems[system][column]:.3f}" for column in COLUMNS))
         console.print(table)
-    show_verdict(console, evaluation)
+    print_verdict(console, evaluation)
     console.print(f"release: {RELEASE}\nreport:  {REPORT}")
 
 
-def show_verdict(console: Console, evaluation: dict[str, Any]) -> None:
-    """Print the verdict's sentence and the advice worked out from the user's own data."""
+def print_verdict(console: Console, evaluation: dict[str, Any]) -> None:
+    """Print the verdict's sentence and the advice that the figures give."""
     text = evaluation["text"]
     console.print(
         f"verdict: {text['verdict']}: {text['reason']}",

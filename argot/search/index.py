@@ -118,8 +118,7 @@ class VectorIndex:
     @classmethod
     def load(cls, path: Path) -> VectorIndex:
         """Read what `save` wrote; ReleaseError if its head is of no known kind, or FAISS can't read it."""
-        import faiss
-
+        faiss = import_faiss()
         kind, _, _ = read_head(path)
         try:
             return cls(faiss.read_index(str(path)), kind)
@@ -204,6 +203,18 @@ class VectorIndex:
         return faiss.downcast_index(self.index)
 
 
+def import_faiss() -> Any:
+    """The module `faiss`; InputError with the command that installs it where it is missing."""
+    try:
+        import faiss
+    except ModuleNotFoundError:
+        raise InputError(
+            "dense search needs FAISS, which is not installed: pip install 'argot-retrieval[cpu]', "
+            "or 'argot-retrieval[gpu]' on a machine with a CUDA GPU"
+        ) from None
+    return faiss
+
+
 def kind_for(passages: int) -> Kind:
     """The kind that `auto` stands for."""
     if passages <= FLAT_UP_TO:
@@ -259,8 +270,7 @@ def read_head(path: Path) -> tuple[Kind, int, int]:
 
 
 def _empty(kind: Kind, passages: int, dimension: int) -> Any:
-    import faiss
-
+    faiss = import_faiss()
     if kind == "flat":
         return faiss.IndexFlatIP(dimension)
     if kind == "hnsw":

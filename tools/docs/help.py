@@ -14,9 +14,14 @@ from tools.docs.commands import ROOT
 PAGE = ROOT / "docs/commands.md"
 HEAD = """# Commands
 
-What each command's `--help` prints (`python -m tools.docs.help` writes this page, and a test keeps it true). Exit
-codes: 0, all is well; 2, a line on standard error says what is wrong and what to do; 1, a bug of Argot's; 3, `argot
-ask` had no model to ask and printed passages alone.
+What each command's `--help` prints (`python -m tools.docs.help` writes this page, and a test keeps
+it true). Exit codes:
+
+- 0: the command did what it was asked to do.
+- 1: a bug in Argot; a traceback shows where.
+- 2: bad input; one line on standard error says what is wrong and what to do.
+- 3: `argot ask` could ask no language model, and printed passages alone.
+- 4: `argot drift` found drift.
 """
 TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
 

@@ -16,7 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 from argot.serving.server.app import create_app
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.server_settings import ServerSettings
 from tests.argot.serving.server.conftest import listening
 from tools.docs.commands import ROOT
 

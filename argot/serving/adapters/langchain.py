@@ -12,8 +12,8 @@ from langchain_core.retrievers import BaseRetriever
 from argot.search.retriever import Retriever
 
 
-class ArgotRetriever(BaseRetriever):
-    """`ArgotRetriever(retriever=Retriever.load("models/release"), k=5).invoke("a question")`."""
+class LangChainRetriever(BaseRetriever):
+    """`LangChainRetriever(retriever=Retriever.load("models/release")).invoke("a question")`."""
 
     retriever: Any
     k: int = 10

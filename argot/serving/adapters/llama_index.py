@@ -12,8 +12,8 @@ from argot.search.fusion import Mode
 from argot.search.retriever import Retriever
 
 
-class ArgotRetriever(BaseRetriever):
-    """`ArgotRetriever(Retriever.load("models/release"), k=5).retrieve("a question")`."""
+class LlamaIndexRetriever(BaseRetriever):
+    """`LlamaIndexRetriever(Retriever.load("models/release"), k=5).retrieve("a question")`."""
 
     def __init__(
         self,

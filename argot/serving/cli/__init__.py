@@ -1,6 +1,7 @@
 """The command `argot`: search, ask and look after a release.
 
-Nothing heavy is imported until a command needs it, so that help, `info` and lexical search answer at once.
+Heavy libraries are imported by the command that needs them, so that help, `info` and lexical
+search answer at once.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (search, ask, info, verify, export, mcp, serve, label, feedback, drift):
+for command in (
+    *(search, ask, info, verify, export, mcp),
+    *(serve, label, feedback, drift, results, publish),
+):
     app.command()(command)
-app.command()(results)
-app.command()(publish)
 
 
 @app.callback()
@@ -40,7 +42,7 @@ def _group() -> None:
 
 
 def main() -> None:
-    """Run the command; bad input ends with one line and exit code 2, a bug with a traceback and 1."""
+    """Run the command: bad input ends with one line and code 2, a bug with a traceback and 1."""
     warnings.formatwarning = lambda message, *_, **__: f"argot: {message}\n"
     try:
         app()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from argot.llm.providers.registry import NAMES
-from argot.serving.cli.search import RELEASE, Release, show
+from argot.serving.cli.search import RELEASE, Release, print_passages
 
 if TYPE_CHECKING:
     from argot.serving.ask.ask import Answer
@@ -68,7 +68,7 @@ def _finish(answer: Answer, as_json: bool) -> None:
         typer.echo(json.dumps(answer.as_json(), ensure_ascii=False))
     elif answer.problem:
         typer.echo()
-        show(list(answer.passages))
+        print_passages(list(answer.passages))
     else:
         _sources(answer)
     if answer.problem:

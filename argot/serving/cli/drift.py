@@ -1,17 +1,21 @@
-"""`argot drift`: do users ask other things now?"""
+"""`argot drift`: do users now ask other questions than those that the release was tested on?"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from argot.serving.cli.search import RELEASE, Release
 
-DRIFTED = 1  # exit code
+if TYPE_CHECKING:
+    from argot.feedback.drift import SampleDifference
+
+DRIFTED = 4  # exit code
 
 
 def drift(
@@ -21,39 +25,40 @@ def drift(
     release: Release = RELEASE,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for pipes.")] = False,
 ) -> None:
-    """Compare what users ask now with what the release was proven on; exit code 1 says that it is time to retrain.
+    """Compare what users ask now with the questions that the release was tested on.
 
     argot drift && echo "nothing to do"
+
+    Ends with code 4 where it finds drift: it is time to label new questions and to train again.
     """
-    from argot.feedback.drift import MOST, compare, describe, proven_on
-    from argot.feedback.journal import asked, read_feedback
+    from argot.feedback.drift import MOST, compare_samples, describe_queries, tested_on
+    from argot.feedback.journal import distinct_queries, read_feedback
     from argot.search.retriever import Retriever
 
     records, broken = read_feedback(feedback)
-    now = list(asked([record for record in records if record.kind == "asked"]))[-MOST:]
-    retriever, before = Retriever.load(release), proven_on()
-    found = compare(describe(retriever, before), describe(retriever, now))
-    drifted = [difference for difference in found if difference.drifted]
+    asked = [record for record in records if record.kind == "asked"]
+    now, before = list(distinct_queries(asked))[-MOST:], tested_on()
+    retriever = Retriever.load(release)
+    found = compare_samples(describe_queries(retriever, before), describe_queries(retriever, now))
+    drifted = any(difference.drifted for difference in found)
     if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "asked": len(now),
-                    "drifted": bool(drifted),
-                    "differences": [asdict(d) for d in found],
-                }
-            )
-        )
+        differences = [asdict(difference) for difference in found]
+        result = {"asked": len(now), "drifted": drifted, "differences": differences}
+        typer.echo(json.dumps(result))
     else:
-        typer.echo(
-            f"{len(now):,} questions asked, {len(before):,} tested; {broken} lines could not be read"
-        )
-        for one in found:
-            mark = "DRIFT" if one.drifted else "ok"
-            typer.echo(
-                f"{mark:<6}{one.name:<14} {one.before:7.3f} → {one.now:7.3f}   distance {one.distance:.2f}"
-            )
-        for one in drifted:
-            typer.echo(f"{one.name}: {one.advice}")
+        counts = f"{len(now):,} questions asked, {len(before):,} tested"
+        typer.echo(f"{counts}; {broken} lines could not be read")
+        print_differences(found)
     if drifted:
         raise typer.Exit(DRIFTED)
+
+
+def print_differences(found: Sequence[SampleDifference]) -> None:
+    """A line for each number that was compared, then advice for those that drifted."""
+    for one in found:
+        mark = "DRIFT" if one.drifted else "ok"
+        means = f"{one.before:7.3f} → {one.now:7.3f}"
+        typer.echo(f"{mark:<6}{one.name:<14} {means}   distance {one.distance:.2f}")
+    for one in found:
+        if one.drifted:
+            typer.echo(f"{one.name}: {one.advice}")

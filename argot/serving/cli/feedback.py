@@ -15,19 +15,17 @@ if TYPE_CHECKING:
 
 
 def feedback(
-    folder: Annotated[Path, typer.Option(help="Folder of what users said.")] = Path(
-        "data/feedback"
-    ),
+    folder: Annotated[Path, typer.Option(help="Folder of users' thumbs.")] = Path("data/feedback"),
     only_list: Annotated[
-        bool, typer.Option("--list", help="Show what waits, and change nothing.")
+        bool, typer.Option("--list", help="Show what is to be reviewed; change nothing.")
     ] = False,
     release: Release = RELEASE,
 ) -> None:
-    """Review users' thumbs one by one; what is accepted becomes a question of data/queries/feedback.jsonl.
+    """Review users' thumbs; accepted ones become questions in data/queries/feedback.jsonl.
 
     argot feedback --list
 
-    Nothing that users send trains or measures anything before a person has said yes here.
+    Nothing that users send trains or measures anything before a person has accepted it here.
     """
     from argot.feedback.journal import read_feedback
     from argot.feedback.review import disliked, proposals
@@ -36,30 +34,29 @@ def feedback(
 
     records, broken = read_feedback(folder)
     waiting, wrong = proposals(records), disliked(records)
-    typer.echo(
-        f"{len(records):,} records, {broken} broken lines; {len(waiting)} to review, {len(wrong)} to label"
-    )
+    read = f"{len(records):,} records, {broken} broken lines"
+    typer.echo(f"{read}; {len(waiting)} to review, {len(wrong)} to label")
     if only_list:
         for proposal in waiting:
-            show(proposal)
+            print_proposal(proposal)
         return
     language = Bm25.load(release / PARTS["bm25"]).language if waiting else ""
     counts = {"accepted": 0, "refused": 0, "skipped": 0}
-    for _, group in groupby(waiting, key=lambda one: one.key[0]):
-        if not ask(list(group), language, counts):
+    for _, group in groupby(waiting, key=lambda proposal: proposal.key[0]):
+        if not review_question(list(group), language, counts):
             break
     typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
     if wrong:
-        typer.echo(f"{len(wrong)} questions had no right passage: `argot label` asks you for it")
+        typer.echo(f"{len(wrong)} questions got wrong passages only: label them with `argot label`")
 
 
-def ask(group: list[Proposal], language: str, counts: dict[str, int]) -> bool:
-    """Let a person decide on the proposals for one question; False to stop."""
+def review_question(group: list[Proposal], language: str, counts: dict[str, int]) -> bool:
+    """Let a person decide on the proposals for one question; False where the person quits."""
     from argot.feedback.review import accept, refuse
 
-    accepted = []
+    accepted, choice = [], ""
     for proposal in group:
-        show(proposal)
+        print_proposal(proposal)
         answer = typer.prompt(
             "Does it answer? [y]es, [n]o, [s]kip, [q]uit", default="s", show_default=False
         )
@@ -71,15 +68,13 @@ def ask(group: list[Proposal], language: str, counts: dict[str, int]) -> bool:
         elif choice == "n":
             refuse(proposal)
         counts[{"y": "accepted", "n": "refused"}.get(choice, "skipped")] += 1
-    else:
-        choice = ""
     if accepted:
         typer.echo(f"→ {accept(accepted, language)}")
     return choice != "q"
 
 
-def show(proposal: Proposal) -> None:
-    """A proposal for a person to read; control characters can't reach the terminal."""
+def print_proposal(proposal: Proposal) -> None:
+    """Print a proposal, without control characters: a stranger may have sent them."""
     votes = f"{proposal.up} up, {proposal.down} down"
     typer.secho(f"\n{printable(proposal.query)}", bold=True)
     typer.secho(f"{printable(proposal.document)} ({votes})", fg="cyan")
@@ -89,5 +84,5 @@ def show(proposal: Proposal) -> None:
 
 
 def printable(text: str) -> str:
-    """Text without what a terminal would obey."""
+    """Text whose control characters are replaced: a terminal would execute them."""
     return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)

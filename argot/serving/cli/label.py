@@ -17,31 +17,33 @@ def label(
     questions: Annotated[
         Path | None, typer.Argument(help="Questions to judge, one a line.", show_default=False)
     ] = None,
-    terminal: Annotated[bool, typer.Option(help="Ask here, not on a page.")] = False,
+    terminal: Annotated[bool, typer.Option(help="Judge in the terminal, not on a page.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Judge passages of all systems for questions, blind; judgments go to data/queries/labelled.jsonl.
+    """Judge which passages answer a question; judgments go to data/queries/labelled.jsonl.
 
     argot label questions.txt
 
-    Without a file it takes what users asked, and what you type. Twenty judgments are a start, a hundred a proof.
+    The passages are the best of all systems, in an order that does not show who found them. Without
+    a file you judge what users asked, and what you type. Twenty judgments are a start; a proof
+    usually takes a hundred.
     """
     from argot.feedback.workbench import is_repository
 
     if not is_repository():
         raise InputError(
-            "there is nothing to judge here yet: run `dvc repro` in the repository first"
+            "no pipeline has run here, so there is nothing to judge: run `dvc repro` first"
         )
-    given = read(questions) if questions else []
+    given = read_questions(questions) if questions else []
     if terminal:
-        in_terminal(given, device)
+        judge_in_terminal(given, device)
     else:
-        on_page(given, device, port, browser)
+        judge_on_page(given, device, port, browser)
 
 
-def read(path: Path) -> list[str]:
+def read_questions(path: Path) -> list[str]:
     """The questions of a file, one a line."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -52,16 +54,11 @@ def read(path: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def on_page(given: list[str], device: str, port: int, browser: bool) -> None:
-    """Serve the page to this machine, and open it."""
-    from argot.serving.cli.serve import LOOPBACK, NEEDS, run
+def judge_on_page(given: list[str], device: str, port: int, browser: bool) -> None:
+    """Serve the page for this machine alone, and open it."""
+    from argot.serving.cli.serve import LOOPBACK, serve_app
+    from argot.serving.server.server_settings import ServerSettings
 
-    try:
-        from argot.serving.server.settings import ServerSettings
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{NEEDS.format(command='label')} ({error.name} is missing); or use --terminal"
-        ) from None
     settings = ServerSettings(
         release=RELEASE,
         feedback=Path("data/feedback"),
@@ -74,11 +71,11 @@ def on_page(given: list[str], device: str, port: int, browser: bool) -> None:
     )
     if browser:
         webbrowser.open(f"http://127.0.0.1:{port}/#label")
-    run(settings, "127.0.0.1", port, "#label")
+    serve_app(settings, "127.0.0.1", port, "#label")
 
 
-def in_terminal(given: list[str], device: str) -> None:
-    """Ask question after question."""
+def judge_in_terminal(given: list[str], device: str) -> None:
+    """Print the passages of each question, and read the numbers that a person types."""
     from argot.feedback.label import candidates, judgment, keep, waiting
     from argot.feedback.workbench import Workbench
 
@@ -89,17 +86,17 @@ def in_terminal(given: list[str], device: str) -> None:
         for number, passage in enumerate(found, start=1):
             typer.secho(f"{number}. {passage['document']} › {passage['heading']}", fg="cyan")
             typer.echo(printable(passage["text"]).strip())
-        chosen = choose(len(found))
+        chosen = read_choice(len(found))
         if chosen is None:
             continue
         keep(query, [judgment(workbench, found[number - 1]["chunk"]) for number in chosen])
 
 
-def choose(count: int) -> list[int] | None:
-    """The numbers a person types; [] where none answers, None to skip."""
+def read_choice(count: int) -> list[int] | None:
+    """The numbers that a person types; [] where no passage answers, None to skip."""
     while True:
         answer = typer.prompt(
-            "Which answer it? Numbers, 0 for none, s to skip", default="s", show_default=False
+            "Which answer it? Numbers; 0 for none, s to skip", default="s", show_default=False
         )
         words = answer.replace(",", " ").split()
         if words == ["s"]:

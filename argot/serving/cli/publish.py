@@ -19,16 +19,14 @@ def publish(
     base: Annotated[
         str, typer.Option(help="The base model's name, for the card.")
     ] = "all-MiniLM-L6-v2",
-    public: Annotated[
-        bool, typer.Option("--public", help="Let everyone see it; asks first.")
-    ] = False,
+    public: Annotated[bool, typer.Option("--public", help="Make it public; asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the card and the files; upload nothing.")
     ] = False,
     release: Release = RELEASE,
 ) -> None:
-    """Upload the release's embedder with a model card made from its manifest; private unless told otherwise.
+    """Upload the release's embedder with a model card, to a private repository unless --public.
 
     argot publish our-team/handbook-embedder --dry-run
 
@@ -37,11 +35,10 @@ def publish(
     from argot.serving.adapters.hub import publish
 
     evaluation = read_evaluation(Path("data/figures/evaluate.json"))
-    if public and not dry_run and not yes and not typer.confirm(f"Let everyone see {repository}?"):
+    if public and not dry_run and not yes and not typer.confirm(f"Make {repository} public?"):
         raise InputError("nothing was published")
     done = publish(release, evaluation, repository, base, private=not public, dry=dry_run)
     if dry_run:
         typer.echo(done.card)
-    typer.echo(
-        f"{'would upload' if dry_run else 'uploaded'} to {done.repository}: {', '.join(done.files)}"
-    )
+    did = "would upload" if dry_run else "uploaded"
+    typer.echo(f"{did} to {done.repository}: {', '.join(done.files)}")

@@ -1,4 +1,4 @@
-"""`argot info`, `argot verify` and `argot export`: look after a release."""
+"""`argot info`, `argot verify`, `argot export` and `argot mcp`: a release as a whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def info(
     release: Release = RELEASE,
     as_json: Annotated[bool, typer.Option("--json", help="The manifest itself.")] = False,
 ) -> None:
-    """Tell what a release is: its model, verdict, mode and origin.
+    """Print what a release is: its model, verdict, search mode and size.
 
     argot info --release models/release
     """
@@ -25,7 +25,7 @@ def info(
     if as_json:
         typer.echo(manifest.model_dump_json(indent=2))
         return
-    fusion = manifest.verdict.fusion
+    fusion, files = manifest.verdict.fusion, manifest.files
     weights = ", ".join(f"{weight:.2f} {name}" for name, weight in fusion.weights.items())
     for name, value in {
         "model": f"{manifest.verdict.model} (verdict: {manifest.verdict.verdict})",
@@ -33,13 +33,15 @@ def info(
         "passages": f"{manifest.passages:,} × {manifest.dimension} dimensions, {manifest.kind}",
         "age": manifest.age,
         "fingerprint": manifest.fingerprint,
-        "bytes": f"{sum(file.bytes for file in manifest.files.values()):,} in {len(manifest.files)} files",
+        "bytes": f"{sum(file.bytes for file in files.values()):,} in {len(files)} files",
     }.items():
         typer.echo(f"{name:12} {value}")
 
 
 def verify(release: Release = RELEASE) -> None:
-    """Hash every file, open every part, and encode passages again to see that the vectors are this model's.
+    """Check a release: hash every file, open every part, and encode some passages again.
+
+    The vectors in the index must be those of the release's own model.
 
     argot verify --release models/release && echo sound
     """
@@ -48,9 +50,8 @@ def verify(release: Release = RELEASE) -> None:
     retriever = Retriever.load(release)
     checked = retriever.verify()
     manifest = retriever.manifest
-    typer.echo(
-        f"{release} is sound: {manifest.passages:,} passages, {checked} of them encoded again; {manifest.age}"
-    )
+    passages = f"{manifest.passages:,} passages, {checked} of them encoded again"
+    typer.echo(f"{release} is sound: {passages}; {manifest.age}")
 
 
 def export(
@@ -58,25 +59,25 @@ def export(
     format: Annotated[str, typer.Option(help="parquet, jsonl or npy.")] = "parquet",
     release: Release = RELEASE,
 ) -> None:
-    """Write ids, vectors and texts for another store, with the fingerprint of the model that made them.
+    """Write ids, vectors and texts for another store, with the fingerprint of their model.
 
-    argot export out && python -c "import pandas; print(pandas.read_parquet('out/passages.parquet'))"
+    argot export out --format jsonl && head -1 out/passages.jsonl
     """
     if format not in ("parquet", "jsonl", "npy"):
         raise InputError(f"--format must be parquet, jsonl or npy, got '{format}'")
     from argot.search.retriever import Retriever
-    from argot.serving.adapters.export import export as write
+    from argot.serving.adapters.export import export_passages
 
-    count = write(Retriever.load(release), folder, format)  # type: ignore[arg-type]
+    count = export_passages(Retriever.load(release), folder, format)  # type: ignore[arg-type]
     typer.echo(f"{count:,} passages → {folder}")
 
 
 def mcp(release: Release = RELEASE) -> None:
-    """Offer search to agents as a tool, by the Model Context Protocol on standard input and output.
+    """Offer search to agents as a tool: Model Context Protocol on standard input and output.
 
     claude mcp add docs -- argot mcp --release /path/to/models/release
     """
     from argot.search.retriever import Retriever
-    from argot.serving.adapters.mcp import server
+    from argot.serving.adapters.mcp import search_server
 
-    server(Retriever.load(release)).run()
+    search_server(Retriever.load(release)).run()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from argot.report.terminal import show
+from argot.report.terminal import print_results
 
 
 def results() -> None:
-    """Show what the last `dvc repro` found: the systems side by side, the verdict, and advice.
+    """Print what the last `dvc repro` found: the table of systems, the verdict, and advice.
 
     argot results
     """
-    show(Console())
+    print_results(Console())

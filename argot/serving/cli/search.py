@@ -22,17 +22,19 @@ def search(
     question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages.")] = 5,
     mode: Annotated[
-        str | None, typer.Option(help="hybrid, dense or bm25; as evaluated best if not given.")
+        str | None,
+        typer.Option(help="hybrid, dense or bm25; default: as evaluated."),
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="Only documents with this metadata: KEY=VALUE.")
     ] = None,
     release: Release = RELEASE,
     rerank: Annotated[
-        Path | None, typer.Option(help="A cross-encoder's folder: it reads the best again.")
+        Path | None,
+        typer.Option(help="Folder of a cross-encoder to rank again by."),
     ] = None,
-    beside: Annotated[
-        bool, typer.Option("--compare", help="In the repository: base, tuned and BM25 in turn.")
+    compared: Annotated[
+        bool, typer.Option("--compare", help="In a repository: the best of each system.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, for pipes.")
@@ -46,8 +48,8 @@ def search(
 
     argot search "VGM cutoff" --where year=2026
     """
-    if beside:
-        show_compared(question, k)
+    if compared:
+        print_compared(question, k)
         return
     from argot.search.retriever import Retriever
 
@@ -57,7 +59,7 @@ def search(
         for passage in found:
             typer.echo(json.dumps(asdict(passage), ensure_ascii=False))
     else:
-        show(found)
+        print_passages(found)
 
 
 def parse_where(conditions: list[str]) -> dict[str, Any]:
@@ -71,8 +73,8 @@ def parse_where(conditions: list[str]) -> dict[str, Any]:
     return {key: value for key, _, value in pairs}
 
 
-def show(found: list[Passage]) -> None:
-    """Passages for a person to read."""
+def print_passages(found: list[Passage]) -> None:
+    """Print passages for a person to read."""
     from rich.console import Console
     from rich.text import Text
 
@@ -87,26 +89,22 @@ def show(found: list[Passage]) -> None:
         console.print(Text(passage.text.strip()), "\n", sep="\n", end="")
 
 
-def show_compared(question: str, k: int) -> None:
+def print_compared(question: str, k: int) -> None:
     """The best passages of each system, side by side."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from argot.feedback.workbench import Workbench, is_repository
+    from argot.evaluation.names import name
+    from argot.feedback.workbench import Workbench
 
-    if not is_repository():
-        raise InputError("--compare needs a repository where the pipeline has run: `dvc repro`")
     workbench = Workbench()
-    found = {
-        system: [workbench.passage(place.id) for place in places[:k]]
-        for system, places in workbench.search(question).items()
-    }
-    names = {
-        system: [f"{row['document']} › {row['heading']}\n{row['text']}" for row in rows]
-        for system, rows in found.items()
-    }
-    table = Table("", *names, show_lines=True)
+    rankings = workbench.search(question)
+    table = Table("", *map(name, rankings), show_lines=True)
     for rank in range(k):
-        cells = [texts[rank] if rank < len(texts) else "" for texts in names.values()]
-        table.add_row(str(rank + 1), *cells)
+        cells = []
+        for places in rankings.values():
+            row = workbench.passage(places[rank].id) if rank < len(places) else None
+            cells.append(f"{row['document']} › {row['heading']}\n{row['text']}" if row else "")
+        table.add_row(str(rank + 1), *map(Text, cells))
     Console().print(table)

@@ -1,4 +1,4 @@
-"""The application: routes behind the guard, and the page."""
+"""The application: the routes, the page, and the guard before both."""
 
 from __future__ import annotations
 
@@ -19,70 +19,65 @@ from starlette.exceptions import HTTPException
 from argot.errors import InputError
 from argot.feedback.journal import Journal
 from argot.feedback.workbench import Workbench
-from argot.serving.server import answer, bench, embeddings, health, search, thumbs
 from argot.serving.server.guard import Guard, error_body
-from argot.serving.server.metrics import Metrics
-from argot.serving.server.served import Served
-from argot.serving.server.service import Service
-from argot.serving.server.settings import ServerSettings
-from argot.serving.server.shelf import Shelf
+from argot.serving.server.prometheus import ServerMetrics
+from argot.serving.server.release_watcher import ReleaseWatcher
+from argot.serving.server.routes import answer, embeddings, feedback, health, search, workbench
+from argot.serving.server.served_release import ServedRelease
+from argot.serving.server.server_settings import ServerSettings
+from argot.serving.server.state import ServerState
 
 PAGE = Path(__file__).parent / "page"
 LOG = logging.getLogger("argot.serving.server")
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
-    """The application for one release; ReleaseError if that is broken."""
-    service = open_service(settings)
+    """The application for one release; ReleaseError if the release is broken."""
+    state = open_state(settings)
 
     @asynccontextmanager
-    async def living(_: FastAPI) -> AsyncIterator[None]:
-        anyio.to_thread.current_default_thread_limiter().total_tokens = (
-            settings.limits.concurrency + 1
-        )
-        service.shelf.watch(settings.look_seconds)
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # A thread for each request that the guard lets in: no request waits for another's thread.
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = settings.limits.concurrency + 1
+        state.watcher.watch(settings.look_seconds)
         yield
-        service.shelf.close()
-        service.journal.close()
+        state.watcher.close()
+        state.journal.close()
 
     app = FastAPI(
         title="Argot",
         description="Search over one team's documents, in that team's own language.",
-        lifespan=living,
-        docs_url=None,  # their scripts come from another host; /docs is our own
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's page loads scripts from another host; /docs is the project's own
         redoc_url=None,
     )
-    for module in (search, embeddings, answer, thumbs, health):
-        app.include_router(module.router(service))
-    if service.workbench:
-        app.include_router(bench.router(service.workbench, settings.questions))
+    for module in (search, embeddings, answer, feedback, health):
+        app.include_router(module.router(state))
+    if state.workbench:
+        app.include_router(workbench.router(state.workbench, settings.questions))
     _add_page(app)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(InputError, _input_error)
     app.add_exception_handler(Exception, _bug)
-    app.add_middleware(Guard, settings=settings, metrics=service.metrics)
-    app.state.service = service
+    app.add_middleware(Guard, settings=settings, metrics=state.metrics)
+    app.state.server = state
     return app
 
 
-def open_service(settings: ServerSettings) -> Service:
-    """Open release and journal."""
-    metrics = Metrics()
+def open_state(settings: ServerSettings) -> ServerState:
+    """Open the release and the journal."""
+    metrics = ServerMetrics()
 
-    def open_release(folder: Path) -> Served:
-        return Served(folder, settings.limits, settings.device, metrics.batch.observe)
+    def open_release(folder: Path) -> ServedRelease:
+        return ServedRelease(folder, settings.limits, settings.device, metrics.batch.observe)
 
-    shelf = Shelf(settings.release, open_release)
-    metrics.watch(shelf)
+    watcher = ReleaseWatcher(settings.release, open_release)
+    metrics.watch(watcher)
     journal = Journal(settings.feedback, settings.limits.feedback_bytes)
-    return Service(
-        settings,
-        shelf,
-        journal,
-        metrics,
-        Workbench(settings.device) if settings.workbench else None,
-    )
+    owners = Workbench(settings.device) if settings.workbench else None
+    return ServerState(settings, watcher, journal, metrics, owners)
 
 
 def _add_page(app: FastAPI) -> None:
@@ -99,7 +94,7 @@ def _file(path: Path) -> Any:
 
 
 def _error(status: int, message: str, headers: Any = None) -> Response:
-    # ASCII, because a message may repeat what can't be encoded.
+    # ASCII: a message may quote a lone surrogate of the request, which UTF-8 cannot encode.
     return Response(json.dumps(error_body(status, message)), status, headers, "application/json")
 
 
@@ -123,4 +118,4 @@ async def _input_error(_: Request, error: Exception) -> Response:
 
 async def _bug(_: Request, error: Exception) -> Response:
     LOG.error("a bug: %s", type(error).__name__, exc_info=error)
-    return _error(500, "a bug of ours; the server's log tells more")
+    return _error(500, "a bug in Argot; the server's log has the traceback")

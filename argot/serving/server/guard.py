@@ -1,4 +1,4 @@
-"""What every request passes: who may ask, from where, how much at once; and what every reply carries."""
+"""Before every request: who may ask, from where, how much at once. In every reply: the headers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from argot.serving.server.metrics import Metrics
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.prometheus import ServerMetrics
+from argot.serving.server.server_settings import ServerSettings
 
-# Nothing inline, nothing from elsewhere: a passage that smuggles a script into the page can't run it.
+# No inline scripts, and none from other hosts: a script inside a passage cannot run on the page.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -29,15 +29,15 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-OPEN = {"/", "/healthz", "/readyz", "/docs"}  # without a key, as are the page's own files
+OPEN = {"/", "/healthz", "/readyz", "/docs"}  # need no key; nor do the files of the page
 PAGE = "/page/"
 ALWAYS = {"/healthz", "/readyz", "/metrics"}  # answered however busy the server is
 
 
 class Guard:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application: refuses, limits, counts, and adds headers."""
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: ServerMetrics) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
         self.at_work = 0
 
@@ -45,7 +45,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        reply = _Reply(send)
+        reply = _ReplyWithHeaders(send)
         started = time.perf_counter()
         refused = self._refusal(scope)
         try:
@@ -63,11 +63,12 @@ class Guard:
             self.metrics.seconds.labels(route).observe(time.perf_counter() - started)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Status and message for a request that must not pass; None if it may."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         path, limits = scope["path"], self.settings.limits
         host = headers.get(b"host", "")
         if self.settings.hosts and _name(host) not in self.settings.hosts:
-            return 421, "this server doesn't answer to that host name"
+            return 421, "this server does not answer to that host name"
         origin = headers.get(b"origin")
         if origin and scope["method"] not in ("GET", "HEAD") and origin.split("://")[-1] != host:
             return 403, "requests from other origins are not allowed"
@@ -89,7 +90,7 @@ class Guard:
         return secrets.compare_digest(given.encode("latin-1"), self.settings.api_key.encode())
 
     def _limited(self, receive: Receive) -> Receive:
-        """`receive` that refuses a body longer than allowed, whatever its headers said."""
+        """`receive` that counts the body's bytes: its Content-Length may be wrong or missing."""
         taken = 0
 
         async def limited() -> Message:
@@ -105,8 +106,8 @@ class Guard:
         return limited
 
 
-class _Reply:
-    """`send` that adds the headers, and remembers the status."""
+class _ReplyWithHeaders:
+    """`send` that adds the headers, and keeps the status for the metrics."""
 
     def __init__(self, send: Send) -> None:
         self.send = send
@@ -122,7 +123,7 @@ class _Reply:
 
 
 def error_body(status: int, message: str) -> dict[str, Any]:
-    """An error as OpenAI's clients expect it, and as every route gives it."""
+    """An error in the form that OpenAI's clients expect; all routes use it."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "code": status}}
 

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from argot.feedback.journal import (
-    Full,
+    FeedbackRecord,
     Journal,
-    Record,
+    JournalFull,
     append_line,
-    asked,
+    distinct_queries,
     read_feedback,
     same_words,
 )
 
 
-def record(query: str) -> Record:
-    return Record(kind="thumb", query=query, verdict="up", document="a.md")
+def record(query: str) -> FeedbackRecord:
+    return FeedbackRecord(kind="thumb", query=query, verdict="up", document="a.md")
 
 
 def test_every_acknowledged_record_is_in_the_file(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_torn_line_is_counted_and_spoils_no_other(tmp_path: Path) -> None:
 def test_the_limit_holds_and_counts_what_was_there_before(tmp_path: Path) -> None:
     (tmp_path / "2026-01-01.jsonl").write_bytes(b"x" * 900)
     journal = Journal(tmp_path, 1000)
-    with pytest.raises(Full):
+    with pytest.raises(JournalFull):
         journal.append(record("q" * 100))
     journal.close()
     assert [path.name for path in tmp_path.iterdir()] == ["2026-01-01.jsonl"]
@@ -65,9 +65,10 @@ def test_a_disk_that_fails_is_told_to_who_waits(tmp_path: Path) -> None:
 def test_questions_are_the_same_by_their_words(tmp_path: Path) -> None:
     assert same_words("What's  a K-4 hold?") == "what s a k 4 hold"
     records = [
-        Record(kind="asked", query=query) for query in ("A hold?", "a  HOLD", "?", "another")
+        FeedbackRecord(kind="asked", query=query)
+        for query in ("A hold?", "a  HOLD", "?", "another")
     ]
-    assert list(asked(records)) == ["A hold?", "another"]
+    assert list(distinct_queries(records)) == ["A hold?", "another"]
 
 
 def test_line_separators_stay_within_their_line(tmp_path: Path) -> None:

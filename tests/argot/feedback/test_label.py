@@ -7,7 +7,7 @@ import pytest
 
 from argot.core.parquet import write_table
 from argot.errors import InputError
-from argot.feedback.journal import Journal, Record
+from argot.feedback.journal import FeedbackRecord, Journal
 from argot.feedback.label import blind, candidates, judgment, keep, pooled, waiting
 from argot.feedback.workbench import Place, Workbench, is_repository
 from argot.tables import chunks, documents
@@ -90,7 +90,7 @@ def test_a_judgment_is_a_line_that_the_pipeline_reads(workbench: Workbench) -> N
 
 
 def test_a_quote_that_stands_elsewhere_is_refused(workbench: Workbench) -> None:
-    with pytest.raises(InputError, match="doesn't stand in that passage"):
+    with pytest.raises(InputError, match="that passage does not contain 'seal kits'"):
         judgment(workbench, "pumps/noise.md#1", "seal kits")
     with pytest.raises(InputError, match="no passage 'nowhere'"):
         judgment(workbench, "nowhere")
@@ -102,7 +102,7 @@ def test_a_quote_that_stands_elsewhere_is_refused(workbench: Workbench) -> None:
 def test_what_waits_are_given_questions_then_those_that_users_asked() -> None:
     journal = Journal(Path("data/feedback"), 1 << 20)
     for query in ("asked first", "Given?", "asked last", "asked  FIRST"):
-        journal.append(Record(kind="asked", query=query)).result()
+        journal.append(FeedbackRecord(kind="asked", query=query)).result()
     journal.close()
     assert waiting(["given", "other"]) == ["given", "other", "asked first", "asked last"]
     keep("Other!", [])

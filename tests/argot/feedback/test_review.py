@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from argot.feedback.journal import Record
+from argot.feedback.journal import FeedbackRecord
 from argot.feedback.review import accept, disliked, proposals, refuse, split_for
 from argot.serving.cli.feedback import printable
 from stages.questions import parse
@@ -16,8 +16,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def thumb(query: str, verdict: str = "up", document: str = "a.md", comment: str = "") -> Record:
-    return Record(
+def thumb(
+    query: str, verdict: str = "up", document: str = "a.md", comment: str = ""
+) -> FeedbackRecord:
+    return FeedbackRecord(
         kind="thumb",
         query=query,
         verdict=verdict,

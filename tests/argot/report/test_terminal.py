@@ -9,7 +9,7 @@ from rich.console import Console
 from argot.core.files import write_json
 from argot.errors import InputError
 from argot.evaluation.names import ALWAYS
-from argot.report.terminal import COLUMNS, EVALUATION, read_evaluation, show
+from argot.report.terminal import COLUMNS, EVALUATION, print_results, read_evaluation
 
 SYSTEM = {system: dict.fromkeys(COLUMNS, at / 10) for at, system in enumerate(ALWAYS, start=1)}
 TEXT = {
@@ -23,7 +23,7 @@ def told(folder: Path, monkeypatch: pytest.MonkeyPatch, questions: dict[str, obj
     monkeypatch.chdir(folder)
     write_json(EVALUATION, {"questions": questions, "pairs": {"test": SYSTEM}, "text": TEXT})
     output = io.StringIO()
-    show(Console(file=output, width=80))
+    print_results(Console(file=output, width=80))
     return output.getvalue()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import faiss
@@ -162,3 +163,14 @@ def test_a_file_that_is_no_index_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"IxPT" + bytes(40))
     with pytest.raises(ReleaseError, match="no FAISS index of a known kind"):
         VectorIndex.load(tmp_path / "x")
+
+
+def test_without_faiss_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    VectorIndex.build(np.eye(4, dtype=np.float32)).save(tmp_path / "index.faiss")
+    monkeypatch.setitem(sys.modules, "faiss", None)  # as where neither extra is installed
+    with pytest.raises(InputError, match=r"pip install 'argot-retrieval\[cpu\]'"):
+        VectorIndex.load(tmp_path / "index.faiss")
+    with pytest.raises(InputError, match="needs FAISS"):
+        VectorIndex.build(np.eye(4, dtype=np.float32))

@@ -1,8 +1,8 @@
-// An answer as it is written, and its citations, each a way to the words it quotes.
+// The answer while it is written, then its claims; each citation leads to the words it quotes.
 
 import { events } from "./api.js";
 import { $, make, say } from "./dom.js";
-import { card } from "./search.js";
+import { card } from "./passage.js";
 
 export function forget() {
   $("answer").hidden = true;
@@ -34,28 +34,28 @@ function problem(panel, message) {
 }
 
 function finish(panel, data) {
-  if (data.problem) return problem(panel, `No answer, passages alone: ${data.problem}.`);
-  if (!data.answered) return panel.replaceChildren(make("h2", {}, "Answer"), make("p", {}, "The documents don’t tell."));
-  panel.replaceChildren(make("h2", {}, "Answer"), ...data.claims.map((claim) => told(claim, data.passages)));
+  if (data.problem) return problem(panel, `No answer, only passages: ${data.problem}.`);
+  if (!data.answered) return panel.replaceChildren(make("h2", {}, "Answer"), make("p", {}, "The documents don’t answer this."));
+  panel.replaceChildren(make("h2", {}, "Answer"), ...data.claims.map((claim) => paragraph(claim, data)));
 }
 
-function told(claim, passages) {
+function paragraph(claim, { passages, question }) {
   const cited = claim.citations.map((citation) => {
     const right = !citation.problem;
     return make("button", {
       type: "button", class: right ? "cite" : "cite wrong", title: citation.problem || `“${citation.quote}”`,
       "aria-label": `Passage ${citation.number}`, disabled: !passages[citation.number - 1],
-      on: { click: () => show(passages[citation.number - 1], citation.quote) },
+      on: { click: () => show(passages[citation.number - 1], citation.quote, question) },
     }, String(citation.number));
   });
-  const why = claim.supported ? null : make("span", { class: "unproven" }, "not proven by the passages");
+  const why = claim.supported ? null : make("span", { class: "unproven" }, "not supported by the passages");
   return make("p", { class: claim.supported ? "claim" : "claim doubtful" }, make("span", { class: "words" }, claim.text), " ", ...cited, why);
 }
 
 // Scroll to the cited passage, and mark the quoted words in it.
-function show(passage, quote) {
+function show(passage, quote, question) {
   const find = () => document.querySelector(`#passages [data-id="${CSS.escape(passage.id)}"]`);
-  if (!find()) $("passages").append(card({ ...passage, matched: [] }));
+  if (!find()) $("passages").append(card(passage, question));
   const element = find();
   element.classList.add("open");
   mark(element.querySelector(".text"), passage.text.trim(), quote);

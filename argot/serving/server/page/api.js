@@ -1,4 +1,4 @@
-// The server's routes. A key is asked for when it is needed, and kept for this tab alone.
+// Requests to the server. It asks for a key when a route needs one, and keeps it for this tab only.
 
 import { $ } from "./dom.js";
 
@@ -19,8 +19,8 @@ async function send(path, body, signal) {
     return send(path, body, signal);
   }
   if (!reply.ok) {
-    const told = await reply.json().catch(() => null);
-    throw new Refused(told?.error?.message ?? `the server said ${reply.status}`);
+    const failure = await reply.json().catch(() => null);
+    throw new Refused(failure?.error?.message ?? `the server replied with status ${reply.status}`);
   }
   return reply;
 }

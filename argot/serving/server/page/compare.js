@@ -1,11 +1,7 @@
-// Every system's best side by side, and lines that follow each passage from one to the next.
+// The best passages of each system side by side; a line follows each passage to the next system.
 
 import { post } from "./api.js";
-import { $, make, say, shape } from "./dom.js";
-
-const NAMES = { base: "Base", tuned: "Tuned", bm25: "BM25", "base+bm25": "Base + BM25", "tuned+bm25": "Tuned + BM25" };
-// What is fused stands between what it is fused from.
-const ORDER = ["base", "tuned", "tuned+bm25", "bm25"];
+import { $, capitalised, make, say, shape } from "./dom.js";
 
 export async function compare(query) {
   const columns = $("columns");
@@ -15,7 +11,7 @@ export async function compare(query) {
   columns.classList.add("busy");
   try {
     const found = await post("/compare", { query });
-    const systems = ORDER.filter((name) => found.systems[name]);
+    const systems = Object.keys(found.systems);
     columns.replaceChildren(...systems.map((name, at) => column(name, systems[at - 1], found)));
     say("");
     draw(systems);
@@ -42,7 +38,7 @@ function column(system, before, found) {
       before ? move(passage.ranks[before], rank) : null,
     );
   });
-  return make("section", { class: "column", data: { system } }, make("h3", {}, NAMES[system]), make("ol", {}, ...cards));
+  return make("section", { class: "column", data: { system } }, make("h3", {}, capitalised(found.names[system])), make("ol", {}, ...cards));
 }
 
 function move(was, is) {
@@ -52,7 +48,7 @@ function move(was, is) {
   return make("span", { class: `move ${by > 0 ? "up" : "down"}`, title: `${was} → ${is}` }, `${by > 0 ? "↑" : "↓"}${Math.abs(by)}`);
 }
 
-// One curve for each passage that stands in two neighbouring columns.
+// One curve for each passage that is in two neighbouring columns.
 function draw(systems) {
   const columns = $("columns");
   const origin = columns.getBoundingClientRect();

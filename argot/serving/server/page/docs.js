@@ -24,20 +24,20 @@ function fields(schema) {
   return rows.length ? make("table", {}, make("tbody", {}, ...rows)) : null;
 }
 
-function route(path, method, told, all) {
-  const body = named(told.requestBody?.content?.["application/json"]?.schema, all);
-  const reply = named(told.responses?.["200"]?.content?.["application/json"]?.schema, all);
+function route(path, method, operation, all) {
+  const body = named(operation.requestBody?.content?.["application/json"]?.schema, all);
+  const reply = named(operation.responses?.["200"]?.content?.["application/json"]?.schema, all);
   return make("section", { class: "route" },
     make("h2", {}, make("span", { class: "method" }, method.toUpperCase()), " ", make("code", {}, path)),
-    make("p", {}, told.description ?? told.summary),
+    make("p", {}, operation.description ?? operation.summary),
     body ? make("h3", {}, "Request") : null, fields(body),
     fields(reply) ? make("h3", {}, "Reply") : null, fields(reply));
 }
 
 try {
-  const told = await get("/openapi.json");
-  const all = told.components?.schemas ?? {};
-  for (const [path, methods] of Object.entries(told.paths)) {
+  const api = await get("/openapi.json");
+  const all = api.components?.schemas ?? {};
+  for (const [path, methods] of Object.entries(api.paths)) {
     for (const [method, about] of Object.entries(methods)) $("routes").append(route(path, method, about, all));
   }
 } catch (error) {

@@ -1,4 +1,4 @@
-// Elements, made from text nodes alone: what a document says is never read as markup.
+// Elements, made from text nodes alone: the text of a document is never parsed as HTML.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -14,6 +14,8 @@ export function make(tag, options = {}, ...children) {
   element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
 }
+
+export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 
@@ -42,7 +44,7 @@ export function highlighted(text, matched) {
 const RULE = /^\|?[\s:|-]+\|?$/;
 const BOLD = /\*\*(.+?)\*\*/g;
 
-// A passage for reading: tables as tables, bold words bold, all else as it stands.
+// A passage for reading: tables as tables, bold words bold, everything else as plain text.
 export function readable(text, matched = []) {
   const blocks = [];
   for (const line of text.trim().split("\n")) {
@@ -82,7 +84,7 @@ export function place(document_, heading) {
 
 let fading = 0;
 
-// Tell something; that a thing was kept is told in passing.
+// Show a message; one that something was kept disappears after a moment.
 export function say(text, kind = "") {
   const status = $("status");
   clearTimeout(fading);

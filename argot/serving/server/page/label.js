@@ -1,7 +1,8 @@
-// Judging by keyboard: a digit marks a passage, Enter keeps, 0 says that none answers, s skips.
+// Judging by keyboard: a digit marks a passage, Enter keeps, 0 means that none answers, s skips.
 
 import { get, post } from "./api.js";
 import { $, make, place, readable, say } from "./dom.js";
+import { markLong } from "./passage.js";
 
 let waiting = [];
 let judged = 0;
@@ -27,14 +28,12 @@ async function next(asked) {
   $("label").classList.remove("busy");
   $("label").replaceChildren(
     make("header", { class: "question" }, make("p", { class: "progress" }, progress()), make("h2", {}, query),
-      make("p", { class: "lede" }, "Which of these answers it? They come from every system, in no order.")),
+      make("p", { class: "lede" }, "Which of these passages answer it? They come from all systems, in random order.")),
     make("ol", { class: "pool" }, ...passages.map(candidate)),
     make("div", { class: "verdicts" },
       button("Keep", "Enter", keep, "main"), button("None answers", "0", none), button("Skip", "s", skip)),
   );
-  for (const text of document.querySelectorAll(".candidate .text")) {
-    text.parentElement.parentElement.classList.toggle("long", text.scrollHeight > text.clientHeight + 4);
-  }
+  markLong(document.querySelectorAll(".candidate"));
   scrollTo(0, 0);
 }
 
@@ -44,7 +43,7 @@ function done() {
   $("label").replaceChildren(
     make("header", { class: "question" }, make("p", { class: "progress" }, progress()),
       make("h2", {}, "Nothing is waiting"),
-      make("p", { class: "lede" }, "Type a question above: one that somebody really asked, in the words they used. Twenty make a start, a hundred a proof.")),
+      make("p", { class: "lede" }, "Type a question above: one that somebody really asked, in the words they used. Twenty are a start; a proof usually takes a hundred.")),
   );
 }
 
@@ -65,7 +64,7 @@ function picked(chunk) {
   show();
 }
 
-// Words selected in a passage are its quote.
+// The words that a person selects in a passage become its quote.
 function selected(chunk) {
   const selection = getSelection();
   const text = document.querySelector(`[data-chunk="${CSS.escape(chunk)}"] .text`);

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from argot import Retriever
-from argot.serving.adapters.export import export
+from argot.serving.adapters.export import export_passages
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def test_every_form_holds_the_same_passages_and_vectors(
     retriever: Retriever, tmp_path: Path
 ) -> None:
     for form in ("parquet", "jsonl", "npy"):
-        assert export(retriever, tmp_path / form, form) == 8  # type: ignore[arg-type]
+        assert export_passages(retriever, tmp_path / form, form) == 8  # type: ignore[arg-type]
     table = pq.read_table(tmp_path / "parquet" / "passages.parquet")
     rows = lines(tmp_path / "jsonl" / "passages.jsonl")
     assert (
@@ -41,7 +41,7 @@ def test_every_form_holds_the_same_passages_and_vectors(
 
 
 def test_the_fingerprint_of_the_model_goes_with_them(retriever: Retriever, tmp_path: Path) -> None:
-    export(retriever, tmp_path / "out", "parquet")
+    export_passages(retriever, tmp_path / "out", "parquet")
     about = json.loads((tmp_path / "out" / "about.json").read_text())
     assert about["fingerprint"] == retriever.manifest.fingerprint
     schema = pq.read_schema(tmp_path / "out" / "passages.parquet")
@@ -51,7 +51,7 @@ def test_the_fingerprint_of_the_model_goes_with_them(retriever: Retriever, tmp_p
 def test_qdrant_finds_what_the_release_finds(retriever: Retriever, tmp_path: Path) -> None:
     qdrant = pytest.importorskip("qdrant_client")
     models = qdrant.models
-    export(retriever, tmp_path / "out", "jsonl")
+    export_passages(retriever, tmp_path / "out", "jsonl")
     client = qdrant.QdrantClient(":memory:")
     size = retriever.manifest.dimension
     client.create_collection(

@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from argot import Retriever
-from argot.serving.adapters.mcp import server
+from argot.serving.adapters.mcp import search_server
 
 
 async def found(offered: Any, arguments: dict[str, Any]) -> list[dict[str, Any]]:
@@ -22,7 +22,7 @@ async def found(offered: Any, arguments: dict[str, Any]) -> list[dict[str, Any]]
 
 def test_an_agent_finds_the_tool_and_what_it_takes(release: Path) -> None:
     async def listed() -> Any:
-        async with Client(server(Retriever.load(release, device="cpu"))) as client:
+        async with Client(search_server(Retriever.load(release, device="cpu"))) as client:
             return await client.list_tools()
 
     (tool,) = asyncio.run(listed()).tools
@@ -32,14 +32,14 @@ def test_an_agent_finds_the_tool_and_what_it_takes(release: Path) -> None:
 
 
 def test_an_agent_finds_passages(release: Path) -> None:
-    offered = server(Retriever.load(release, device="cpu"))
+    offered = search_server(Retriever.load(release, device="cpu"))
     one = asyncio.run(found(offered, {"query": "E-17 rotor stuck", "k": 1}))[0]
     assert (one["document"], one["rank"]) == ("pumps/noise.md", 1)
     assert one["text"] == "Error E-17 means the rotor is stuck."
 
 
 def test_a_filter_and_the_bounds_of_k_hold(release: Path) -> None:
-    offered = server(Retriever.load(release, device="cpu"))
+    offered = search_server(Retriever.load(release, device="cpu"))
     some = asyncio.run(found(offered, {"query": "pump", "k": 1000, "where": {"year": "2026"}}))
     assert {one["document"] for one in some} == {"pumps/noise.md", "returns.md"}
     assert len(asyncio.run(found(offered, {"query": "pump", "k": -5}))) == 1

@@ -62,13 +62,13 @@ def test_export_writes_a_folder(
     assert "--format must be parquet, jsonl or npy, got 'csv'" in capsys.readouterr().err
 
 
-def test_compare_shows_three_systems(
+def test_compare_shows_every_system(
     inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert argot(monkeypatch, "search", "E-17", "--compare", "-k", "2") == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in ("base", "tuned", "bm25"))
+    assert all(name in out for name in ("base", "tuned", "BM25", "tuned + BM25"))
     assert "Error E-17 means the rotor is stuck." in out
 
 

@@ -63,7 +63,7 @@ def test_where_keeps_what_matches(
     ("arguments", "told"),
     [
         (["--release", "nowhere"], "nowhere doesn't exist"),
-        (["--mode", "hybrid"], "mode must be one of hybrid, bm25, dense"),
+        (["--mode", "fused"], "mode must be one of hybrid, bm25, dense"),
         (["--where", "year"], "--where expects KEY=VALUE"),
     ],
 )

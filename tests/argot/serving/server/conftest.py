@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from argot.serving.server.app import create_app
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.server_settings import ServerSettings
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def opened(settings: ServerSettings) -> Iterator[TestClient]:
     """A client in this process, when the model has loaded."""
     app = create_app(settings)
     with TestClient(app, raise_server_exceptions=False) as client:
-        app.state.service.served.batcher.ready.wait()
+        app.state.server.release.batcher.ready.wait()
         yield client
 
 
@@ -51,7 +51,7 @@ def listening(app: FastAPI) -> Iterator[str]:
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    app.state.service.served.batcher.ready.wait()
+    app.state.server.release.batcher.ready.wait()
     try:
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
     finally:

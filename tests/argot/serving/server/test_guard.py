@@ -8,14 +8,16 @@ import pytest
 from fastapi.testclient import TestClient
 
 from argot.serving.server.guard import HEADERS
-from argot.serving.server.settings import Limits, ServerSettings
+from argot.serving.server.server_settings import RequestLimits, ServerSettings
 from tests.argot.serving.server.conftest import opened
 
 
 @pytest.fixture
 def locked(settings: ServerSettings) -> Iterator[TestClient]:
     with opened(
-        replace(settings, api_key="sésame", hosts=("testserver",), limits=Limits(body_bytes=2000))
+        replace(
+            settings, api_key="sésame", hosts=("testserver",), limits=RequestLimits(body_bytes=2000)
+        )
     ) as client:
         yield client
 
@@ -71,7 +73,7 @@ def test_a_long_body_is_refused_with_and_without_its_length(locked: TestClient, 
 
 
 def test_too_many_at_once_are_told_to_come_back(settings: ServerSettings) -> None:
-    with opened(replace(settings, limits=Limits(concurrency=0))) as client:
+    with opened(replace(settings, limits=RequestLimits(concurrency=0))) as client:
         reply = client.post("/search", json={"query": "pump"})
         assert reply.status_code == 503
         assert reply.headers["Retry-After"] == "1"

@@ -23,7 +23,7 @@ from hypothesis import settings as hypothesis_settings
 
 from argot.feedback.journal import read_feedback
 from argot.serving.server.app import create_app
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.server_settings import ServerSettings
 from tests.argot.serving.server.conftest import listening
 
 pytestmark = pytest.mark.slow

@@ -16,10 +16,10 @@ from argot.errors import ArgotError
 from argot.llm.providers.base import Provider
 from argot.serving.ask.ask import Said, Searched, ask
 from argot.serving.ask.chat import chosen_provider, open_chat
-from argot.serving.server.search import Text
-from argot.serving.server.served import Found, Served
-from argot.serving.server.service import ERRORS, Service
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.routes.search import Text
+from argot.serving.server.served_release import SearchOutcome, ServedRelease
+from argot.serving.server.server_settings import ServerSettings
+from argot.serving.server.state import ERRORS, ServerState
 
 EVENTS: dict[int | str, dict[str, Any]] = {
     **ERRORS,
@@ -41,16 +41,16 @@ class AnswerRequest(BaseModel):
     searches: int = Field(3, ge=0, le=10, description="How often the model may search again.")
 
 
-def router(service: Service) -> APIRouter:
+def router(state: ServerState) -> APIRouter:
     """The route; InputError where the settings name an unknown provider."""
-    provider_of(service.settings)
+    provider_of(state.settings)
     routes = APIRouter(tags=["answer"])
-    places = threading.BoundedSemaphore(service.settings.limits.answers)
+    places = threading.BoundedSemaphore(state.settings.limits.answers)
 
     @routes.post("/answer", responses=EVENTS, response_class=StreamingResponse)
     def answer(asked: AnswerRequest) -> StreamingResponse:
         """Answer from the documents alone: claims that quote passages, the quotes checked."""
-        most = service.settings.limits.query_characters
+        most = state.settings.limits.query_characters
         if len(asked.question) > most:
             raise HTTPException(422, f"question: at most {most} characters")
         # Answers wait for the provider, so only a few at once may hold the server's threads.
@@ -58,8 +58,8 @@ def router(service: Service) -> APIRouter:
             raise HTTPException(
                 503, "too many answers at once; come back in a second", {"Retry-After": "1"}
             )
-        served = service.served
-        events = _events(asked, served, service, places)
+        release = state.release
+        events = _events(asked, release, state, places)
         return StreamingResponse(events, media_type="text/event-stream")
 
     return routes
@@ -71,21 +71,23 @@ def provider_of(settings: ServerSettings) -> Provider | None:
 
 
 def _events(
-    asked: AnswerRequest, served: Served, service: Service, places: threading.BoundedSemaphore
+    asked: AnswerRequest,
+    release: ServedRelease,
+    state: ServerState,
+    places: threading.BoundedSemaphore,
 ) -> Iterator[str]:
-    settings = service.settings
+    settings = state.settings
     provider = provider_of(settings)
     chat = partial(open_chat, provider, settings.model, settings.base_url, SECONDS)
     try:
-        for event in ask(served, asked.question, chat, asked.k, asked.searches):
+        for event in ask(release, asked.question, chat, asked.k, asked.searches):
             if isinstance(event, Said):
                 yield _event("said", {"text": event.text})
             elif isinstance(event, Searched):
                 yield _event("searched", {"query": event.query, "found": event.found})
             else:
-                service.keep_asked(
-                    asked.question, served, Found(list(event.passages), "hybrid", "")
-                )
+                outcome = SearchOutcome(list(event.passages), "hybrid")
+                state.keep_asked(asked.question, release, outcome)
                 yield _event("answer", event.as_json())
     except ArgotError as error:
         yield _event("failed", {"message": " ".join(str(error).split())})

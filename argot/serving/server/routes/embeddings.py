@@ -1,8 +1,9 @@
-"""POST /v1/embeddings and GET /v1/models: the tuned model for clients of OpenAI's API.
+"""POST /v1/embeddings and GET /v1/models: the release's model for clients of OpenAI's API.
 
-Such clients know one kind of text, Argot knows two: a query and a passage may need different prompts. Which one is
-meant is told by `input_type` (as at Cohere, Voyage and NVIDIA), or by the model's name where a client can't send more
-fields: `argot-query`, `argot-passage`. Without either a text is a query.
+OpenAI's API knows one kind of text, Argot knows two: a query and a passage may need different
+prompts. `input_type` says which it is, as in the APIs of Cohere, Voyage and NVIDIA. A client that
+cannot send it uses the model's name instead: `argot-query` or `argot-passage`. Without either, a
+text is a query.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pydantic import BaseModel, Field
 
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
-from argot.serving.server.service import ERRORS, Service
+from argot.serving.server.server_settings import RequestLimits
+from argot.serving.server.state import ERRORS, ServerState
 
 MODEL = "argot"
 ROLES: dict[str, Role] = {
@@ -28,13 +30,13 @@ ROLES: dict[str, Role] = {
     "search_document": "passage",
 }
 TOKENS = (
-    "input: send texts, not token ids, which are of another model's vocabulary "
+    "input: send texts, not token ids: they belong to another model's vocabulary "
     "(LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))"
 )
 
 
 class EmbeddingsRequest(BaseModel):
-    """As at OpenAI, and `input_type`; fields that aren't known here are ignored."""
+    """OpenAI's request with `input_type`; other fields are ignored."""
 
     input: str | Annotated[list[str] | list[int] | list[list[int]], Field(min_length=1)]
     model: str = MODEL
@@ -46,7 +48,7 @@ class EmbeddingsRequest(BaseModel):
 
 
 class Embedding(BaseModel):
-    """One vector: numbers, or the base64 of little-endian float32."""
+    """One vector: a list of numbers, or base64 of little-endian float32."""
 
     object: Literal["embedding"] = "embedding"
     index: int
@@ -54,14 +56,14 @@ class Embedding(BaseModel):
 
 
 class Usage(BaseModel):
-    """Tokens of all texts."""
+    """Tokens of all texts together."""
 
     prompt_tokens: int
     total_tokens: int
 
 
 class EmbeddingsReply(BaseModel):
-    """One vector a text, in their order."""
+    """One vector for each text, in the order of the texts."""
 
     object: Literal["list"] = "list"
     data: list[Embedding]
@@ -69,27 +71,25 @@ class EmbeddingsReply(BaseModel):
     usage: Usage
 
 
-def router(service: Service) -> APIRouter:
+def router(state: ServerState) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/v1", tags=["embeddings"], responses=ERRORS)
 
     @routes.post("/embeddings")
     def embeddings(asked: EmbeddingsRequest) -> EmbeddingsReply:
         """Encode texts by the release's model: vectors of length 1."""
-        served = service.served
-        texts = _texts(
-            asked, service.settings.limits.inputs, service.settings.limits.input_characters
-        )
-        if asked.dimensions not in (None, served.manifest.dimension):
+        release = state.release
+        texts = _texts(asked, state.settings.limits)
+        if asked.dimensions not in (None, release.manifest.dimension):
             raise HTTPException(
-                400, f"dimensions: vectors of this release have {served.manifest.dimension}"
+                400, f"dimensions: vectors of this release have {release.manifest.dimension}"
             )
         role = _role(asked)
         try:
-            vectors = served.vectors(texts, role)
-            tokens = int(served.retriever.embedder.token_counts(texts, role).sum())
+            vectors = release.vectors(texts, role)
+            tokens = int(release.retriever.embedder.token_counts(texts, role).sum())
         except ModelError as error:
-            raise HTTPException(503, f"the model can't encode now: {error}") from None
+            raise HTTPException(503, f"the model cannot encode now: {error}") from None
         data = [
             Embedding(index=at, embedding=_encoded(row, asked.encoding_format))
             for at, row in enumerate(vectors)
@@ -100,7 +100,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/models")
     def models() -> dict[str, Any]:
-        """The names that this server's model goes by."""
+        """The names that this server accepts as `model`; all of them are the same model."""
         names = (MODEL, f"{MODEL}-query", f"{MODEL}-passage")
         listed = [
             {"id": name, "object": "model", "created": 0, "owned_by": "argot"} for name in names
@@ -110,27 +110,27 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def _texts(asked: EmbeddingsRequest, most: int, longest: int) -> list[str]:
+def _texts(asked: EmbeddingsRequest, limits: RequestLimits) -> list[str]:
     given = [asked.input] if isinstance(asked.input, str) else asked.input
     texts = [text for text in given if isinstance(text, str)]
     if len(texts) < len(given):
         raise HTTPException(400, TOKENS)
-    if len(texts) > most:
-        raise HTTPException(422, f"input: at most {most} texts")
-    if any(len(text) > longest for text in texts):
-        raise HTTPException(422, f"input: at most {longest} characters a text")
+    if len(texts) > limits.inputs:
+        raise HTTPException(422, f"input: at most {limits.inputs} texts")
+    if max(map(len, texts)) > limits.input_characters:
+        raise HTTPException(422, f"input: at most {limits.input_characters} characters a text")
     if not all(texts):
         raise HTTPException(400, "input: an empty text has no vector")
     return texts
 
 
 def _role(asked: EmbeddingsRequest) -> Role:
+    """The role that `input_type` names, or else the end of the model's name."""
     return ROLES.get(asked.input_type or asked.model.rpartition("-")[2], "query")
 
 
 def _encoded(vector: NDArray[np.float32], encoding: str) -> list[float] | str:
-    return (
-        base64.b64encode(vector.astype("<f4").tobytes()).decode()
-        if encoding == "base64"
-        else vector.tolist()
-    )
+    if encoding == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+    numbers: list[float] = vector.tolist()
+    return numbers

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from argot.feedback.journal import read_feedback
-from argot.serving.server.settings import Limits, ServerSettings
+from argot.serving.server.server_settings import RequestLimits, ServerSettings
 from tests.argot.serving.server.conftest import opened
 
 GIVEN = {
@@ -45,7 +45,7 @@ def test_bad_feedback_is_refused(client: TestClient, changed: dict[str, str], st
 
 
 def test_full_files_refuse_feedback_and_let_people_search(settings: ServerSettings) -> None:
-    with opened(replace(settings, limits=Limits(feedback_bytes=400))) as client:
+    with opened(replace(settings, limits=RequestLimits(feedback_bytes=400))) as client:
         assert client.post("/feedback", json=GIVEN).status_code == 200
         assert client.post("/feedback", json=GIVEN).status_code == 507
         assert client.post("/search", json={"query": "pump"}).status_code == 200

@@ -1,4 +1,4 @@
-"""A release in service: searches and texts batched on its model, and BM25 alone where the model can't answer."""
+"""A release for many users at once: batched searches, and BM25 alone where the model fails."""
 
 from __future__ import annotations
 
@@ -21,38 +21,39 @@ from argot.search.fusion import Mode
 from argot.search.release import MANIFEST
 from argot.search.retriever import Filter, Passage, Retriever
 from argot.serving.server.batching import Batcher
-from argot.serving.server.settings import Limits
+from argot.serving.server.server_settings import RequestLimits
 
 WARM_UP = "warm up"
 
 
-class Search(NamedTuple):
-    """What searches must have in common to be made together."""
+class SearchKey(NamedTuple):
+    """Searches with the same key run in one batch."""
 
     k: int
     mode: Mode
-    filter: str  # as JSON
+    filter: str  # as JSON text: a key of the batcher must be hashable, which a dict is not
 
 
 @dataclass(frozen=True)
-class Found:
-    """Passages, by which mode they were found, and what the asker should know about that."""
+class SearchOutcome:
+    """The passages and the mode they were found by; `problem` says why the model did not search."""
 
     passages: list[Passage]
     mode: Mode
-    notice: str
+    problem: str = ""
 
 
-class Served:
-    """A release for many askers at once; its model loads in a thread of its own.
+class ServedRelease:
+    """A release that many threads may ask; its model loads in the background.
 
-    Opening it checks the release and loads all but the model; ReleaseError where a part doesn't match the manifest.
+    Opening it checks the release and loads everything but the model. Raises ReleaseError where a
+    file differs from the manifest.
     """
 
     def __init__(
         self,
         folder: Path,
-        limits: Limits,
+        limits: RequestLimits,
         device: str = "auto",
         batches: Callable[[int], object] | None = None,
     ) -> None:
@@ -61,40 +62,49 @@ class Served:
         self.limits = limits
         self.id = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:16]
         self._row = {id: row for row, id in enumerate(self.retriever.chunks["chunk"].to_pylist())}
-        # Everything is read now: the folder may be replaced while this release still answers.
-        for filter in (None, {"": ""}):
-            self.retriever.search(WARM_UP, 1, "bm25", filter)
-        len(self.retriever.index)
+        self._read_all()
         self._cores = 1
         self.batcher = Batcher(self._warm_up, self._begin, self._work, limits.batch, batches)
 
     @property
     def needs_model(self) -> bool:
-        """Does this release search by its model, unless told otherwise?"""
+        """Does a search that names no mode need the model?"""
         return self.manifest.verdict.mode != "bm25"
 
     def find(
         self, query: str, k: int, mode: Mode | None = None, filter: Filter | None = None
-    ) -> Found:
-        """As `search`; where the model fails or takes too long, BM25 answers alone, and `notice` says so."""
+    ) -> SearchOutcome:
+        """Search; where the model fails or takes too long, by BM25 alone."""
         mode = mode or self.manifest.verdict.mode
-        notice = ""
+        problem = ""
         if mode != "bm25":
+            key = SearchKey(k, mode, json.dumps(filter or {}, sort_keys=True))
             try:
-                together = Search(k, mode, json.dumps(filter or {}, sort_keys=True))
-                return Found(self._wait(self._submit(together, query)), mode, "")
+                return SearchOutcome(self._wait(self._submit(key, query)), mode)
             except ModelError as error:
-                notice = f"found by words alone: {error}"
-        return Found(self.retriever.search(query, k, "bm25", filter), "bm25", notice)
+                problem = str(error)
+        passages = self.retriever.search(query, k, "bm25", filter)
+        return SearchOutcome(passages, "bm25", problem)
 
     def search(
         self, query: str, k: int = 10, mode: Mode | None = None, filter: Filter | None = None
     ) -> list[Passage]:
-        """As `find`, for `argot.serving.ask`, which wants passages only."""
+        """The passages of `find`, by the same arguments as `Retriever.search`."""
         return self.find(query, k, mode, filter).passages
 
+    def cut_off(self, query: str) -> str:
+        """What to tell a user whose query is longer than the model's window; else nothing."""
+        embedder = self.retriever.embedder
+        tokens = int(embedder.token_counts([query], "query")[0])
+        if tokens <= embedder.max_tokens:
+            return ""
+        return f"the model read only the first {embedder.max_tokens} of the query's {tokens} tokens"
+
     def vectors(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
-        """Vectors of many texts, (texts, dimension), equal to the embedder's own; others' searches run in between."""
+        """Vectors of many texts, (texts, dimension), the same as the embedder's own.
+
+        They are encoded in batches, so that searches of other users run in between.
+        """
         vectors = np.empty((len(texts), self.manifest.dimension), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         for at in range(0, len(order), self.limits.batch):
@@ -105,7 +115,7 @@ class Served:
         return vectors
 
     def matched(self, query: str, passage: Passage) -> list[str]:
-        """The words of a passage, in lower case, that BM25 takes for words of the query."""
+        """The words of a passage, in lower case, that BM25 counts as words of the query."""
         wanted = frozenset(self._terms(query))
         words = {
             match.group().lower() for match in TERM.finditer(f"{passage.heading} {passage.text}")
@@ -118,18 +128,21 @@ class Served:
         return None if row is None else self.retriever.chunks.slice(row, 1).to_pylist()[0]
 
     def close(self) -> None:
-        """Serve what was asked, then let go of the model."""
+        """Answer what was asked, then let go of the model."""
         self.batcher.close()
 
-    def _submit(self, key: Search, query: str) -> Future[Any]:
+    def _read_all(self) -> None:
+        """Read every file now: the folder may be replaced while this release still answers."""
+        self.retriever.search(WARM_UP, 1, "bm25")
+        self.retriever.search(WARM_UP, 1, "bm25", {"": ""})  # reads the metadata
+        len(self.retriever.index)
+
+    def _submit(self, key: SearchKey, query: str) -> Future[Any]:
         if self.batcher.problem:
             raise ModelError(self.batcher.problem)
         if self.batcher.busy_seconds() > self.limits.patience:
-            raise ModelError(
-                "the model is loading"
-                if not self.batcher.ready.is_set()
-                else "the model doesn't answer"
-            )
+            loading = not self.batcher.ready.is_set()
+            raise ModelError("the model is loading" if loading else "the model does not answer")
         return self.batcher.submit(key, query)
 
     def _wait(self, future: Future[Any]) -> list[Passage]:
@@ -141,31 +154,33 @@ class Served:
             raise ModelError(f"the model took more than {self.limits.patience:g} s") from None
 
     def _warm_up(self) -> int:
+        """Load the model; return the number of threads that shall use it."""
         import torch
 
         self.retriever.search(WARM_UP, 1, "dense")
-        # One model's short layers keep several cores busy badly; several questions at once keep each core busy well.
+        # Layers this small don't keep several cores busy: one query a core is faster than one
+        # query on all cores.
         self._cores = torch.get_num_threads() if self.retriever.embedder.device == "cpu" else 1
         return min(self._cores, self.limits.workers)
 
     def _begin(self, workers: int) -> None:
         import torch
 
-        torch.set_num_threads(max(1, self._cores // workers))  # of this thread alone
+        # torch keeps this setting for each thread, so every worker sets its own share of the cores.
+        torch.set_num_threads(max(1, self._cores // workers))
 
-    def _work(self, key: Search | Role, items: Sequence[str]) -> Sequence[Any]:
-        if isinstance(key, Search):
+    def _work(self, key: SearchKey | Role, items: Sequence[str]) -> Sequence[Any]:
+        if isinstance(key, SearchKey):
             return self.retriever.search_many(items, key.k, key.mode, json.loads(key.filter))
         embedder = self.retriever.embedder
-        return list(
-            embedder.encode_queries(items) if key == "query" else embedder.encode_passages(items)
-        )
+        encode = embedder.encode_queries if key == "query" else embedder.encode_passages
+        return list(encode(items))
 
     def _terms(self, text: str) -> tuple[str, ...]:
         return _terms(self.retriever.bm25.words.of, text)
 
 
-# Words come again and again, and stemming one costs as much as all else about it.
+# The same words occur in passage after passage, and stemming is the slowest step of `matched`.
 @lru_cache(maxsize=1 << 16)
 def _terms(of: Callable[[str], list[str]], text: str) -> tuple[str, ...]:
     return tuple(of(text))

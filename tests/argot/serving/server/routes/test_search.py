@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from argot import Retriever
 from argot.feedback.journal import read_feedback
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.server_settings import ServerSettings
 from tests.argot.serving.server.conftest import opened
 
 
@@ -34,6 +34,27 @@ def test_filter_keeps_documents_with_that_metadata(client: TestClient) -> None:
     assert {one["metadata"]["year"] for one in found} == {2026}
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_query_longer_than_the_models_window_is_answered_with_a_notice(
+    client: TestClient, release: Path
+) -> None:
+    window = Retriever.load(release, device="cpu").embedder.max_tokens
+    short, long, by_words = (
+        client.post("/search", json={"query": query, "mode": mode}).json()
+        for query, mode in (
+            ("pump " * (window // 2), "dense"),
+            ("pump " * window, "dense"),
+            ("pump " * window, "bm25"),
+        )
+    )
+    assert short["notice"] == by_words["notice"] == ""
+    tokens = window + 4  # [CLS], [SEP], and the prompt's two
+    assert long["notice"] == (
+        f"the model read only the first {window} of the query's {tokens} tokens"
+    )
+    assert long["passages"]
+
+
 def test_explain_tells_the_words_that_matched(client: TestClient) -> None:
     asked = {"query": "are pumps rattling", "explain": True, "mode": "bm25"}
     best = client.post("/search", json=asked).json()["passages"][0]
@@ -49,7 +70,7 @@ def test_explain_tells_the_words_that_matched(client: TestClient) -> None:
         ({"query": "x" * 2001}, "at most 2000 characters"),
         ({"query": "pump", "k": 0}, "k"),
         ({"query": "pump", "k": 101}, "at most 100"),
-        ({"query": "pump", "mode": "hybrid"}, "mode"),
+        ({"query": "pump", "mode": "fused"}, "mode"),
         ({"query": "pump", "filter": {"year": [1]}}, "filter.year"),
         ({"query": "pump", "limit": 3}, "limit"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from argot.errors import InputError
-from argot.serving.server.settings import Limits, ServerSettings
+from argot.serving.server.server_settings import RequestLimits, ServerSettings
 from tests.argot.serving.ask.server import Script, Turn, serving
 from tests.argot.serving.server.conftest import opened
 
@@ -61,8 +61,8 @@ def test_an_unknown_provider_is_refused_at_the_start(settings: ServerSettings) -
 
 
 def test_a_place_is_given_back_after_each_answer(settings: ServerSettings) -> None:
-    with opened(replace(settings, provider="none", limits=Limits(answers=1))) as client:
+    with opened(replace(settings, provider="none", limits=RequestLimits(answers=1))) as client:
         for _ in range(3):
             events(client, question="pump")
-    with opened(replace(settings, provider="none", limits=Limits(answers=0))) as client:
+    with opened(replace(settings, provider="none", limits=RequestLimits(answers=0))) as client:
         assert client.post("/answer", json={"question": "pump"}).status_code == 503

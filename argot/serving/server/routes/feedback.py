@@ -1,4 +1,4 @@
-"""POST /feedback: a thumb for a passage, on the disk before it is acknowledged."""
+"""POST /feedback: a thumb up or down for a passage, on the disk before it is acknowledged."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any, Literal
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from argot.feedback.journal import Full, Record, Verdict
-from argot.serving.server.search import Text
-from argot.serving.server.service import ERRORS, Service
+from argot.feedback.journal import FeedbackRecord, JournalFull, Thumb
+from argot.serving.server.routes.search import Text
+from argot.serving.server.state import ERRORS, ServerState
 
 OUTCOMES: dict[int | str, dict[str, Any]] = {
     **ERRORS,
     404: {"description": "No such passage in the release that is served now"},
-    507: {"description": "The feedback files are full, or the disk is"},
+    507: {"description": "The feedback files have reached their limit, or the disk is full"},
 }
 
 
@@ -23,33 +23,32 @@ class FeedbackRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     query: Text
-    passage: str = Field(max_length=64, description="The passage's id, as /search gave it.")
-    verdict: Verdict
+    passage: str = Field(max_length=64, description="The passage's id, as /search returned it.")
+    verdict: Thumb
     comment: str = Field("", max_length=1_000)
 
 
 class FeedbackReply(BaseModel):
-    """It is on the disk."""
+    """The thumb is on the disk."""
 
     kept: Literal[True] = True
 
 
-def router(service: Service) -> APIRouter:
+def router(state: ServerState) -> APIRouter:
     """The route."""
     routes = APIRouter(tags=["feedback"], responses=OUTCOMES)
+    most = state.settings.limits.query_characters
 
     @routes.post("/feedback")
     def feedback(given: FeedbackRequest) -> FeedbackReply:
-        """Keep a thumb up or down. What the passage says is taken from the release, never from the request."""
-        served = service.served
-        row = served.passage(given.passage)
+        """Keep a thumb up or down. The passage's text is read from the release, not the request."""
+        release = state.release
+        row = release.passage(given.passage)
         if row is None:
             raise HTTPException(404, "no such passage in this release; search again")
-        if len(given.query) > service.settings.limits.query_characters:
-            raise HTTPException(
-                422, f"query: at most {service.settings.limits.query_characters} characters"
-            )
-        record = Record(
+        if len(given.query) > most:
+            raise HTTPException(422, f"query: at most {most} characters")
+        record = FeedbackRecord(
             kind="thumb",
             query=given.query,
             verdict=given.verdict,
@@ -57,13 +56,13 @@ def router(service: Service) -> APIRouter:
             chunk=given.passage,
             quote=row["text"],
             comment=given.comment,
-            release=served.id,
+            release=release.id,
         )
         try:
-            service.journal.append(record).result()
-        except (Full, OSError) as error:
+            state.journal.append(record).result()
+        except (JournalFull, OSError) as error:
             raise HTTPException(507, f"not kept: {error}") from None
-        service.metrics.feedback.labels("thumb").inc()
+        state.metrics.feedback.labels("thumb").inc()
         return FeedbackReply()
 
     return routes

@@ -10,7 +10,7 @@ import pytest
 
 from argot.encoding.embedder import Embedder
 from argot.errors import InputError
-from handler import EndpointHandler
+from argot.serving.adapters.endpoint import EndpointHandler
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,8 @@ def test_it_embeds_as_the_library_does(handler: EndpointHandler, release: Path) 
         {"inputs": ["x"] * 257},
         {"inputs": "x", "parameters": {"limit": 3}},
         {"inputs": "x", "parameters": {"task": "sing"}},
-        {"inputs": "x", "parameters": {"mode": "hybrid"}},
+        {"inputs": "x", "parameters": {"mode": "fused"}},
+        {"inputs": "x", "parameters": ["k"]},
     ],
 )
 def test_what_it_cannot_use_is_told(handler: EndpointHandler, data: dict[str, Any]) -> None:

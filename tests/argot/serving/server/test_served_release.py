@@ -6,13 +6,11 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -21,7 +19,7 @@ from argot.encoding.embedder import Embedder
 from argot.errors import ReleaseError
 from argot.search.release import MANIFEST, sealed
 from argot.serving.server.app import create_app
-from argot.serving.server.settings import Limits, ServerSettings
+from argot.serving.server.server_settings import RequestLimits, ServerSettings
 from tests.argot.serving.server.conftest import listening, opened
 
 ASKED = {"query": "error E-17"}
@@ -44,23 +42,25 @@ def renamed(folder: Path) -> None:
 def test_bm25_answers_and_says_so_while_the_model_is_slow(
     settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(replace(settings, limits=Limits(patience=0.1))) as client:
-        true = Embedder.encode_queries
+    with opened(replace(settings, limits=RequestLimits(patience=0.1))) as client:
+        true = Embedder.encode_stream
 
-        def slow(self: Embedder, texts: Sequence[str]) -> np.ndarray:
+        def slow(self: Embedder, *given: Any) -> Any:
             time.sleep(0.6)
-            return true(self, texts)
+            return true(self, *given)
 
-        monkeypatch.setattr(Embedder, "encode_queries", slow)
+        monkeypatch.setattr(Embedder, "encode_stream", slow)
         reply = client.post("/search", json=ASKED).json()
         assert (reply["mode"], reply["notice"]) == (
-            "lexical",
+            "bm25",
             "found by words alone: the model took more than 0.1 s",
         )
         assert reply["passages"][0]["document"] == "pumps/noise.md"
         started = time.monotonic()
         assert (
-            client.post("/search", json=ASKED).json()["notice"].endswith("the model doesn't answer")
+            client.post("/search", json=ASKED)
+            .json()["notice"]
+            .endswith("the model does not answer")
         )
         assert time.monotonic() - started < 0.1  # nobody waits behind a model that hangs
         monkeypatch.undo()
@@ -99,7 +99,7 @@ def test_a_new_release_is_taken_up_without_dropping_a_request(
     settings: ServerSettings, folder: Path
 ) -> None:
     app = create_app(replace(settings, release=folder))
-    shelf = app.state.service.shelf
+    shelf = app.state.server.watcher
     seen: set[tuple[int, str, str]] = set()
     end = threading.Event()
 
@@ -129,7 +129,7 @@ def test_a_broken_new_release_leaves_the_old_one_and_is_told(
     settings: ServerSettings, folder: Path
 ) -> None:
     with opened(replace(settings, release=folder)) as client:
-        shelf = client.app.state.service.shelf  # type: ignore[attr-defined]
+        shelf = client.app.state.server.watcher  # type: ignore[attr-defined]
         first, words = shelf.current.id, (folder / "lexical/words.json").read_bytes()
         (folder / "lexical/words.json").write_bytes(words + b" ")
         until(lambda: shelf.refused)
@@ -147,7 +147,7 @@ def test_a_broken_new_release_leaves_the_old_one_and_is_told(
 
 
 def test_closed_batcher_still_serves_who_came_before(client: TestClient) -> None:
-    served = client.app.state.service.served  # type: ignore[attr-defined]
+    served = client.app.state.server.release  # type: ignore[attr-defined]
     served.close()
     for thread in served.batcher._threads:
         thread.join()

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from argot.encoding.embedder import Embedder
 from argot.serving.server.app import create_app
-from argot.serving.server.settings import ServerSettings
+from argot.serving.server.server_settings import ServerSettings
 from tests.argot.serving.server.conftest import listening
 
 TEXTS = [

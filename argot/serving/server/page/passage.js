@@ -1,0 +1,73 @@
+// One passage of a result: its text, the ranks by which it was found, and thumbs to judge it.
+
+import { post } from "./api.js";
+import { make, place, readable, say, shape } from "./dom.js";
+
+// `query` is the question that a thumb judges the passage for.
+export function card(passage, query) {
+  const text = make("div", { class: "text" }, ...readable(passage.text, passage.matched ?? []));
+  return make(
+    "li",
+    { class: "passage", tabindex: "-1", data: { id: passage.id }, on: { click: (event) => toggle(event) } },
+    make("span", { class: "rank" }, String(passage.rank)),
+    make("div", { class: "body" }, place(passage.document, passage.heading), text, found(passage, query)),
+  );
+}
+
+// Only a passage that is longer than its box can be opened.
+export function markLong(cards) {
+  for (const element of cards) {
+    const text = element.querySelector(".text");
+    element.classList.toggle("long", text.scrollHeight > text.clientHeight + 4);
+  }
+}
+
+export function open(element) {
+  element.classList.toggle("open");
+}
+
+// A click opens a long passage; a click that selects words, or presses a button, does not.
+function toggle(event) {
+  if (!event.target.closest("button") && !String(getSelection())) open(event.currentTarget);
+}
+
+function found(passage, query) {
+  return make(
+    "p",
+    { class: "why" },
+    ...Object.entries(RANKERS).map(([ranker, about]) => rank(passage.ranks[ranker], about)),
+    make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
+    make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, query), thumb("down", "This doesn't answer it", passage, query)),
+  );
+}
+
+// What each ranker of a release looks at, in the order in which the page shows them.
+const RANKERS = {
+  dense: { name: "meaning", title: "Rank by the model alone" },
+  bm25: { name: "words", title: "Rank by BM25 alone" },
+};
+
+function rank(value, { name, title }) {
+  return make("span", { class: value ? "system" : "system none", title }, `${name} `, make("b", {}, value ? String(value) : "–"));
+}
+
+const HAND = "M7 11v8H4v-8zm0 0 4-8c1.500 0 2.500 1 2.500 2.500V9H19l-1.500 10H7";
+
+function thumb(verdict, title, passage, query) {
+  const button = make("button", {
+    type: "button", class: `thumb ${verdict}`, title, "aria-label": title, "aria-pressed": "false",
+    on: { click: () => judge(button, { query, passage: passage.id, verdict }) },
+  });
+  button.append(shape("svg", { viewBox: "0 0 24 24" }, shape("path", { d: HAND })));
+  return button;
+}
+
+async function judge(button, feedback) {
+  try {
+    await post("/feedback", feedback);
+    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
+    say(feedback.verdict === "up" ? "Kept: this answers it." : "Kept: this doesn't answer it.", "kept");
+  } catch (error) {
+    say(error.message, "wrong");
+  }
+}

@@ -1,0 +1,95 @@
+"""POST /search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from argot.search.fusion import Mode
+from argot.search.retriever import Passage
+from argot.serving.server.served_release import SearchOutcome, ServedRelease
+from argot.serving.server.state import ERRORS, ServerState
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Value = str | int | float | bool
+
+
+class SearchRequest(BaseModel):
+    """What to look for."""
+
+    model_config = ConfigDict(extra="forbid")
+    query: Text
+    k: int = Field(10, ge=1, description="How many passages.")
+    mode: Mode | None = Field(
+        None, description="The mode that the evaluation found best, if none is given."
+    )
+    filter: dict[str, Value] = Field(
+        default={},
+        max_length=16,
+        description='Only documents with this metadata, such as {"year": 2026}.',
+    )
+    explain: bool = Field(
+        False, description="Also return the words of each passage that match words of the query."
+    )
+
+
+@dataclass(frozen=True)
+class FoundPassage(Passage):
+    """A passage as `Retriever.search` returns it, and which of its words match, if asked for."""
+
+    matched: list[str] | None = None
+
+
+class SearchReply(BaseModel):
+    """The passages, best first."""
+
+    query: str
+    mode: Mode
+    notice: str = Field(
+        description="Why the result is less than it could be: the model failed and BM25 answered "
+        "alone, or the query is longer than the model's window. Usually empty."
+    )
+    release: str
+    passages: list[FoundPassage]
+
+
+def router(state: ServerState) -> APIRouter:
+    """The route."""
+    routes = APIRouter(tags=["search"], responses=ERRORS)
+    limits = state.settings.limits
+
+    @routes.post("/search")
+    def search(asked: SearchRequest) -> SearchReply:
+        """Find the passages that answer a question best."""
+        if len(asked.query) > limits.query_characters:
+            raise HTTPException(422, f"query: at most {limits.query_characters} characters")
+        if asked.k > limits.passages:
+            raise HTTPException(422, f"k: at most {limits.passages}")
+        release = state.release
+        outcome = release.find(asked.query, asked.k, asked.mode, asked.filter)
+        state.keep_asked(asked.query, release, outcome)
+        found = [
+            FoundPassage(
+                **vars(passage),
+                matched=release.matched(asked.query, passage) if asked.explain else None,
+            )
+            for passage in outcome.passages
+        ]
+        return SearchReply(
+            query=asked.query,
+            mode=outcome.mode,
+            notice=_notice(asked.query, release, outcome),
+            release=release.id,
+            passages=found,
+        )
+
+    return routes
+
+
+def _notice(query: str, release: ServedRelease, outcome: SearchOutcome) -> str:
+    if outcome.problem:
+        return f"found by words alone: {outcome.problem}"
+    return "" if outcome.mode == "bm25" else release.cut_off(query)

@@ -1,0 +1,42 @@
+"""The settings of a server, fixed when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """The most that one request may ask for, and how much is done at the same time."""
+
+    query_characters: int = 2_000
+    passages: int = 100  # the largest k
+    inputs: int = 2_048  # texts in one call to /v1/embeddings, the same as OpenAI's limit
+    input_characters: int = 40_000  # of one text in such a call
+    body_bytes: int = 8 << 20
+    concurrency: int = 128  # requests at the same time; any more get 503 and Retry-After
+    answers: int = 8  # streamed answers at the same time; they count as requests too
+    patience: float = 3.0  # seconds that a search waits for the embedder before BM25 answers alone
+    batch: int = 64  # texts encoded in one batch
+    workers: int = 4  # threads that encode on a CPU; they share its cores
+    feedback_bytes: int = 1 << 30  # of all feedback files together
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Where the release is, who may ask, and what is kept."""
+
+    release: Path
+    feedback: Path
+    api_key: str = field(default="", repr=False)
+    device: str = "auto"
+    hosts: tuple[str, ...] = ()  # accepted Host headers; empty accepts any
+    keep_questions: bool = True
+    workbench: bool = False  # routes to compare systems and label questions, for the owner alone
+    questions: tuple[str, ...] = ()  # to be labelled before those that users asked
+    provider: str = ""  # of the language model that answers; empty: the first one with a key
+    model: str = ""
+    base_url: str = ""
+    look_seconds: float = 2.0  # between two looks for a new release
+    limits: RequestLimits = RequestLimits()

@@ -1,0 +1,59 @@
+"""What all routes share: the release, the journal of feedback, the counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from argot.feedback.journal import FeedbackRecord, Journal, JournalFull
+from argot.feedback.workbench import Workbench
+from argot.serving.server.prometheus import ServerMetrics
+from argot.serving.server.release_watcher import ReleaseWatcher
+from argot.serving.server.served_release import SearchOutcome, ServedRelease
+from argot.serving.server.server_settings import ServerSettings
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body is not JSON, or not the JSON that this route expects"},
+    401: {"description": "No API key, or a wrong one"},
+    403: {"description": "The request comes from a page of another origin"},
+    413: {"description": "The body is too long"},
+    422: {"description": "A value is missing, wrong or past a limit"},
+    503: {"description": "Too many requests at once; come back after Retry-After seconds"},
+}
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """Made once when the application starts, and given to the router of each route."""
+
+    settings: ServerSettings
+    watcher: ReleaseWatcher
+    journal: Journal
+    metrics: ServerMetrics
+    workbench: Workbench | None
+
+    @property
+    def release(self) -> ServedRelease:
+        """The newest release. A request asks for it once, so that one reply is of one release."""
+        return self.watcher.current
+
+    def keep_asked(self, query: str, release: ServedRelease, outcome: SearchOutcome) -> None:
+        """Keep a question for `argot drift`; the reply does not wait for the disk."""
+        if outcome.problem:
+            self.metrics.without_model.inc()
+        if not self.settings.keep_questions:
+            return
+        top = outcome.passages[0] if outcome.passages else None
+        record = FeedbackRecord(
+            kind="asked",
+            query=query,
+            chunk=top.id if top else "",
+            document=top.document if top else "",
+            release=release.id,
+            mode=outcome.mode,
+        )
+        try:
+            self.journal.append(record)
+            self.metrics.feedback.labels("asked").inc()
+        except JournalFull:  # searching must go on where there is no room for feedback
+            self.metrics.feedback.labels("lost").inc()
