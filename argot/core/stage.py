@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from argot.core.extras import what_to_install
 from argot.core.files import write_json
 from argot.errors import ArgotError, InputError
 
@@ -62,7 +63,11 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        message = _blame(error) or (str(error) if isinstance(error, ArgotError) else "")
+        message = _blame(error)
+        if isinstance(error, ArgotError):
+            message = message or str(error)
+        elif isinstance(error, ModuleNotFoundError):
+            message = what_to_install(error)
         if not message:
             raise
         print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
