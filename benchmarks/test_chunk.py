@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from argot.documents.spans import Text
 from argot.documents.words import count_words
-from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
+from benchmarks.track import Goal, Track
 from stages import chunk
 
 WORDS = 128

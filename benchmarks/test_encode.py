@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from argot.encoding.embedder import Embedder, Precision
-from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
+from benchmarks.track import Goal, Track
 
 REASON = (
     "at equal precision both spend their time in the same matrix products of torch; fixed shapes, which make a vector "

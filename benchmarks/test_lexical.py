@@ -10,8 +10,8 @@ import numpy as np
 from rank_bm25 import BM25Okapi
 
 from argot.search.bm25 import Bm25, LexicalSettings
-from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
+from benchmarks.track import Goal, Track
 
 K = 10
 TERMS = 5

@@ -22,8 +22,8 @@ from openai import OpenAI, OpenAIError
 
 from argot.llm.calls.gather import gather
 from argot.llm.calls.request import Request
-from tests.argot.llm.conftest import machine, requests, spend
-from tests.argot.llm.server import KEY
+from tools.tiny.calls import machine, requests, spend
+from tools.tiny.provider import KEY
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSAGES = 400
@@ -34,7 +34,7 @@ PLAN = {"seconds": 0.3, "shares": {429: 0.05, "malformed": 0.01}, "retry_after":
 @contextlib.contextmanager
 def provider() -> Iterator[str]:
     """The server, in a process of its own: its work must not slow its guests."""
-    command = [sys.executable, "-m", "tests.argot.llm.server", json.dumps(PLAN)]
+    command = [sys.executable, "-m", "tools.tiny.provider", json.dumps(PLAN)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from argot.core.params import load
 from argot.search.bm25 import Bm25, LexicalSettings
-from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author, vectors
+from benchmarks.track import Goal, Track
 from stages import mine
 from tools.workspace import ROOT
 

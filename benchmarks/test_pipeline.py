@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import seed_recipe
-from benchmarks.conftest import Track
+from benchmarks.track import Track
 from tools.workspace import ROOT, lay_out, repro
 
 EPOCHS = 3

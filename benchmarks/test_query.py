@@ -10,8 +10,8 @@ import faiss
 import numpy as np
 
 from argot import Retriever
-from benchmarks.conftest import Goal, Track
 from benchmarks.test_server import PASSAGES, make
+from benchmarks.track import Goal, Track
 from tools.workspace import ROOT
 
 QUESTIONS = ROOT / "data/queries/questions.jsonl"

@@ -12,8 +12,8 @@ from argot.core.files import write_json
 from argot.core.parquet import read_table, write_table
 from argot.search.release import inventory
 from argot.tables import chunks, judgments, pairs, questions
-from benchmarks.conftest import Track
 from benchmarks.prose import Author
+from benchmarks.track import Track
 from tools.workspace import ROOT, lay_out
 
 PASSAGES, A_DOCUMENT = 20_000, 15.5  # passages of a document of 1,500 words, on average

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.conftest import Track
-from tests.pipeline.tiny import dvc, environment, project
+from benchmarks.track import Track
+from tools.tiny.project import dvc, environment, project
 
 # "import time: self [us] | cumulative | imported package"
 SELF = re.compile(r"^import time:\s+(\d+) \|", re.MULTILINE)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.conftest import Goal, Track
+from benchmarks.track import Goal, Track
 from benchmarks.train_rows import BATCH, gradient, make_rows, ours, trainer
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from argot.documents.formats.reader import parse
-from benchmarks.overlap import overlap
+from tools.overlap import overlap
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = 12
-# What people's questions about public services share with their answers, measured by `python -m benchmarks.overlap`.
+# What people's questions about public services share with their answers, measured by `python -m tools.overlap`.
 PEOPLES_OVERLAP = 0.292
 
 

@@ -164,6 +164,7 @@ SOURCES: dict[str, tuple[str, Callable[[bytes], Corpus]]] = {
 
 
 def main() -> None:
+    """Download one corpus and convert it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -20,15 +20,11 @@ from typing import Any
 import grimp
 import yaml
 
+from tools.numerics import deciding_modules
+
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINES = (ROOT / "dvc.yaml", ROOT / "stages/refresh.yaml")
 WIDTH = 100
-# The packages whose versions decide numbers: a stage that uses one depends on numerics.lock.
-NUMERICS = {
-    "bm25s", "bs4", "charset_normalizer", "datasets", "faiss", "mammoth", "markdownify", "numpy",
-    "openpyxl", "pdfminer", "pdfplumber", "peft", "pptx", "py3langid", "pyarrow", "rensa", "scipy",
-    "sentence_transformers", "sentencex", "Stemmer", "tokenizers", "torch", "transformers",
-}  # fmt: skip
 
 
 @functools.lru_cache
@@ -51,7 +47,7 @@ def closure(module: str) -> set[str]:
     own = {name for name in modules if name.split(".")[0] in ("argot", "stages")}
     own |= {parent for name in own for parent in _parents(name)}
     files = {file for name in own for file in _files(name)}
-    if modules & NUMERICS:
+    if modules & deciding_modules():
         files.add("numerics.lock")
     return files
 

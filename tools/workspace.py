@@ -83,6 +83,7 @@ def _run(command: list[str], folder: Path) -> None:
 
 
 def main() -> None:
+    """Lay out the workspace that the command line names, and run it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

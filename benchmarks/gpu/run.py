@@ -28,7 +28,7 @@ from benchmarks.limit import forward_operations
 from benchmarks.prose import Author, vectors
 from benchmarks.train_rows import BATCH, Rows, asked, make_rows, ours, trainer
 from stages.train import speed, tokens_for
-from tests.tiny_model import make_tiny_model
+from tools.tiny.model import make_tiny_model
 
 ROUNDS = 3
 LEARNING_RATE, WARM_UP = 2e-5, 0.1  # the tutorial's

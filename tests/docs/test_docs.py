@@ -26,6 +26,23 @@ def test_the_params_page_is_what_params_and_settings_say() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("param", "words"),
+    [
+        ("evaluate.compare", "list of texts"),
+        ("train.matryoshka", "list of whole numbers"),
+        ("fetch.prompts.query", "text or null"),
+        ("train.lora", "whole number, at least 0"),
+        ("release.accept_synthetic", "true or false"),
+        ("embed.precision", "`float32` or `bfloat16`"),
+    ],
+)
+def test_what_a_param_may_be_is_in_words(param: str, words: str) -> None:
+    assert params.allowed(param) == words
+    name = param.partition(".")[2]
+    assert re.search(rf"^\| `{name}` \|.*\| {words} \|", params.PAGE.read_text("utf-8"), re.M)
+
+
 def test_a_param_that_no_settings_class_reads_would_be_seen() -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     leaves = [

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.tiny import environment, project
+from tools.tiny.project import environment, project
 
 pytestmark = pytest.mark.xdist_group("bad input")
 

@@ -14,11 +14,9 @@ from argot.core.parquet import read_table
 from argot.encoding.store import key, read_vectors
 from argot.search.release import check, inventory
 from argot.tables import chunks, documents
-from tests.pipeline.conftest import commit
-from tests.pipeline.test_pipeline import ran
-from tests.pipeline.test_remotes import clone, run
-from tests.pipeline.tiny import environment
+from tests.support.workspaces import clone, commit, ran, run
 from tools.deps import ROOT
+from tools.tiny.project import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 

@@ -1,6 +1,6 @@
 """Two hundred random edits, each followed by `dvc repro`; at the end everything is as a build from nothing makes it.
 
-Programs start warm (tests/pipeline/warm.py), and code is declared by its folders, for DVC writes a long lock file slowly:
+Programs start warm (tests/support/warm.py), and code is declared by its folders, for DVC writes a long lock file slowly:
 that is what the edits cost, and no edit touches code.
 """
 
@@ -19,11 +19,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.conftest import commit
-from tests.pipeline.test_remotes import run
-from tests.pipeline.tiny import TOPICS, project
-from tests.pipeline.warm import warm
+from tests.support.warm import warm
+from tests.support.workspaces import commit, run
 from tools.deps import is_code, stages
+from tools.tiny.project import TOPICS, project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("soak"), pytest.mark.timeout(3600)]
 

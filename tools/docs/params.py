@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel
@@ -65,6 +65,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
 LINE = re.compile(
     r"(?P<indent> *)(?:- (?P<item>.*?)|(?P<key>[\w.-]+):(?: +(?P<value>[^#\s].*?))?)(?: +# (?P<comment>.*))?"
 )
+PLURAL = {"number": "numbers", "text": "texts", "whole number": "whole numbers"}
 BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
 HEAD = """# Params
 
@@ -125,8 +126,10 @@ def named(kind: Any) -> str:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in inner)
+    if origin is Annotated:
+        return named(inner[0])
     if origin is list:
-        return f"list of {named(inner[0])}s"
+        return f"list of {PLURAL[named(inner[0])]}"
     if origin is dict or (isinstance(kind, type) and issubclass(kind, BaseModel)):
         return ""
     if type(None) in inner:

@@ -1,16 +1,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from argot.llm.calls.request import Request
-from argot.llm.calls.settings import MachineLlm, Price, SpendSettings
-from tests.argot.llm.server import KEY
-
-PROVIDERS = ("openai", "anthropic")
-SCHEMA: dict[str, Any] = {"type": "object"}
+from tools.tiny.provider import KEY
 
 
 @pytest.fixture(autouse=True)
@@ -21,34 +15,3 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, KEY)
     for name in ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-
-
-def machine(url: str, provider: str, **changed: Any) -> MachineLlm:
-    settings = {
-        "base_url": f"{url}/v1" if provider == "openai" else url,
-        "concurrency": 4,
-        "timeout_seconds": 5.0,
-        "retries": 3,
-        "poll_seconds": 0.05,
-        "batch_requests": 100,
-    }
-    return MachineLlm(**{**settings, **changed})
-
-
-def spend(**changed: Any) -> SpendSettings:
-    settings = {"batch": False, "max_usd": 5.0, "batch_discount": 0.5, "prices_as_of": "2026-01-01"}
-    return SpendSettings(**{**settings, "prices": {"m": Price(input=1.0, output=2.0)}, **changed})
-
-
-def requests(provider: Any, count: int) -> list[Request]:
-    return [
-        Request(
-            provider,
-            "m",
-            "Be brief.",
-            f"<passage>\npump number{n}\n</passage>\nWrite 1 queries: 1 short.",
-            SCHEMA,
-            100,
-        )
-        for n in range(count)
-    ]

@@ -91,7 +91,7 @@ def test_a_loaded_index_gives_the_same_hits(tmp_path: Path) -> None:
 
 def test_saved_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from tests.argot.test_lexical import build; "
+        "import sys; from pathlib import Path; from tests.argot.search.test_bm25 import build; "
         "build().save(Path(sys.argv[1]))"
     )
     for seed in ("1", "2"):

@@ -18,7 +18,7 @@ from argot.search.hits import search_exact, tie_order
 from argot.search.release import MANIFEST, inventory, sealed
 from argot.search.retriever import LongQuestion
 from argot.tables.passages import passage
-from tests.released import rows
+from tools.tiny.release import rows
 
 QUESTIONS = [
     "what does error E-17 mean",

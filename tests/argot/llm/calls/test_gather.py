@@ -13,8 +13,8 @@ from argot.llm.calls import batch as batch_module
 from argot.llm.calls import live
 from argot.llm.calls.gather import estimate, gather
 from argot.llm.calls.store import OPEN, Store
-from tests.argot.llm.conftest import PROVIDERS, machine, requests, spend
-from tests.argot.llm.server import KEY, serving
+from tools.tiny.calls import PROVIDERS, machine, requests, spend
+from tools.tiny.provider import KEY, serving
 
 both = pytest.mark.parametrize("provider", PROVIDERS)
 ways = pytest.mark.parametrize("batch", [False, True], ids=["live", "batch"])

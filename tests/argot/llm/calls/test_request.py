@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from argot.llm.calls.request import Answer, Request, read_answer
-from tests.argot.llm.conftest import PROVIDERS, SCHEMA
-from tests.argot.llm.server import completion
+from tools.tiny.calls import PROVIDERS, SCHEMA
+from tools.tiny.provider import completion
 
 
 def request(provider: Any, **changed: Any) -> Request:

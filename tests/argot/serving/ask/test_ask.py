@@ -12,7 +12,7 @@ from argot.errors import ProviderError
 from argot.llm.calls.settings import MachineLlm, Provider
 from argot.serving.ask.ask import SYSTEM, Answer, Said, Searched, ask
 from argot.serving.ask.chat import MODELS, open_chat
-from tests.argot.serving.ask.server import Script, Turn, serving
+from tests.support.chat_provider import Script, Turn, serving
 
 KEY = "sk-test-0123456789abcdef"
 GOOD = Turn(text=["The rotor is stuck. ", '[1 "means the rotor', ' is stuck"]'])

@@ -22,7 +22,8 @@ from argot.errors import ReleaseError
 from argot.search.release import MANIFEST, sealed
 from argot.serving.server.app import create_app
 from argot.serving.server.settings import Limits, ServerSettings
-from tests.argot.serving.server.conftest import listening, opened
+from tests.support.serving import opened
+from tools.tiny.server import listening
 
 ASKED = {"query": "error E-17"}
 

@@ -1,6 +1,6 @@
-"""How much of its answer's wording a question gives away: the share of its content words that stand in its quote.
+"""How much of its answer's wording a question gives away: the share of its content words that its quote has too.
 
-    python -m benchmarks.overlap FOLDER [FOLDER ...]
+    python -m tools.overlap FOLDER [FOLDER ...]
 
 FOLDER holds question files (*.jsonl). Words are compared by their stems, stop words left out; of several quotes the one
 that shares most counts. The lower the share, the harder the questions are for BM25.
@@ -36,6 +36,7 @@ def overlap(question: dict[str, object]) -> float | None:
 
 
 def main() -> None:
+    """Print the mean share of each folder of questions."""
     for folder in map(Path, sys.argv[1:]):
         lines = [
             line

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.tiny_model import make_tiny_model
+from tools.tiny.model import make_tiny_model
 from tools.workspace import lay_out
 
 TOPICS = {

@@ -1,6 +1,6 @@
 """A provider on this machine that speaks both wire formats, batches included, and misbehaves on request.
 
-python -m tests.argot.llm.server FOLDER [JSON plan]      prints its port; writes what it was asked to FOLDER
+python -m tools.tiny.provider FOLDER [JSON plan]      prints its port; writes what it was asked to FOLDER
 """
 
 from __future__ import annotations
@@ -81,9 +81,10 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
             if user.startswith("Query:")
             else len(re.findall(r"(?m)^\d+\. ", user.split("\nQueries:\n")[1]))
         )
-        told = [int(found) for found in re.findall(r"grade(\d+)", user)] or [None] * count
+        written = [int(found) for found in re.findall(r"grade(\d+)", user)]
+        given: list[int | None] = [*written] or [None] * count
         grades = [
-            seed // 11**n % 11 if grade is None else grade for n, grade in enumerate(told, start=1)
+            seed // 11**n % 11 if grade is None else grade for n, grade in enumerate(given, start=1)
         ]
         return {
             "grades": [{"number": n, "grade": grade} for n, grade in enumerate(grades, start=1)]
@@ -221,9 +222,8 @@ class Handler(BaseHTTPRequestHandler):
     def _upload(self, raw: bytes) -> None:
         head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
         form = BytesParser().parsebytes(head + raw)
-        content = next(
-            part.get_payload(decode=True) for part in form.get_payload() if part.get_filename()
-        )
+        parts = [part for part in form.walk() if part.get_filename()]
+        content = bytes(parts[0].get_payload(decode=True))
         with self.provider.lock:
             id = f"file-{len(self.provider.files)}"
             self.provider.files[id] = content

@@ -17,9 +17,9 @@ from argot.encoding.store import Vectors, key, write_vectors
 from argot.tables import chunks, pairs, questions
 from argot.tables.passages import passage
 from stages import index
-from tests.tiny_model import make_tiny_model
+from tools.deps import ROOT
+from tools.tiny.model import make_tiny_model
 
-REPOSITORY = Path(__file__).parent.parent
 # Document, metadata, heading, texts.
 CORPUS: list[tuple[str, dict[str, Any], str, list[str]]] = [
     (
@@ -110,7 +110,7 @@ def make_inputs(root: Path) -> None:
     write_table(root / pairs.PATHS["test"], [PAIR], pairs.SCHEMA)
     write_json(root / index.VERDICT, VERDICT)
     for name in ("params.yaml", "numerics.lock"):
-        shutil.copyfile(REPOSITORY / name, root / name)
+        shutil.copyfile(ROOT / name, root / name)
     base = make_tiny_model(root / "models" / "base", texts, prompts={"query": "ask: "})
     for folder in (base, _tuned(base)):
         embedder = Embedder.load(folder, "cpu")
