@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from argot.core.params import Settings, SomeSettings, load
 from argot.core.parquet import read_table
-from argot.core.stage import FIGURES, HERE, run, write_figures
+from argot.core.stage import FIGURES, HERE, run, stage_parser, write_figures
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import Embedder, Precision, Role
 from argot.encoding.store import Vectors, key, read_vectors, write_vectors
@@ -215,9 +215,7 @@ def read_texts(kind: str, home: Path) -> list[str]:
 
 def arguments() -> argparse.Namespace:
     """MODEL, TEXTS and --home of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.embed", description="Embed one set of texts by one model."
-    )
+    parser = stage_parser("embed", __doc__)
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("texts", choices=list(ROLES))
     parser.add_argument("--home", type=Path, default=HERE, help="the folder to write below")
