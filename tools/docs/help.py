@@ -14,9 +14,10 @@ from tools.docs.commands import ROOT
 PAGE = ROOT / "docs/commands.md"
 HEAD = """# Commands
 
-What each command's `--help` prints (`python -m tools.docs.help` writes this page, and a test keeps it true). Exit
-codes: 0, all is well; 2, a line on standard error says what is wrong and what to do; 1, a bug of Argot's; 3, `argot
-ask` had no model to ask and printed passages alone.
+What each command's `--help` prints. `python -m tools.docs.help` writes this page, and a test keeps
+it true. Exit codes: 0, all is well; 2, a line on standard error says what is wrong and what to do;
+3, `argot ask` had no model to ask and printed passages alone. Code 1 is a bug, with a traceback,
+or, from `argot drift`, that users ask other things than before.
 """
 TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -24,10 +25,10 @@ TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": 
 def page() -> str:
     """All commands in the order of `argot --help`."""
     names = list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-    return HEAD + "".join(f"\n## argot {name}\n\n```text\n{told(name)}\n```\n" for name in names)
+    return HEAD + "".join(f"\n## argot {name}\n\n```text\n{help_of(name)}\n```\n" for name in names)
 
 
-def told(name: str) -> str:
+def help_of(name: str) -> str:
     """The help of one command, without the space at the ends of lines."""
     output = CliRunner().invoke(app, [name, "--help"], prog_name="argot", env=TERMINAL).output
     return "\n".join(line.rstrip() for line in output.splitlines()).strip("\n")
