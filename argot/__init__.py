@@ -1,6 +1,7 @@
 """Argot fine-tunes an embedding model on a team's own documents, and proves that it is better.
 
-These names are the library's public face; every other module may change from one version to the next.
+These names are the library's public face; every other module may change from one version to the
+next.
 """
 
 import importlib
@@ -33,7 +34,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Imported only when asked for: a stage that needs no search engine neither loads nor depends on it.
+    # Imported only when asked for: a stage that needs no search engine neither loads nor depends on
+    # it.
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("argot-retrieval")
     if name in __all__:

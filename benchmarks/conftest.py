@@ -3,7 +3,8 @@
     make bench            all of them, into reports/benchmarks.json and docs/PERFORMANCE.md
     make bench SMALL=1    a twentieth of the input, once: to see that they run
 
-Equal results are asserted before anything is timed. Two threads, so that figures of different machines compare.
+Equal results are asserted before anything is timed. Two threads, so that figures of different
+machines compare.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from benchmarks.track import Track, processor_seconds
 
 ROUNDS = 5
 LIBRARIES = (
-    "numpy", "scipy", "torch", "transformers", "tokenizers", "sentence-transformers", "faiss-cpu", "bm25s", "rank-bm25",
-    "pytrec-eval-terrier", "langchain-text-splitters", "chonkie", "dvc",
+    "numpy", "scipy", "torch", "transformers", "tokenizers", "sentence-transformers", "faiss-cpu",
+    "bm25s", "rank-bm25", "pytrec-eval-terrier", "langchain-text-splitters", "chonkie", "dvc",
 )  # fmt: skip
 
 

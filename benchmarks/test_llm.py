@@ -1,7 +1,8 @@
-"""Queries from a model: this pipeline against the sequential loop of the tutorials, side by side in one run.
+"""Queries from a language model: this pipeline against the sequential loop of tutorials.
 
-A local server answers after 300 ms, refuses 5 % of the calls with 429 and sends 1 % malformed replies. Both sides ask
-the same prompts through the official client; each must end with a usable reply for every passage, or lose rows.
+A local server answers after 300 ms, refuses 5 % of the calls with 429 and sends 1 % malformed
+replies. Both sides ask the same prompts through the official client; each must end with a usable
+reply for every passage, or lose rows.
 
     python -m pytest benchmarks/test_llm.py -s -m ''
 """
@@ -72,8 +73,9 @@ def test_race_with_the_sequential_loop(tmp_path: Path, monkeypatch: pytest.Monke
         ours = time.perf_counter() - started
         good = [tries[-1] for tries in replies.values() if tries[-1].status == "good"]
     print(
-        f"\n{PASSAGES} passages: loop {sequential:.1f} s, {PASSAGES - len(theirs)} rows lost; argot at concurrency "
-        f"{CONCURRENCY} {ours:.1f} s, {PASSAGES - len(good)} rows lost; {sequential / ours:.1f} times faster"
+        f"\n{PASSAGES} passages: loop {sequential:.1f} s, {PASSAGES - len(theirs)} rows lost; "
+        f"argot at concurrency {CONCURRENCY} {ours:.1f} s, {PASSAGES - len(good)} rows lost; "
+        f"{sequential / ours:.1f} times faster"
     )
     assert len(good) == PASSAGES
     assert sequential / ours >= 10

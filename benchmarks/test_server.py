@@ -1,4 +1,4 @@
-"""Searches a second, their latency and the server's memory, against the tutorials' loop behind FastAPI."""
+"""Throughput, latency and memory of the server, against the tutorials' loop behind FastAPI."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from tools.tiny.server import running
 PASSAGES = 10_000
 REQUESTS = 300  # a lap
 REASON = (
-    "a question goes through the model alone, so that its vector is the same to the last bit in every batch: many "
+    "a question goes through the model alone, so that its vector is the same to the last bit in "
+    "every batch: many "
     "at once share the cores, not the work"
 )
 GOALS = {1: 1.0, 8: 2.0, 64: 3.0}
@@ -143,15 +144,15 @@ def test_serving(
         lambda: ours.lap(queries, clients),
         {"plain FastAPI": Goal(lambda: theirs.lap(queries, clients), GOALS[clients], REASON)},
     )
-    told = {
+    latency = {
         who: {**server.percentiles(), "MiB": server.memory()} for who, server in servers.items()
     }
-    benchmark.extra_info.update(latency=told)
-    print(f"\n{clients} clients: {told}")
+    benchmark.extra_info.update(latency=latency)
+    print(f"\n{clients} clients: {latency}")
 
 
 def make(folder: Path, base: Path) -> None:
-    """A release by the stage itself, and the tutorial's files: what a search costs doesn't depend on whose vectors."""
+    """Write a release by the stage itself, and the tutorial's files, with random vectors."""
     author = Author()
     texts = list(dict.fromkeys(author.passages(PASSAGES)))
     vectors = author.random.standard_normal((len(texts), 384)).astype(np.float32)
@@ -182,6 +183,7 @@ def make(folder: Path, base: Path) -> None:
 def _row(at: int, text: str) -> dict[str, Any]:
     name = f"{at:06}.md"
     return {
-        "chunk": name, "document": name, "group": name, "position": 0, "title": name, "heading": "", "text": text,
+        "chunk": name, "document": name, "group": name, "position": 0, "title": name, "heading": "",
+        "text": text,
         "start": 0, "end": len(text), "language": "en", "metadata": "{}",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the pipeline costs before it does anything: `dvc repro` with nothing to do, and the stages' imports."""
+"""What the pipeline costs before it does anything: an idle `dvc repro`, and imports."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def commands(workspace: Path) -> list[str]:
 
 
 def imports(command: str, workspace: Path) -> float:
-    """Seconds that a stage's own process spends on imports, wherever they stand, while it does its work."""
+    """Seconds that a stage's process spends on imports, those inside functions included."""
     python, *arguments = shlex.split(command)
     assert python == "python"
     result = subprocess.run(

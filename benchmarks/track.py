@@ -16,7 +16,7 @@ Work = Callable[[], Any]
 
 @dataclass
 class Goal:
-    """A peer, how many times as fast as it we mean to be, and the reason that is told where we are not."""
+    """A peer, how many times as fast we mean to be, and why we are not where we are not."""
 
     work: Work
     ratio: float
@@ -33,7 +33,7 @@ class Track:
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def __call__(self, name: str, given: str, ours: Work, peers: dict[str, Goal]) -> None:
-        """Race `ours` against `peers` on what `given` describes: A, B, A, B ..., after one lap that doesn't count."""
+        """Race `ours` against `peers` in turns, after one lap that doesn't count."""
         self.seconds = {who: [] for who in (OURS, *peers)}
 
         def others() -> None:
@@ -57,7 +57,7 @@ class Track:
         ratio: float,
         reason: str = "",
     ) -> None:
-        """Keep a race of minutes, run once by the caller: seconds of both, the goal, and why it isn't reached."""
+        """Keep a race of minutes that the caller ran once, in seconds."""
         self.benchmark.pedantic(lambda: None)
         laps = {OURS: [ours], peer: [theirs]}
         self._keep(name, given, [self._row(peer, ratio, reason, laps)])
@@ -111,6 +111,6 @@ def spread(seconds: np.ndarray) -> list[float]:
 
 
 def processor_seconds() -> float:
-    """Of this process and of those it has waited for: what other programs do meanwhile counts less."""
+    """Processor seconds of this process and its children; other programs disturb them less."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime

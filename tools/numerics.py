@@ -1,6 +1,7 @@
 """The lines of requirements.lock that decide numbers: `python -m tools.numerics > numerics.lock`.
 
-A stage that imports one of these libraries depends on numerics.lock, so a new version makes it run again.
+A stage that imports one of these libraries depends on numerics.lock, so a new version makes it run
+again.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
-# Distributions whose version can change a table, a vector or a figure: what stages compute with, and what that uses.
+# Distributions whose version can change a table, a vector or a figure: what stages compute with,
+# and what that uses.
 DECIDING = {
     "beautifulsoup4", "bm25s", "charset-normalizer", "datasets", "faiss-cpu", "lxml", "mammoth",
-    "markdownify", "numpy", "openpyxl", "pdfminer-six", "pdfplumber", "peft", "py3langid", "pyarrow",
-    "pystemmer", "python-pptx", "rensa", "safetensors", "scipy", "sentence-transformers",
+    "markdownify", "numpy", "openpyxl", "pdfminer-six", "pdfplumber", "peft", "py3langid",
+    "pyarrow", "pystemmer", "python-pptx", "rensa", "safetensors", "scipy", "sentence-transformers",
     "sentencex", "tokenizers", "torch", "transformers",
 }  # fmt: skip
 
@@ -27,7 +29,7 @@ def numerics(lock: str) -> list[str]:
 
 @functools.cache
 def deciding_modules() -> set[str]:
-    """The modules that these distributions hold; pip knows them by another name than Python does."""
+    """The modules of these distributions, which Python knows by other names than pip."""
     return {
         module
         for module, names in packages_distributions().items()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# Modules by the extra of pyproject.toml that brings them; one that several extras bring is named once.
+# Modules by the extra of pyproject.toml that brings them; one that several extras bring is named
+# once.
 MODULES = {
     "ask": ("anthropic", "openai", "phonenumbers", "stdnum"),
     "cpu": ("faiss",),

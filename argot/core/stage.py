@@ -56,9 +56,10 @@ NO_MEMORY = (
 
 
 def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
-    """Run a stage and print the line it returns; end the process with 2 on bad input, 130 on Ctrl-C.
+    """Run a stage and print the line it returns; exit with 2 on bad input, 130 on Ctrl-C.
 
-    The stage ends when the `dvc` that started it ends. That a stage of this name already runs in `home` is an error.
+    The stage ends when the `dvc` that started it ends. That a stage of this name already runs in
+    `home` is an error.
     """
     try:
         end_with_dvc()
@@ -83,7 +84,7 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
 
 
 def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """A parser of the stage's command line, whose `--help` shows the description and the exit codes."""
+    """A parser of the stage's command line; `--help` shows the description and exit codes."""
     return argparse.ArgumentParser(
         prog=f"python -m stages.{name}",
         description=description,
@@ -93,7 +94,7 @@ def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
 
 
 def run_in_home(name: str, stage: Callable[[Path], str]) -> None:
-    """As `run`, for a stage that writes below this folder or the one after `--home` (stages/refresh.yaml)."""
+    """As `run`, for a stage that writes below the folder of `--home` (stages/refresh.yaml)."""
     parser = stage_parser(name, sys.modules[stage.__module__].__doc__)
     parser.add_argument("--home", type=Path, default=HERE, help="the folder to write below")
     home = parser.parse_args().home
@@ -115,7 +116,7 @@ def read_figures(path: Path) -> dict[str, Any]:
 
 
 def _blame(error: BaseException | None) -> str:
-    """What the machine is to blame for, in this error or in one that led to it; empty for anything else."""
+    """One line if the machine caused this error or one that led to it; otherwise empty."""
     while error is not None:
         text = "" if isinstance(error, ArgotError) else str(error)
         if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
@@ -130,7 +131,7 @@ def _blame(error: BaseException | None) -> str:
 
 
 def _system_error(error: BaseException, text: str) -> int:
-    """The number of the system's error, from the exception or from its message; 0 where there is none."""
+    """The system's error number, from the exception or its message; 0 where there is none."""
     if FULL_DISK.search(text):
         return errno.ENOSPC
     named = NUMBER.search(text)
@@ -141,12 +142,16 @@ def _system_error(error: BaseException, text: str) -> int:
 
 
 def end_with_dvc() -> None:
-    """End this process when the `dvc` that started it is killed, lest it write into what the next run makes."""
+    """End this process when the `dvc` that started it is killed.
+
+    Otherwise it could write into what the next run makes.
+    """
 
     def watch() -> None:
         with suppress(OSError, psutil.Error):  # those are gone
             dvc = _starter()
-            # Killed before this began, dvc left it to a process of another group; torchrun's have one of their own.
+            # Killed before this began, dvc left it to a process of another group; torchrun's have
+            # one of their own.
             left = os.getsid(0) != os.getpid() and os.getpgid(dvc) != os.getpgrp()
             while _starter() == dvc and not left:
                 time.sleep(0.1)
@@ -157,7 +162,10 @@ def end_with_dvc() -> None:
 
 
 def _starter() -> int:
-    """The process that started this one, or its parent where that is a shell: bash becomes the command, dash waits."""
+    """The process that started this one, past the shell of its command.
+
+    bash is replaced by the command that it runs, dash waits for it as its parent.
+    """
     parent = psutil.Process(os.getppid())
     return int(parent.ppid() if "-m stages." in " ".join(parent.cmdline()[-1:]) else parent.pid)
 

@@ -113,7 +113,9 @@ def test_the_diagram_is_the_pipeline() -> None:
 def test_prose_has_one_width(page: Path) -> None:
     """Tables, code and lines of one long word (an address) are as wide as they are."""
     prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
-    lines = [line for line in prose.splitlines() if not line.startswith("|") and " " in line.strip()]
+    lines = [
+        line for line in prose.splitlines() if not line.startswith("|") and " " in line.strip()
+    ]
     assert not [line for line in lines if len(line) > WIDTH]
 
 

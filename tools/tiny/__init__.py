@@ -1,1 +1,1 @@
-"""The smallest model, project, release and provider that behave as the large ones do: for tests and benchmarks."""
+"""A tiny model, project, release and provider, for tests and benchmarks."""
