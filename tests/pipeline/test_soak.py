@@ -134,9 +134,10 @@ def made(workspace: Path) -> dict[str, bytes]:
     }
 
 
-def test_after_two_hundred_edits_everything_is_as_a_build_from_nothing_makes_it(
+def test_many_edits_equal_a_build_from_nothing(
     tmp_path: Path,
 ) -> None:
+    """After 200 random edits, or ARGOT_EDITS, every output has the bytes of a fresh run."""
     seed = int(os.environ.get("ARGOT_SEED", SEED))
     edits = int(os.environ.get("ARGOT_EDITS", EDITS))
     print(f"ARGOT_SEED={seed} ARGOT_EDITS={edits}")

@@ -81,9 +81,10 @@ def test_letters_inside_a_longer_word_are_no_quote(project: Path) -> None:
     assert refused() == {"quote not found": 1}
 
 
-def test_a_straddling_quote_goes_to_the_largest_part_and_to_all_that_hold_the_share(
+def test_a_quote_over_several_passages(
     project: Path,
 ) -> None:
+    """The passage with the largest part is relevant, and every one that holds the share."""
     document = Document("d", "x" * 100, "d", [], ["d"])
     document.chunks.extend(chunk for chunk in _chunks([(0, 30), (30, 60), (60, 100)]))
     assert document.holding((20, 80), 0.5) == ["1"]

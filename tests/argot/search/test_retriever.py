@@ -143,7 +143,8 @@ def reseal(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps(sealed({**content, **changes, "files": files})))
 
 
-def test_parts_that_dont_belong_together_are_refused_even_where_hashes_agree(spoilt: Path) -> None:
+def test_parts_of_different_releases_are_refused(spoilt: Path) -> None:
+    """The manifest's hashes are written again, so only the contents can show the mismatch."""
     words = json.loads((spoilt / "lexical" / "words.json").read_text())
     words["ids"][0] = "another"
     (spoilt / "lexical" / "words.json").write_text(json.dumps(words))

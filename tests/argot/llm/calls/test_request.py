@@ -21,9 +21,10 @@ def request(provider: Any, **changed: Any) -> Request:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_key_changes_with_all_that_the_provider_sees_and_with_nothing_else(
+def test_the_key_is_of_what_the_provider_sees(
     provider: str,
 ) -> None:
+    """What a request is about is not sent, so it must not pay for the reply again."""
     first = request(provider)
     assert first.key == request(provider, about="another chunk").key
     changes: list[dict[str, Any]] = [
