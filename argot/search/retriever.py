@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -56,6 +57,11 @@ class Passage:
     dense_rank: int | None
     lexical_rank: int | None
 
+    def __repr__(self) -> str:
+        """One line for a notebook: the fields hold whole texts."""
+        start = textwrap.shorten(self.text, 60, placeholder=" …")
+        return f"Passage({self.rank}. {self.document!r}, score {self.score:.3f}: {start!r})"
+
 
 class Retriever:
     """A loaded release. Get one by `Retriever.load`; the embedder is loaded by the first search that needs it."""
@@ -72,6 +78,13 @@ class Retriever:
         self.manifest = manifest
         self.device = device
         self.fusion = Fusion(manifest.verdict.fusion.method, manifest.verdict.fusion.weight)
+
+    def __repr__(self) -> str:
+        verdict = self.manifest.verdict
+        return (
+            f"Retriever({str(self.folder)!r}: {self.manifest.passages:,} passages, "
+            f"{verdict.model} model, {verdict.mode} search)"
+        )
 
     @classmethod
     def load(
