@@ -320,7 +320,10 @@ def term_counts(queries: list[str], bm25: Bm25) -> sparse.csr_matrix:
 
 
 def term_weights(bm25: Bm25) -> sparse.csr_matrix:
-    """What each term adds to each passage's score, (terms, passages): BM25 as one product of matrices."""
+    """What each term adds to each passage's score, (terms, passages).
+
+    With it BM25 is one product of matrices.
+    """
     stored = bm25.index.scores
     shape = (len(stored["indptr"]) - 1, stored["num_docs"])
     return sparse.csr_matrix((stored["data"], stored["indices"], stored["indptr"]), shape=shape)
