@@ -1,4 +1,4 @@
-"""Judged queries: real questions and synthetic pairs, with the passages that answer them, by position."""
+"""Judged queries: real questions and synthetic pairs, and the rows of the passages that answer."""
 
 from __future__ import annotations
 
@@ -85,7 +85,10 @@ def read_questions(split: str, corpus: JudgedCorpus) -> Queries:
 
 
 def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
-    """Synthetic pairs of a split; copies of the passage, and passages with a pair of the same query, are right too."""
+    """Synthetic pairs of a split.
+
+    Copies of the passage are relevant too, and so are the passages of pairs with the same query.
+    """
     table = read_table(
         pairs.PATHS[split], pairs.SCHEMA, ["pair", "query", "chunk", "source"]
     ).to_pydict()

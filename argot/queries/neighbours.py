@@ -1,4 +1,4 @@
-"""Queries from other passages: the one before, and the one in another document that says much the same."""
+"""Queries from other passages: the one before, or one like it in another document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def adjacent(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
 def partner(threshold: float) -> Source:
     """Sentences of a passage, for the passage of another document that BM25 finds nearest.
 
-    Kept where the partner's score is at least `threshold` of what the sentence scores in its own passage.
+    The partner must score at least `threshold` of what the sentence scores in its own passage.
     """
     return partial(_partner, threshold=threshold)
 
