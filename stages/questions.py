@@ -48,7 +48,7 @@ class Judgment(BaseModel):
     quote: str | None = None
 
 
-class Line(BaseModel):
+class QuestionLine(BaseModel):
     """One line of data/queries."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -58,12 +58,12 @@ class Line(BaseModel):
     kind: str = ""
 
 
-class Question(NamedTuple):
+class PlacedLine(NamedTuple):
     """A line, and its file and number."""
 
     place: str
     file: str
-    line: Line
+    line: QuestionLine
 
 
 class Refused(Exception):
@@ -177,7 +177,7 @@ def read_documents() -> dict[str, QuotedDocument]:
     }
 
 
-def read_questions(folder: Path, refusals: Refusals) -> Iterator[Question]:
+def read_questions(folder: Path, refusals: Refusals) -> Iterator[PlacedLine]:
     """Every question below `folder`, by file name and line; what can't be read is refused."""
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name.startswith((".", "README")):
@@ -193,15 +193,15 @@ def read_questions(folder: Path, refusals: Refusals) -> Iterator[Question]:
             place = f"{path}:{number}"
             try:
                 if raw.strip(b"\xef\xbb\xbf \t"):
-                    yield Question(place, name, parse(raw))
+                    yield PlacedLine(place, name, parse(raw))
             except Refused as refused:
                 refusals.add(place, refused)
 
 
-def parse(raw: bytes) -> Line:
+def parse(raw: bytes) -> QuestionLine:
     """One line as a question; Refused names the key that is wrong, and what was expected."""
     try:
-        return Line.model_validate(json.loads(raw.decode("utf-8-sig")))
+        return QuestionLine.model_validate(json.loads(raw.decode("utf-8-sig")))
     except UnicodeDecodeError:
         raise Refused("malformed", "not UTF-8; save the file as UTF-8") from None
     except (json.JSONDecodeError, RecursionError) as error:
@@ -215,7 +215,7 @@ def parse(raw: bytes) -> Line:
 
 
 def judge_all(
-    asked: Sequence[Question], corpus: dict[str, QuotedDocument], share: float, refusals: Refusals
+    asked: Sequence[PlacedLine], corpus: dict[str, QuotedDocument], share: float, refusals: Refusals
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of each split.
 
@@ -243,7 +243,7 @@ def judge_all(
     return rows
 
 
-def judge(question: Question, corpus: dict[str, QuotedDocument], share: float) -> dict[str, Any]:
+def judge(question: PlacedLine, corpus: dict[str, QuotedDocument], share: float) -> dict[str, Any]:
     """A row of the table: the documents and passages that answer, near-duplicates too."""
     line = question.line
     held: dict[str, list[str]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from random import Random
 
-from argot.queries.draft import Context, Draft, Source
+from argot.queries.draft import Context, Draft, QuerySource
 from argot.queries.prose import sentences
 from argot.tables.chunks import ChunkRow
 
@@ -25,7 +25,7 @@ def adjacent(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
             yield Draft.of(found.text, before, found.start, found.end)._replace(chunk=chunk.id)
 
 
-def partner(threshold: float) -> Source:
+def partner(threshold: float) -> QuerySource:
     """Sentences of a passage, for the passage of another document that BM25 finds nearest.
 
     The partner must score at least `threshold` of what the sentence scores in its own passage.
