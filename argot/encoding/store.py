@@ -107,7 +107,7 @@ def read_vectors(folder: Path) -> Vectors:
     keys = table["key"].to_pylist()
     try:
         values = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(
             f"{folder}/vectors.npy can't be read ({error}); run `dvc checkout` or `dvc repro`"
         ) from None
