@@ -242,17 +242,13 @@ def relabel(
             masked[row, column] = grade >= PARTIAL
             if grade >= settings.judge:
                 scores[row, column] = max(scores[row, column], mined.score[row])
-    every = list(chain.from_iterable(graded))
-    return (
-        scores,
-        masked,
-        {
-            "graded": sum(grade != UNGRADED for grade in every),
-            "became_positives": sum(grade >= settings.judge for grade in every),
-            "partial": sum(PARTIAL <= grade < settings.judge for grade in every),
-            **paid,
-        },
-    )
+    every = np.array(list(chain.from_iterable(graded)), dtype=np.int64)
+    counts = {
+        "graded": int((every != UNGRADED).sum()),
+        "became_positives": int((every >= settings.judge).sum()),
+        "partial": int(((every >= PARTIAL) & (every < settings.judge)).sum()),
+    }
+    return scores, masked, {**counts, **paid}
 
 
 def rows(

@@ -112,6 +112,11 @@ class QuotedDocument:
     chunks: list[ChunkSpan]
     copies: list[str]  # near-duplicates, and the document itself
 
+    @property
+    def chunk_ids(self) -> list[str]:
+        """The ids of all its passages."""
+        return [chunk.id for chunk in self.chunks]
+
     def spans(self, quote: str) -> list[tuple[int, int]]:
         """The quote's spans: word for word, or else the same letters and digits in order."""
         exact = [match.span() for match in re.finditer(re.escape(quote.strip()), self.text)]
@@ -272,13 +277,11 @@ def answering(
             "unknown document",
             f"'{judgment.document}' is no document below data/raw that could be read",
         )
+    names = [document.name, *(name for name in document.copies if name != document.name)]
     if not judgment.quote or not judgment.quote.strip():
-        return {
-            name: [chunk.id for chunk in corpus[name].chunks]
-            for name in [document.name, *_others(document)]
-        }
+        return {name: corpus[name].chunk_ids for name in names}
     found: dict[str, list[str]] = {}
-    for name in [document.name, *_others(document)]:
+    for name in names:
         spans = corpus[name].spans(judgment.quote)
         if not spans and name == document.name:
             raise Refused(
@@ -298,29 +301,23 @@ def answering(
 
 def figures(rows: dict[str, list[dict[str, Any]]], refusals: Refusals) -> dict[str, Any]:
     """Counts, by split and by reason of refusal."""
+    documents = {name for found in rows.values() for row in found for name in row["documents"]}
     return {
         "questions": {split: len(found) for split, found in rows.items()},
-        "documents_asked_about": len(
-            {name for found in rows.values() for row in found for name in row["documents"]}
-        ),
+        "documents_asked_about": len(documents),
         "refused": dict(refusals.counts),
     }
-
-
-def _others(document: QuotedDocument) -> list[str]:
-    return [name for name in document.copies if name != document.name]
 
 
 def _letters(text: str) -> tuple[str, list[int]]:
     # Markup, spaces and the targets of links don't count; each letter keeps its place.
     text = LINK_TARGET.sub(lambda match: " " * len(match.group()), text)
-    kept = [
-        (lower, place)
-        for place, letter in enumerate(text)
-        for lower in letter.lower()
-        if lower.isalnum()
-    ]
-    return "".join(lower for lower, _ in kept), [place for _, place in kept]
+    letters, places = [], []
+    for place, letter in enumerate(text):
+        for lower in filter(str.isalnum, letter.lower()):
+            letters.append(lower)
+            places.append(place)
+    return "".join(letters), places
 
 
 def _words(text: str) -> list[str]:

@@ -253,10 +253,9 @@ def figures(
     for (source, reason), count in dropped.items():
         drops[source][reason] = count
     trained = {draft.chunk for draft in splits["train"]}
+    sources = {split: Counter(draft.source for draft in kept) for split, kept in splits.items()}
     return {
-        "pairs": {
-            split: dict(Counter(draft.source for draft in kept)) for split, kept in splits.items()
-        },
+        "pairs": {split: dict(counts) for split, counts in sources.items()},
         "dropped": dict(drops),
         "trained_passages": len(trained),
         "queries_per_trained_passage": round(len(splits["train"]) / max(1, len(trained)), 3),

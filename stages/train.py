@@ -45,7 +45,11 @@ from argot.training.student.weights import add_adapters, blend, copied, merge_ad
 
 if TYPE_CHECKING:
     import torch
-    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
     from sentence_transformers.base.evaluation import BaseEvaluator
 
     from argot.training.student.step import Collator, Memory, Step
@@ -274,17 +278,43 @@ def make_trainer(
     A row of its data set is the number of a step, once for each process.
     """
     from datasets import Dataset
-    from sentence_transformers import (
-        SentenceTransformerTrainer,
-        SentenceTransformerTrainingArguments,
-    )
+    from sentence_transformers import SentenceTransformerTrainer
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    from argot.training.student.step import InOrder, RankingLoss
+    from argot.training.student.step import RankingLoss
 
     class Trainer(SentenceTransformerTrainer):
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
             """Nobody reads the card of a checkpoint, so none is written."""
+
+    steps = np.repeat(np.arange(len(collator.steps)), world_size())
+    trainer = Trainer(
+        model=model,
+        args=training_arguments(model, collator.steps_a_pass, settings, folder),
+        train_dataset=Dataset.from_dict({"step": steps}),
+        loss=RankingLoss(
+            model,
+            settings.temperature,
+            settings.teacher_temperature,
+            settings.contrast,
+            memory,
+            settings.matryoshka,
+        ),
+        evaluator=evaluator(dev),
+        data_collator=collator,  # type: ignore[arg-type]  # any callable will do
+        callbacks=[EarlyStoppingCallback(settings.patience)],
+    )
+    trainer.remove_callback(PrinterCallback)  # each pass is in the figures
+    return trainer
+
+
+def training_arguments(
+    model: SentenceTransformer, steps_a_pass: int, settings: TrainSettings, folder: Path
+) -> SentenceTransformerTrainingArguments:
+    """The trainer's arguments: after each pass it measures on dev and writes a checkpoint."""
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    from argot.training.student.step import InOrder
 
     # torch names nothing yet that could be used in place of it.
     warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
@@ -306,39 +336,21 @@ def make_trainer(
         # Every pass divides evenly among the processes; this silences a warning of accelerate.
         dataloader_drop_last=world_size() > 1,
         eval_strategy="steps",
-        eval_steps=collator.steps_a_pass,
+        eval_steps=steps_a_pass,
         save_strategy="steps",
-        save_steps=collator.steps_a_pass,
+        save_steps=steps_a_pass,
         save_total_limit=1,
         load_best_model_at_end=True,
         metric_for_best_model="ndcg@10",
         greater_is_better=True,
-        logging_steps=collator.steps_a_pass,
+        logging_steps=steps_a_pass,
         restore_callback_states_from_checkpoint=True,
         disable_tqdm=not sys.stderr.isatty(),
         report_to=[],
     )
     # One GPU a process: with more torch would split the batch, which is one row.
     arguments._n_gpu = min(1, arguments.n_gpu)
-    steps = np.repeat(np.arange(len(collator.steps)), world_size())
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_dict({"step": steps}),
-        loss=RankingLoss(
-            model,
-            settings.temperature,
-            settings.teacher_temperature,
-            settings.contrast,
-            memory,
-            settings.matryoshka,
-        ),
-        evaluator=evaluator(dev),
-        data_collator=collator,  # type: ignore[arg-type]  # any callable will do
-        callbacks=[EarlyStoppingCallback(settings.patience)],
-    )
-    trainer.remove_callback(PrinterCallback)  # each pass is in the figures
-    return trainer
+    return arguments
 
 
 def evaluator(dev: Dev) -> BaseEvaluator:

@@ -70,7 +70,8 @@ def read_questions(split: str, corpus: JudgedCorpus) -> Queries:
     """Real questions of a split; all passages that their table names are relevant."""
     table = read_table(questions.PATHS[split], questions.SCHEMA).to_pydict()
     relevant = [corpus.places_of(ids) for ids in table["chunks"]]
-    seen = [any(corpus.groups[at] in corpus.trained for at in places) for places in relevant]
+    trained = np.array([group in corpus.trained for group in corpus.groups], dtype=bool)
+    seen = [trained[places].any() for places in relevant]
     return Queries(
         set="questions",
         split=split,
@@ -100,6 +101,8 @@ def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
     for query, at in zip(table["query"], places, strict=True):
         asked[query].update(copies[corpus.passages[at]])
     groups = [corpus.groups[at] for at in places]
+    seen = [group in corpus.trained for group in groups]
+    relevant = [sorted(asked[query]) for query in table["query"]]
     return Queries(
         set="pairs",
         split=split,
@@ -108,6 +111,6 @@ def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
         kinds=table["source"],
         groups=groups,
         cluster=numbered(groups),
-        seen=np.array([group in corpus.trained for group in groups], dtype=bool),
-        relevance=Relevance.of([sorted(asked[query]) for query in table["query"]]),
+        seen=np.array(seen, dtype=bool),
+        relevance=Relevance.of(relevant),
     )

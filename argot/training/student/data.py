@@ -116,14 +116,10 @@ def read_dev(corpus: Corpus, queries: int, passages: int, min_questions: int) ->
     needed = {chunk for _, _, relevant in rows for chunk in relevant}
     others = sorted(set(corpus.ids) - needed)
     ids = sorted(needed) + others[: max(0, passages - len(needed))]
+    texts = [corpus.passages[place] for place in corpus.places_of(ids)]
     at = {chunk: place for place, chunk in enumerate(ids)}
-    return Dev(
-        queries=[query for _, query, _ in rows],
-        passages=[corpus.passages[corpus.places[chunk]] for chunk in ids],
-        ids=ids,
-        relevance=Relevance.of([[at[chunk] for chunk in relevant] for _, _, relevant in rows]),
-        real=enough,
-    )
+    answers = [list(map(at.__getitem__, relevant)) for _, _, relevant in rows]
+    return Dev([query for _, query, _ in rows], texts, ids, Relevance.of(answers), enough)
 
 
 def _questions(table: pa.Table) -> list[tuple[str, str, list[str]]]:
