@@ -58,13 +58,13 @@ def asked(passage: str, random: np.random.Generator) -> str:
 def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
     """Argot's collator and loss, with a one-hot teacher: the divergence from it is InfoNCE."""
     from argot.training.student.abbreviations import Aliases
-    from argot.training.student.lesson import Lesson, Teacher
+    from argot.training.student.data import Teacher, TrainingData
     from argot.training.student.step import Collator, Memory, Phrasing, RankingLoss, Step
 
     count, width = len(rows.queries), len(rows.passages)
     place = np.arange(count)
     sure = Teacher(width, place * width + place, np.ones(count, np.float32), np.zeros(count, bool))
-    lesson = Lesson(rows.queries, place, sure, [])
+    lesson = TrainingData(rows.queries, place, sure, [])
     corpus = SimpleNamespace(passages=rows.passages, languages=["en"] * width)
     batches = [place[at : at + BATCH] for at in range(0, count, BATCH)]
     steps = [

@@ -2,10 +2,10 @@
 
     python -m stages.embed base|tuned|released passages|pairs|questions [--home FOLDER]
 
-Each distinct text has one vector, found again by the text itself. What the same model encoded before
-is reused (argot/encoding/kept.py), and the output is the same to the byte as if nothing was. The
-model `released` is that of models/release/, base or tuned: what it made under either name counts.
-How many were reused is written to logs/embed.jsonl, for figures depend on inputs alone.
+Each distinct text has one vector, found again by the text itself. What the same model encoded
+before is reused (argot/encoding/kept.py), and the output is the same to the byte as if nothing
+was. The model `released` is that of models/release/, base or tuned: what it made under either name
+counts. How many were reused is written to logs/embed.jsonl, for figures depend on inputs alone.
 """
 
 from __future__ import annotations

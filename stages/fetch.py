@@ -1,8 +1,9 @@
-"""Fetch the base model into models/base/: a sentence-transformers folder of safetensors and configurations only.
+"""Fetch the base model into models/base/: a sentence-transformers folder, of safetensors only.
 
     python -m stages.fetch
 
-The model is data like any other: DVC pins it by content and keeps it in the remote, so only this stage needs the Hub.
+The model is data like any other: DVC pins it by content and keeps it in the remote, so only this
+stage needs the Hub.
 """
 
 from __future__ import annotations
@@ -24,15 +25,17 @@ OUT = Path("models/base")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # What a model needs in order to run. No pickle (*.bin, *.pt), no code (*.py), no model card.
 NEEDED = re.compile(
-    r"(config|modules|config_sentence_transformers|sentence_\w+_config|tokenizer|tokenizer_config|special_tokens_map"
-    r"|added_tokens|vocab|model\.safetensors\.index)\.json|vocab\.txt|merges\.txt|[\w.]+\.model|[\w-]+\.safetensors"
+    r"(config|modules|config_sentence_transformers|sentence_\w+_config|tokenizer|tokenizer_config"
+    r"|special_tokens_map|added_tokens|vocab|model\.safetensors\.index)\.json"
+    r"|vocab\.txt|merges\.txt|[\w.]+\.model|[\w-]+\.safetensors"
 )
 DOWNLOADED = ["*.json", "*.safetensors", "*.model", "vocab.txt", "merges.txt"]
 NOT_DOWNLOADED = ["onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl"]
-# Modules whose weights are files of their own; without these the library would start from random ones.
+# Modules with weights in files of their own; without them the library takes random weights.
 WEIGHED = ("Transformer", "Dense", "LayerNorm", "WeightedLayerPooling", "CNN", "LSTM")
 PASSAGE_NAMES = ("document", "passage", "corpus")
-# Families whose configuration lacks the prompts that their model card demands: name, before a query, before a passage.
+# Model families whose configuration lacks the prompts that their model card demands: the names of
+# the models, the prompt of a query, the prompt of a passage.
 FAMILIES = (
     (r"intfloat/(multilingual-)?e5-(small|base|large)(-v2|-unsupervised)?", "query: ", "passage: "),
     (
@@ -50,7 +53,7 @@ PACKAGES = {
 
 
 class Prompts(Settings):
-    """What to write before queries and passages; None: as the model says, or as its family is known to need."""
+    """What to write before queries and passages; None: what the model, or its family, needs."""
 
     query: str | None
     passage: str | None
@@ -76,11 +79,12 @@ def main() -> str:
         prompts = write_prompts(beside, settings)
         figures = {**describe(beside, folders), "prompts": prompts}
     write_figures("fetch", figures)
-    return f"{settings.model} → {OUT}; {figures['dimension']} dimensions, window of {figures['window']} tokens"
+    size = f"{figures['dimension']} dimensions, window of {figures['window']} tokens"
+    return f"{settings.model} → {OUT}; {size}"
 
 
 def find_source(settings: FetchSettings) -> Path:
-    """The folder that holds the model named in `fetch.model`, downloaded where it stands on the Hub."""
+    """The folder that holds the model named in `fetch.model`, downloaded if it is the Hub's."""
     kind, _, name = settings.model.partition(":")
     if kind == "pypi":
         return _in_package(name)
@@ -93,17 +97,21 @@ def find_source(settings: FetchSettings) -> Path:
 
 
 def module_folders(source: Path, model: str) -> dict[str, str]:
-    """Each module's folder below the model's ('' for the model's own) and its type; ModelError if one can't be used."""
+    """The type of each of the model's modules, by its folder ('' for the model's own).
+
+    Raises ModelError if a module can't be used.
+    """
     try:
         modules = json.loads((source / "modules.json").read_text(encoding="utf-8"))
         folders = {str(module["path"]): str(module["type"]) for module in modules}
     except FileNotFoundError:
         raise ModelError(
-            f"fetch.model: {model} has no modules.json: it is no sentence-transformers model; its pooling is unknown"
+            f"fetch.model: {model} has no modules.json: it is no sentence-transformers model, and "
+            "its pooling is unknown; take another model"
         ) from None
     except (ValueError, KeyError, TypeError):
         raise ModelError(
-            f"fetch.model: modules.json of {model} is damaged; fetch the model anew"
+            f"fetch.model: modules.json of {model} is damaged; fetch the model again"
         ) from None
     for folder, kind in folders.items():
         if not kind.startswith("sentence_transformers."):
@@ -120,7 +128,10 @@ def module_folders(source: Path, model: str) -> dict[str, str]:
 
 
 def needed_files(source: Path, folders: dict[str, str]) -> Iterator[str]:
-    """Names of the files to keep, below `source`; ModelError where the weights' index names one that is missing."""
+    """The files to keep, by their names below `source`.
+
+    Raises ModelError where the weights' index names a file that is missing.
+    """
     for folder in sorted(folders):
         names = sorted(path.name for path in (source / folder).glob("*") if path.is_file())
         index = source / folder / "model.safetensors.index.json"
@@ -128,23 +139,24 @@ def needed_files(source: Path, folders: dict[str, str]) -> Iterator[str]:
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
             if missing := sorted(shards - set(names)):
                 raise ModelError(
-                    f"fetch.model: {missing[0]} is missing in {source}; fetch the model anew"
+                    f"fetch.model: {missing[0]} is missing in {source}; fetch the model again"
                 )
         yield from (f"{folder}/{name}".lstrip("/") for name in names if NEEDED.fullmatch(name))
 
 
 def write_prompts(model: Path, settings: FetchSettings) -> dict[str, str]:
-    """Write the prompts into the model's configuration, so that they travel with it; return them.
+    """Write the prompts into the model's configuration, which goes wherever it goes; return them.
 
-    They stand under `query` and `document`, the names that sentence-transformers' own encoding looks for.
+    Their names are `query` and `document`, which sentence-transformers' own encoding looks for.
     """
     path = model / "config_sentence_transformers.json"
     config = _json(path)
     own = {name: text for name, text in (config.get("prompts") or {}).items() if text}
     families = (prompts for family, *prompts in FAMILIES if re.fullmatch(family, settings.model))
-    query, passage = (
-        next(families, ("", "")) if not own else (own.get("query", ""), _first(own, *PASSAGE_NAMES))
-    )
+    if own:
+        query, passage = own.get("query", ""), _first(own, *PASSAGE_NAMES)
+    else:
+        query, passage = next(families, ("", ""))
     chosen = {
         "query": query if settings.prompts.query is None else settings.prompts.query,
         "document": passage if settings.prompts.passage is None else settings.prompts.passage,
@@ -158,7 +170,7 @@ def write_prompts(model: Path, settings: FetchSettings) -> dict[str, str]:
 
 
 def describe(model: Path, folders: dict[str, str]) -> dict[str, Any]:
-    """What can be told from a model's configuration: dimension of its vectors, window in tokens, its files' SHA-256."""
+    """Dimension and window in tokens, by the model's configuration, and its weights' SHA-256."""
     files = {
         path.relative_to(model).as_posix(): sha256(path)
         for path in sorted(model.rglob("*"))
@@ -198,7 +210,8 @@ def _in_package(name: str) -> Path:
     weights = folder / "model.safetensors"
     if expected and not (weights.is_file() and sha256(weights) == expected):
         raise ModelError(
-            f"fetch.model: {weights} is not the file that {name} was published with; install it anew"
+            f"fetch.model: {weights} is not the file that {name} was published with; install "
+            "the package again"
         )
     return folder
 
@@ -215,7 +228,8 @@ def _from_hub(name: str, revision: str) -> Path:
         folder = snapshot_download(
             name, revision=revision, allow_patterns=DOWNLOADED, ignore_patterns=NOT_DOWNLOADED
         )
-    except Exception as error:  # the client raises errors of several libraries: no network, no such model, no access
+    # No network, no such model, no access: the client raises errors of several libraries.
+    except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(
             f"fetch.model: {name} at {revision[:8]} can't be fetched from the Hub ({reason})"

@@ -17,7 +17,7 @@ from argot.tables.chunks import PATH, Corpus
 
 
 def main(home: Path = HERE) -> str:
-    """Index the passages below `home`, in the language of most of them unless params say another."""
+    """Index the passages below `home`, in the language of most unless params name another."""
     corpus = Corpus(home / PATH)
     settings = load("lexical", LexicalSettings)
     bm25 = Bm25.build(corpus.ids, corpus.passages, settings, corpus.language)

@@ -248,17 +248,13 @@ def relabel(
             masked[row, column] = grade >= PARTIAL
             if grade >= settings.judge:
                 scores[row, column] = max(scores[row, column], mined.score[row])
-    every = list(chain.from_iterable(graded))
-    return (
-        scores,
-        masked,
-        {
-            "graded": sum(grade != UNGRADED for grade in every),
-            "became_positives": sum(grade >= settings.judge for grade in every),
-            "partial": sum(PARTIAL <= grade < settings.judge for grade in every),
-            **paid,
-        },
-    )
+    every = np.array(list(chain.from_iterable(graded)), dtype=np.int64)
+    counts = {
+        "graded": int((every != UNGRADED).sum()),
+        "became_positives": int((every >= settings.judge).sum()),
+        "partial": int(((every >= PARTIAL) & (every < settings.judge)).sum()),
+    }
+    return scores, masked, {**counts, **paid}
 
 
 def rows(
@@ -326,7 +322,10 @@ def term_counts(queries: list[str], bm25: Bm25) -> sparse.csr_matrix:
 
 
 def term_weights(bm25: Bm25) -> sparse.csr_matrix:
-    """What each term adds to each passage's score, (terms, passages): BM25 as one product of matrices."""
+    """What each term adds to each passage's score, (terms, passages).
+
+    With it BM25 is one product of matrices.
+    """
     stored = bm25.index.scores
     shape = (len(stored["indptr"]) - 1, stored["num_docs"])
     return sparse.csr_matrix((stored["data"], stored["indices"], stored["indptr"]), shape=shape)

@@ -1,7 +1,10 @@
-"""Real questions: find in the documents what people said answers them, and tell which passages hold it.
+"""Real questions: find the passages that hold what people said answers them.
 
-Reads data/queries/*.jsonl, one question a line, judged against a document and, better, a verbatim quote from it:
-{"query": "...", "relevant": [{"document": "policies/returns.md", "quote": "..."}], "split": "test", "kind": "..."}
+Reads data/queries/*.jsonl, one question a line, judged against a document and, better, a verbatim
+quote from it:
+
+{"query": "...", "relevant": [{"document": "policies/returns.md", "quote": "..."}],
+ "split": "test", "kind": "..."}
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from argot.tables.chunks import Corpus
 
 QUERIES = Path("data/queries")
 SPLITS = ("test", "dev", "train")
-TOLD = 20  # refused lines told on the screen; all are counted
+SHOWN = 20  # refused lines that are printed; all are counted
 LINK_TARGET = re.compile(r"\]\([^()\s]*\)")
 
 
@@ -45,7 +48,7 @@ class Judgment(BaseModel):
     quote: str | None = None
 
 
-class Line(BaseModel):
+class QuestionLine(BaseModel):
     """One line of data/queries."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -55,16 +58,16 @@ class Line(BaseModel):
     kind: str = ""
 
 
-class Question(NamedTuple):
-    """A line, and where it stands."""
+class PlacedLine(NamedTuple):
+    """A line, and its file and number."""
 
     place: str
     file: str
-    line: Line
+    line: QuestionLine
 
 
 class Refused(Exception):
-    """A line that can't be used: `reason` is what is counted, the message is what is told."""
+    """A line that can't be used: `reason` is counted, the message is for its author."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -73,22 +76,22 @@ class Refused(Exception):
 
 @dataclass
 class Refusals:
-    """Every line that was refused: counted by reason, and told with its place."""
+    """Every line that was refused: counted by reason, with its place and message."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     def add(self, place: str, refused: Refused) -> None:
         """Count and remember one."""
         self.counts[refused.reason] += 1
-        self.told.append(f"{place}: {refused}")
+        self.messages.append(f"{place}: {refused}")
 
     def show(self) -> None:
-        """Tell the first ones on the screen."""
-        for line in self.told[:TOLD]:
+        """Print the first ones."""
+        for line in self.messages[:SHOWN]:
             print(f"questions: refused: {line}", file=sys.stderr)
-        if len(self.told) > TOLD:
-            print(f"questions: refused: {len(self.told) - TOLD} more lines", file=sys.stderr)
+        if len(self.messages) > SHOWN:
+            print(f"questions: refused: {len(self.messages) - SHOWN} more lines", file=sys.stderr)
 
 
 class ChunkSpan(NamedTuple):
@@ -101,21 +104,26 @@ class ChunkSpan(NamedTuple):
 
 @dataclass(frozen=True)
 class QuotedDocument:
-    """A document's Markdown, the passages cut from it, and its near-duplicates (itself among them)."""
+    """A document's Markdown, its passages, and the documents of its near-duplicate group."""
 
     name: str
     text: str
     group: str
     chunks: list[ChunkSpan]
-    alike: list[str]
+    copies: list[str]  # near-duplicates, and the document itself
+
+    @property
+    def chunk_ids(self) -> list[str]:
+        """The ids of all its passages."""
+        return [chunk.id for chunk in self.chunks]
 
     def spans(self, quote: str) -> list[tuple[int, int]]:
-        """Where the quote stands: word for word, or else the same letters and digits in the same order."""
+        """The quote's spans: word for word, or else the same letters and digits in order."""
         exact = [match.span() for match in re.finditer(re.escape(quote.strip()), self.text)]
-        return exact or self._alike(quote)
+        return exact or self._loosely(quote)
 
     def holding(self, span: tuple[int, int], share: float) -> list[str]:
-        """The passages that hold at least `share` of the span, or the one that holds the largest part."""
+        """The passages that hold at least `share` of the span, or else its largest part."""
         held = [
             (min(span[1], chunk.end) - max(span[0], chunk.start), chunk.id) for chunk in self.chunks
         ]
@@ -123,7 +131,7 @@ class QuotedDocument:
         enough = min(most, share * (span[1] - span[0]))
         return [id for length, id in held if length >= enough] if most > 0 else []
 
-    def _alike(self, quote: str) -> list[tuple[int, int]]:
+    def _loosely(self, quote: str) -> list[tuple[int, int]]:
         letters, places = self._letters
         wanted = _letters(quote)[0]
         if not wanted:
@@ -163,18 +171,18 @@ def read_documents() -> dict[str, QuotedDocument]:
     for row in Corpus().table(["chunk", "document", "start", "end"]).to_pylist():
         cut[row["document"]].append(ChunkSpan(row["chunk"], row["start"], row["end"]))
     table = read_table(documents.PATH, documents.SCHEMA, ["document", "text", "group"]).to_pylist()
-    alike = defaultdict(list)
+    copies = defaultdict(list)
     for row in table:
-        alike[row["group"]].append(row["document"])
+        copies[row["group"]].append(row["document"])
     return {
         row["document"]: QuotedDocument(
-            row["document"], row["text"], row["group"], cut[row["document"]], alike[row["group"]]
+            row["document"], row["text"], row["group"], cut[row["document"]], copies[row["group"]]
         )
         for row in table
     }
 
 
-def read_questions(folder: Path, refusals: Refusals) -> Iterator[Question]:
+def read_questions(folder: Path, refusals: Refusals) -> Iterator[PlacedLine]:
     """Every question below `folder`, by file name and line; what can't be read is refused."""
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name.startswith((".", "README")):
@@ -190,15 +198,15 @@ def read_questions(folder: Path, refusals: Refusals) -> Iterator[Question]:
             place = f"{path}:{number}"
             try:
                 if raw.strip(b"\xef\xbb\xbf \t"):
-                    yield Question(place, name, parse(raw))
+                    yield PlacedLine(place, name, parse(raw))
             except Refused as refused:
                 refusals.add(place, refused)
 
 
-def parse(raw: bytes) -> Line:
-    """One line as a question; Refused tells which key is wrong, and what was expected."""
+def parse(raw: bytes) -> QuestionLine:
+    """One line as a question; Refused names the key that is wrong, and what was expected."""
     try:
-        return Line.model_validate(json.loads(raw.decode("utf-8-sig")))
+        return QuestionLine.model_validate(json.loads(raw.decode("utf-8-sig")))
     except UnicodeDecodeError:
         raise Refused("malformed", "not UTF-8; save the file as UTF-8") from None
     except (json.JSONDecodeError, RecursionError) as error:
@@ -212,9 +220,12 @@ def parse(raw: bytes) -> Line:
 
 
 def judge_all(
-    asked: Sequence[Question], corpus: dict[str, QuotedDocument], share: float, refusals: Refusals
+    asked: Sequence[PlacedLine], corpus: dict[str, QuotedDocument], share: float, refusals: Refusals
 ) -> dict[str, list[dict[str, Any]]]:
-    """The rows of each split; a question asked in the test is kept out of dev and train, one of dev out of train."""
+    """The rows of each split.
+
+    A test question is refused in dev and train, and a dev question in train.
+    """
     rows: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
     split_of: dict[str, str] = {}
     seen: set[str] = set()
@@ -228,7 +239,7 @@ def judge_all(
                 )
             if row["question"] in seen:
                 raise Refused(
-                    "repeated", "the same question with the same judgments stands further up"
+                    "repeated", "an earlier line has the same question with the same judgments"
                 )
             seen.add(row["question"])
             rows[split].append(row)
@@ -237,8 +248,8 @@ def judge_all(
     return rows
 
 
-def judge(question: Question, corpus: dict[str, QuotedDocument], share: float) -> dict[str, Any]:
-    """A row of the table: the documents and passages that answer the question, near-duplicates' copies too."""
+def judge(question: PlacedLine, corpus: dict[str, QuotedDocument], share: float) -> dict[str, Any]:
+    """A row of the table: the documents and passages that answer, near-duplicates too."""
     line = question.line
     held: dict[str, list[str]] = {}
     for judgment in line.relevant:
@@ -259,25 +270,23 @@ def judge(question: Question, corpus: dict[str, QuotedDocument], share: float) -
 def answering(
     judgment: Judgment, corpus: dict[str, QuotedDocument], share: float
 ) -> dict[str, list[str]]:
-    """The passages that answer, by document: those that hold the quote, or all of the document where there is none."""
+    """The passages that answer, by document: those that hold the quote, or all without a quote."""
     document = corpus.get(judgment.document)
     if document is None:
         raise Refused(
             "unknown document",
             f"'{judgment.document}' is no document below data/raw that could be read",
         )
+    names = [document.name, *(name for name in document.copies if name != document.name)]
     if not judgment.quote or not judgment.quote.strip():
-        return {
-            name: [chunk.id for chunk in corpus[name].chunks]
-            for name in [document.name, *_others(document)]
-        }
+        return {name: corpus[name].chunk_ids for name in names}
     found: dict[str, list[str]] = {}
-    for name in [document.name, *_others(document)]:
+    for name in names:
         spans = corpus[name].spans(judgment.quote)
         if not spans and name == document.name:
             raise Refused(
                 "quote not found",
-                f"'{_short(judgment.quote)}' does not stand in {name}; copy it from there",
+                f"'{_short(judgment.quote)}' is not in {name}; copy it from there",
             )
         ids = [id for span in spans for id in corpus[name].holding(span, share)]
         if ids:
@@ -285,36 +294,30 @@ def answering(
     if document.name not in found:
         raise Refused(
             "quote in no passage",
-            f"'{_short(judgment.quote)}' stands in a part that `chunk` dropped",
+            f"'{_short(judgment.quote)}' is in a part that `chunk` dropped",
         )
     return found
 
 
 def figures(rows: dict[str, list[dict[str, Any]]], refusals: Refusals) -> dict[str, Any]:
     """Counts, by split and by reason of refusal."""
+    documents = {name for found in rows.values() for row in found for name in row["documents"]}
     return {
         "questions": {split: len(found) for split, found in rows.items()},
-        "documents_asked_about": len(
-            {name for found in rows.values() for row in found for name in row["documents"]}
-        ),
+        "documents_asked_about": len(documents),
         "refused": dict(refusals.counts),
     }
-
-
-def _others(document: QuotedDocument) -> list[str]:
-    return [name for name in document.alike if name != document.name]
 
 
 def _letters(text: str) -> tuple[str, list[int]]:
     # Markup, spaces and the targets of links don't count; each letter keeps its place.
     text = LINK_TARGET.sub(lambda match: " " * len(match.group()), text)
-    kept = [
-        (lower, place)
-        for place, letter in enumerate(text)
-        for lower in letter.lower()
-        if lower.isalnum()
-    ]
-    return "".join(lower for lower, _ in kept), [place for _, place in kept]
+    letters, places = [], []
+    for place, letter in enumerate(text):
+        for lower in filter(str.isalnum, letter.lower()):
+            letters.append(lower)
+            places.append(place)
+    return "".join(letters), places
 
 
 def _words(text: str) -> list[str]:

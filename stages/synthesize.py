@@ -28,7 +28,7 @@ from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
 from argot.queries import headings, neighbours, sentences, structure
 from argot.queries.by_model import grounded, llm_drafts, requests_for
-from argot.queries.draft import Context, Draft, Source
+from argot.queries.draft import Context, Draft, QuerySource
 from argot.queries.splits import split_of
 from argot.tables import pairs, questions
 from argot.tables.chunks import ChunkRow, Corpus
@@ -37,7 +37,7 @@ from argot.tables.chunks import ChunkRow, Corpus
 SHORT = 5
 
 
-class Queries(Settings):
+class QueriesPerSource(Settings):
     """How many queries each source may make for a passage, on average."""
 
     faq: float = Field(ge=0)
@@ -57,7 +57,7 @@ class SynthesizeSettings(Settings):
     dev_share: float = Field(ge=0, lt=1)
     test_share: float = Field(ge=0, lt=1)
     max_passages: int = Field(ge=1)
-    queries: Queries
+    queries: QueriesPerSource
     measured: list[str]
     partner_score: float = Field(gt=0)
     copy_share: float = Field(gt=0, le=1)
@@ -115,7 +115,7 @@ def drafts_by_rule(
     What is drawn depends on the seed, the source and the chunk alone: no document changes
     another one's queries.
     """
-    sources: dict[str, Sequence[Source]] = {
+    sources: dict[str, Sequence[QuerySource]] = {
         "faq": (headings.faq, structure.dialogue),
         "heading": (headings.heading,),
         "question": (headings.question,),
@@ -258,10 +258,9 @@ def figures(
     for (source, reason), count in dropped.items():
         drops[source][reason] = count
     trained = {draft.chunk for draft in splits["train"]}
+    sources = {split: Counter(draft.source for draft in kept) for split, kept in splits.items()}
     return {
-        "pairs": {
-            split: dict(Counter(draft.source for draft in kept)) for split, kept in splits.items()
-        },
+        "pairs": {split: dict(counts) for split, counts in sources.items()},
         "dropped": dict(drops),
         "trained_passages": len(trained),
         "queries_per_trained_passage": round(len(splits["train"]) / max(1, len(trained)), 3),

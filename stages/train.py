@@ -2,8 +2,9 @@
 
     python -m stages.train
 
-The checkpoint and the weight of its merge with the base are chosen by nDCG@10 on dev queries, real ones where there
-are enough. Killed, it goes on from its last checkpoint, in cache/train/, to the same bytes.
+The checkpoint and the weight of its merge with the base are chosen by nDCG@10 on dev queries, real
+ones where there are enough. A run that was killed continues from its last checkpoint, in
+cache/train/, to the same bytes.
 """
 
 from __future__ import annotations
@@ -30,21 +31,25 @@ from argot.search.hits import search_exact, tie_order
 from argot.tables import chunks, pairs, questions, training
 from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases, abbreviations
+from argot.training.student.data import Dev, TrainingData, read_dev, read_training_data
 from argot.training.student.distributed import (
     OUT_OF_MEMORY,
-    choose_card,
-    count,
-    first_says,
-    part,
+    broadcast_from_first,
+    choose_gpu,
+    leave_group,
     rank,
     run_together,
+    world_size,
 )
-from argot.training.student.lesson import Dev, Lesson, read_dev, read_lesson
-from argot.training.student.weights import blend, choose_weights, copied, merge_adapters
+from argot.training.student.weights import add_adapters, blend, copied, merge_adapters
 
 if TYPE_CHECKING:
     import torch
-    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
     from sentence_transformers.base.evaluation import BaseEvaluator
 
     from argot.training.student.step import Collator, Memory, Step
@@ -52,14 +57,12 @@ if TYPE_CHECKING:
 BASE, OUT, CACHE = Path("models/base"), Path("models/tuned"), Path("cache/train")
 ROOT = Path(__file__).parent.parent
 CODE = [Path(__file__), *sorted((ROOT / "argot/training/student").glob("*.py"))]
-# Padded tokens a mini-batch: what a CPU's caches like; on a card, by its memory. Halved when memory runs out.
+# Padded tokens of a mini-batch: what a CPU's caches hold. Halved when memory runs out.
 TOKENS = {"cpu": 4096, "mps": 16384}
-BYTES_A_TOKEN = (
-    1 << 20
-)  # of a card's memory: what BERT-base keeps for one token in bfloat16, twice over
-STATE = (
-    "trainer_state.json"  # the last file written to a checkpoint: without it, a kill cut it short
-)
+# On a GPU its memory decides: twice what BERT-base keeps of a token in bfloat16.
+BYTES_A_TOKEN = 1 << 20
+# The last file written to a checkpoint: without it, a kill cut the checkpoint short.
+STATE = "trainer_state.json"
 
 
 class TrainSettings(Settings):
@@ -70,13 +73,12 @@ class TrainSettings(Settings):
     max_passages: int = Field(ge=1)
     passages: int = Field(ge=2)
     queries: int = Field(ge=1)
-    family: int = Field(ge=1)
-    typed: float = Field(ge=0, le=1)
-    aliased: float = Field(ge=0, le=1)
+    hard_group: int = Field(ge=1)
+    noisy_share: float = Field(ge=0, le=1)
+    abbreviation_share: float = Field(ge=0, le=1)
     learning_rate: float = Field(gt=0)
     warm_up: float = Field(ge=0, lt=1)
     patience: int = Field(ge=1)
-    layers: int = Field(ge=0)
     lora: int = Field(ge=0)
     matryoshka: list[int]
     dropout: float = Field(ge=0, lt=1)
@@ -97,22 +99,26 @@ class TrainMachine(SomeSettings):
 
 
 def main() -> str:
-    """Train, choose the checkpoint and the merge on dev, and save the model: of several processes, the first."""
+    """Train, choose the checkpoint and the merge on dev, and save the model.
+
+    Of several processes all train, and the first alone does the rest.
+    """
     from argot.training.student.step import Collator, Phrasing
 
-    choose_card()
+    choose_gpu()
     settings, device = load("train", TrainSettings), load("machine", TrainMachine).device
     corpus = Corpus()
-    lesson = read_lesson(corpus)
+    data = read_training_data(corpus)
     dev = read_dev(corpus, settings.dev_queries, settings.dev_passages, settings.min_dev_questions)
-    passes = planned(lesson, settings)
+    passes = planned(data, settings)
     model = load_model(device, settings)
     base = copied(model)
-    choose_weights(model, settings.layers, settings.lora)
+    if settings.lora:
+        add_adapters(model, settings.lora)
     before = dev_ndcg(model, dev) if rank() == 0 else 0.0
     aliases = Aliases(abbreviations(corpus.passages))
-    phrasing = Phrasing(settings.typed, settings.aliased, aliases, settings.seed)
-    collator = Collator(passes, lesson, corpus, model.preprocess, read_prompts(BASE), phrasing)
+    phrasing = Phrasing(settings.noisy_share, settings.abbreviation_share, aliases, settings.seed)
+    collator = Collator(passes, data, corpus, model.preprocess, read_prompts(BASE), phrasing)
     history = train(model, collator, dev, settings)
     if rank() > 0:
         return "trained"
@@ -125,32 +131,31 @@ def main() -> str:
         model.save_pretrained(str(beside), create_model_card=False)
     figures = {
         "abbreviations": len(aliases.long_forms),
-        "rows": len(lesson.queries),
-        "passages": len(np.unique(lesson.own)),
+        "rows": len(data.queries),
+        "passages": len(np.unique(data.own)),
         "steps": sum(map(len, passes)),
         "dev_queries": len(dev.queries),
         "dev_real": dev.real,
         "dev_base": before,
         "curve": history,
-        "chosen_pass": 1 + int(np.argmax([entry["ndcg@10"] for entry in history]))
-        if history
-        else 0,
+        "chosen_pass": chosen_pass(history),
         "merge": weight,
         "merged": {str(weight): value for weight, value in merged.items()},
         "dev_tuned": merged[weight],
     }
     write_figures("train", figures)
-    return f"{len(lesson.queries):,} rows, {figures['steps']} steps; dev nDCG@10 {before:.3f} → {merged[weight]:.3f}"
+    gain = f"dev nDCG@10 {before:.3f} → {merged[weight]:.3f}"
+    return f"{len(data.queries):,} rows, {figures['steps']} steps; {gain}"
 
 
-def planned(lesson: Lesson, settings: TrainSettings) -> list[list[Step]]:
-    """The steps of each pass over the passages: as many passes as `epochs` and `max_passages` allow."""
+def planned(data: TrainingData, settings: TrainSettings) -> list[list[Step]]:
+    """The steps of each pass over the passages, of as many passes as the settings allow."""
     from argot.training.student.step import Shape, plan
 
-    shape = Shape(settings.passages, settings.queries, settings.family)
-    count = max(1, min(settings.epochs, settings.max_passages // len(np.unique(lesson.own))))
+    shape = Shape(settings.passages, settings.queries, settings.hard_group)
+    count = max(1, min(settings.epochs, settings.max_passages // len(np.unique(data.own))))
     generators = (np.random.default_rng([settings.seed, number]) for number in range(count))
-    return [list(plan(lesson.own, lesson.rivals, shape, generator)) for generator in generators]
+    return [list(plan(data.own, data.rivals, shape, generator)) for generator in generators]
 
 
 def load_model(device: str, settings: TrainSettings) -> SentenceTransformer:
@@ -181,7 +186,8 @@ def load_model(device: str, settings: TrainSettings) -> SentenceTransformer:
     for size in settings.matryoshka:
         if not 0 < size < whole:
             raise InputError(
-                f"train.matryoshka: sizes must lie below the base model's {whole} dimensions, got {size}"
+                f"train.matryoshka: sizes must lie below the base model's {whole} dimensions, "
+                f"got {size}"
             )
     return model
 
@@ -201,8 +207,8 @@ def train(
 ) -> list[dict[str, float]]:
     """Train the model in place to its best checkpoint on dev; the loss and nDCG@10 of each pass.
 
-    When memory runs out, goes on from the last checkpoint with half the mini-batch and activations computed twice:
-    the same batch, the same loss.
+    When memory runs out, training continues from the last checkpoint with half the mini-batch and
+    activations computed twice: the steps and their loss stay the same.
     """
     import torch
 
@@ -214,10 +220,11 @@ def train(
     while True:
         trainer = make_trainer(model, collator, dev, settings, folder, memory)
         try:
-            trainer.train(resume_from_checkpoint=first_says(lambda: last_checkpoint(folder)))
+            resumed = broadcast_from_first(lambda: last_checkpoint(folder))
+            trainer.train(resume_from_checkpoint=resumed)
             break
         except (torch.OutOfMemoryError, MemoryError):
-            if count() > 1:  # the others wait for this one's vectors, and can't be told
+            if world_size() > 1:  # the others wait for this one's vectors, out of its reach
                 sys.exit(OUT_OF_MEMORY)
             if memory.tokens <= (model.max_seq_length or 512):
                 raise ModelError(
@@ -227,13 +234,12 @@ def train(
             model.load_state_dict(start)
             torch.cuda.empty_cache()
     if best := trainer.state.best_model_checkpoint:
-        trainer._load_from_checkpoint(
-            best
-        )  # the trainer has, but goes on with the last weights where it could not
+        # The trainer did so, but keeps the last weights without an error where it could not.
+        trainer._load_from_checkpoint(best)
     if rank() == 0:
         for other in set(CACHE.iterdir()) - {folder}:
             shutil.rmtree(other)
-    part()
+    leave_group()
     return curve(trainer.state.log_history)
 
 
@@ -247,9 +253,9 @@ def tokens_for(device: torch.device) -> int:
 
 
 def speed(device: torch.device) -> dict[str, Any]:
-    """The trainer's arguments that make it fast on this device; SDPA and a fused optimiser are its libraries' choice.
+    """The trainer's arguments that make it fast on this device, beside its own defaults.
 
-    A card multiplies in bfloat16, where it can, while processes beside it tokenise the next steps' texts.
+    A GPU multiplies in bfloat16 where it can, while other processes tokenise the next steps' texts.
     """
     import torch
 
@@ -267,59 +273,25 @@ def make_trainer(
     folder: Path,
     memory: Memory,
 ) -> SentenceTransformerTrainer:
-    """sentence-transformers' trainer over the planned steps, in their order: one row a step for each process."""
+    """sentence-transformers' trainer over the planned steps, in their order.
+
+    A row of its data set is the number of a step, once for each process.
+    """
     from datasets import Dataset
-    from sentence_transformers import (
-        SentenceTransformerTrainer,
-        SentenceTransformerTrainingArguments,
-    )
+    from sentence_transformers import SentenceTransformerTrainer
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    from argot.training.student.step import InOrder, RankingLoss
+    from argot.training.student.step import RankingLoss
 
     class Trainer(SentenceTransformerTrainer):
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-            """The card of a checkpoint is read by nobody."""
+            """Nobody reads the card of a checkpoint, so none is written."""
 
-    warnings.filterwarnings(
-        "ignore", "`broadcast_buffers` is deprecated", FutureWarning
-    )  # in favour of nothing yet
-    arguments = SentenceTransformerTrainingArguments(
-        output_dir=str(folder),
-        seed=settings.seed,
-        full_determinism=True,
-        num_train_epochs=1,
-        per_device_train_batch_size=1,
-        batch_sampler=InOrder,
-        learning_rate=settings.learning_rate,
-        warmup_steps=settings.warm_up,
-        weight_decay=0.01,
-        **speed(model.device),
-        ddp_backend="gloo" if count() > 1 and model.device.type == "cpu" else None,
-        ddp_broadcast_buffers=False,  # nothing in them changes, and processes have mini-batches of their own number
-        dataloader_drop_last=count() > 1,  # there is no rest to drop; said lest the library say so
-        eval_strategy="steps",
-        eval_steps=collator.steps_a_pass,
-        save_strategy="steps",
-        save_steps=collator.steps_a_pass,
-        save_total_limit=1,
-        load_best_model_at_end=True,
-        metric_for_best_model="ndcg@10",
-        greater_is_better=True,
-        logging_steps=collator.steps_a_pass,
-        restore_callback_states_from_checkpoint=True,
-        disable_tqdm=not sys.stderr.isatty(),
-        report_to=[],
-    )
-    arguments._n_gpu = min(
-        1, arguments.n_gpu
-    )  # a process has one card; else torch splits the step's one row
+    steps = np.repeat(np.arange(len(collator.steps)), world_size())
     trainer = Trainer(
         model=model,
-        args=arguments,
-        train_dataset=Dataset.from_dict(
-            {"step": np.repeat(np.arange(len(collator.steps)), count())}
-        ),
+        args=training_arguments(model, collator.steps_a_pass, settings, folder),
+        train_dataset=Dataset.from_dict({"step": steps}),
         loss=RankingLoss(
             model,
             settings.temperature,
@@ -332,8 +304,53 @@ def make_trainer(
         data_collator=collator,  # type: ignore[arg-type]  # any callable will do
         callbacks=[EarlyStoppingCallback(settings.patience)],
     )
-    trainer.remove_callback(PrinterCallback)  # the figures tell each pass
+    trainer.remove_callback(PrinterCallback)  # each pass is in the figures
     return trainer
+
+
+def training_arguments(
+    model: SentenceTransformer, steps_a_pass: int, settings: TrainSettings, folder: Path
+) -> SentenceTransformerTrainingArguments:
+    """The trainer's arguments: after each pass it measures on dev and writes a checkpoint."""
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    from argot.training.student.step import InOrder
+
+    # torch names nothing yet that could be used in place of it.
+    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        seed=settings.seed,
+        full_determinism=True,
+        num_train_epochs=1,
+        per_device_train_batch_size=1,
+        batch_sampler=InOrder,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warm_up,
+        weight_decay=0.01,
+        **speed(model.device),
+        ddp_backend="gloo" if world_size() > 1 and model.device.type == "cpu" else None,
+        # Buffers never change, and processes run different numbers of mini-batches, so that a
+        # broadcast in each forward pass would deadlock.
+        ddp_broadcast_buffers=False,
+        # Every pass divides evenly among the processes; this silences a warning of accelerate.
+        dataloader_drop_last=world_size() > 1,
+        eval_strategy="steps",
+        eval_steps=steps_a_pass,
+        save_strategy="steps",
+        save_steps=steps_a_pass,
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model="ndcg@10",
+        greater_is_better=True,
+        logging_steps=steps_a_pass,
+        restore_callback_states_from_checkpoint=True,
+        disable_tqdm=not sys.stderr.isatty(),
+        report_to=[],
+    )
+    # One GPU a process: with more torch would split the batch, which is one row.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def evaluator(dev: Dev) -> BaseEvaluator:
@@ -350,7 +367,7 @@ def evaluator(dev: Dev) -> BaseEvaluator:
 
 
 def run_key(settings: TrainSettings) -> str:
-    """A name for this run's checkpoints: of all that decides them. The merge comes after."""
+    """The name of this run's checkpoints: a hash of all that decides them; the merge does not."""
     inputs = [*CODE, chunks.PATH, training.PATH, pairs.PATHS["dev"], questions.PATHS["dev"]]
     parts = [
         settings.model_dump_json(exclude={"merge"}),
@@ -369,6 +386,12 @@ def last_checkpoint(folder: Path) -> str | None:
         except (OSError, ValueError, KeyError):
             shutil.rmtree(path, ignore_errors=True)
     return str(steps[max(steps)]) if steps else None
+
+
+def chosen_pass(history: list[dict[str, float]]) -> int:
+    """The number of the best pass on dev, from 1; 0 where nothing was trained."""
+    scores = [entry["ndcg@10"] for entry in history]
+    return 1 + int(np.argmax(scores)) if scores else 0
 
 
 def curve(log: list[dict[str, float]]) -> list[dict[str, float]]:

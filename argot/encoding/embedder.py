@@ -1,7 +1,8 @@
-"""Texts to vectors, by any sentence-transformers model, always with the prompts that the model asks for.
+"""Texts to vectors by any sentence-transformers model, with the prompts that the model asks for.
 
-A vector is a function of its text alone, to the last bit: a batch has a fixed number of rows and a fixed length,
-so that neighbours, order and number of threads change nothing. With `SentenceTransformer.encode` they do.
+A vector is a function of its text alone, to the last bit: a batch has a fixed number of rows and a
+fixed length, so that neighbours, order and number of threads change nothing. With
+`SentenceTransformer.encode` they do.
 """
 
 from __future__ import annotations
@@ -31,24 +32,24 @@ Role = Literal["query", "passage"]
 Precision = Literal["float32", "bfloat16"]
 ROLES: tuple[Role, ...] = ("query", "passage")
 TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
-# Rows of a batch, on a GPU its tokens, and the step of its length. Changing them changes the last bits of every vector.
-# Few rows waste little on a rare length, and are as fast as many on a processor; there a query goes alone, unpadded.
+# The shape of a batch: its rows on a CPU, its tokens on a GPU, and the step of its length. Changing
+# one changes the last bits of every vector. On a CPU few rows are as fast as many, and waste little
+# where texts of a length are rare; a query is encoded alone there, without padding.
 ROWS = 4
 GPU_TOKENS = 16_384
 STEP = 16
 ONLY_IDS = {"return_attention_mask": False, "return_token_type_ids": False}
-TOKENIZED = (
-    4096  # texts at once: while it works, a tokenizer needs fifty times the memory of its tokens
-)
+# Texts tokenized at once: while it works, a tokenizer needs fifty times the memory of its tokens.
+TOKENIZED = 4096
 CODE = (
     __file__,
     stored.__file__,
     *(str(Path(__file__).with_name("fast") / name) for name in ("bert.py", "onednn.py")),
 )
 DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy")
-# Fewer tokens than these take no two seconds, and show no progress.
+# Fewer tokens than these take less than two seconds, and show no progress.
 LONG = 20_000
-# Without one of these (or *.model) transformers makes an empty tokenizer, and every word is unknown.
+# Without one of these, or *.model, transformers makes an empty tokenizer that knows no word.
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")
 PROBE = "Which shape has a probe?"
 
@@ -75,9 +76,8 @@ class Embedder:
             )
         self._model = model
         self._device = model.device
-        self._tokenizing = (
-            threading.Lock()
-        )  # a tokenizer that is told to cut can't be asked by another thread
+        # Whether a tokenizer cuts is part of its state, which threads would change for each other.
+        self._tokenizing = threading.Lock()
         self._prompt_tokens = {role: self._check_tokens(role) for role in ROLES}
 
     @classmethod
@@ -90,8 +90,9 @@ class Embedder:
     ) -> Embedder:
         """Load the sentence-transformers model in `folder`; `device` is auto, cpu, cuda or mps.
 
-        With `dimension`, vectors are cut to their first components (Matryoshka) and normalised again. With bfloat16,
-        matrices are multiplied in half the bits, twice as fast where the machine knows how; the weights stay float32.
+        With `dimension`, vectors are cut to their first components (Matryoshka) and normalised
+        again. With bfloat16, matrices are multiplied in half the bits, about twice as fast on CPUs
+        that support it; the weights stay float32.
         Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
         """
         check_folder(folder)
@@ -104,9 +105,7 @@ class Embedder:
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
         if device == "cuda" and not torch.cuda.is_available():
-            raise ModelError(
-                "machine.device: cuda was asked for, and torch finds none here; set it to auto"
-            )
+            raise ModelError("machine.device: cuda: torch finds no GPU here; set it to auto")
         try:
             model = SentenceTransformer(
                 str(folder),
@@ -120,9 +119,8 @@ class Embedder:
             return cls(folder, model.eval(), dimension, precision)
         except ModelError:
             raise
-        except (
-            Exception
-        ) as error:  # any library below may fail on a damaged folder, each in its own way
+        # Any library below may fail on a damaged folder, each with errors of its own.
+        except Exception as error:
             reason = str(error).strip().split("\n")[0]
             raise ModelError(
                 f"{folder} can't be loaded as a model ({reason}); restore it by `dvc checkout`"
@@ -140,7 +138,10 @@ class Embedder:
 
     @cached_property
     def identity(self) -> str:
-        """32 hex digits of a hash of all that decides a vector's bits but its text: model, code, libraries, device."""
+        """A hash of all that decides a vector's bits beside its text, in 32 hex digits.
+
+        That is the model, this code, the libraries, the device, precision and dimension.
+        """
         code = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in CODE]
         versions = [f"{name}=={version(name)}" for name in DECIDING]
         kind = [self._device.type, self.precision, str(self.dimension)]
@@ -149,15 +150,15 @@ class Embedder:
         ).hexdigest()[:32]
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Normalised vectors of queries, (texts, dimension), each with the model's query prompt before it."""
+        """Normalised vectors, (texts, dimension), of queries with the model's query prompt."""
         return self._encode(texts, "query")
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Normalised vectors of passages, (texts, dimension), each with the model's passage prompt before it."""
+        """Normalised vectors, (texts, dimension), of passages with the model's passage prompt."""
         return self._encode(texts, "passage")
 
     def token_counts(self, texts: Sequence[str], role: Role = "passage") -> NDArray[np.int64]:
-        """Tokens of each text with its prompt, (texts,), nothing cut off: more than `max_tokens` don't fit."""
+        """Tokens of each whole text with its prompt, (texts,), of which `max_tokens` are read."""
         return np.array(
             [len(ids) for ids in self._tokenize(texts, role, cut=False)], dtype=np.int64
         )
@@ -165,7 +166,7 @@ class Embedder:
     def encode_stream(
         self, texts: Sequence[str], role: Role
     ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-        """As the two above, batch by batch as each is done: rows of `texts` and their vectors, longest texts first."""
+        """Rows of `texts` and their vectors, batch by batch as each is done, longest first."""
         import torch
 
         tokens = [np.array(ids, dtype=np.int32) for ids in self._tokenize(texts, role, cut=True)]
@@ -176,7 +177,8 @@ class Embedder:
             if not np.isfinite(vectors).all():
                 text = texts[rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])]]
                 raise ModelError(
-                    f"{self.folder} gives no finite vector for {text[:60]!r}; its weights are damaged"
+                    f"{self.folder} gives no finite vector for {text[:60]!r}; its weights are "
+                    "damaged: restore them by `dvc checkout`"
                 )
             yield rows, vectors
 
@@ -187,7 +189,10 @@ class Embedder:
         return vectors
 
     def _batches(self, lengths: Sequence[int], role: Role) -> Iterator[tuple[list[int], int]]:
-        """Rows of a batch and its length: texts of one bucket of lengths, longest first, so that memory shows early."""
+        """Each batch's rows and length: texts of about one length, longest first.
+
+        So a machine with too little memory fails at once, not in the end.
+        """
         buckets: dict[int, list[int]] = {}
         step = 1 if self._alone(role) else STEP
         for row, length in enumerate(lengths):
@@ -201,7 +206,7 @@ class Embedder:
                     advance(sum(lengths[row] for row in rows))
 
     def _rows(self, length: int, role: Role) -> int:
-        """Rows of a batch whose texts have this length: fixed, whatever there is to encode."""
+        """Rows of a batch whose texts have this length: always the same."""
         if self._device.type == "cuda":
             return max(ROWS, GPU_TOKENS // length)
         return 1 if self._alone(role) else ROWS
@@ -217,6 +222,7 @@ class Embedder:
         tokenizer, count = self._model.tokenizer, self._rows(length, role)
         ids = np.full((count, length), tokenizer.pad_token_id or 0, dtype=np.int64)
         mask = np.zeros((count, length), dtype=np.int64)
+        # Empty rows of a batch repeat its texts: rows of padding alone give NaN in some models.
         for row in range(count):
             own = tokens[row % len(tokens)]
             at = (
@@ -246,20 +252,25 @@ class Embedder:
             yield from found
 
     def _check_tokens(self, role: Role) -> int:
-        """Refuse a model whose input is more than its tokens (a chat template, say); return its prompt's length."""
+        """The number of the prompt's tokens; ModelError where the input is more than the text.
+
+        A chat template, for example, would add to it.
+        """
         features = self._model.preprocess([PROBE], prompt=self.prompts[role], task=TASKS[role])
         if features["input_ids"][0].tolist() != next(self._tokenize([PROBE], role, cut=True)):
             raise ModelError(
-                f"{self.folder}: its input is more than prompt and text, which Argot doesn't support"
+                f"{self.folder}: its input is more than prompt and text, which Argot doesn't "
+                "support; take another fetch.model"
             )
         return int(features.get("prompt_length") or 0)
 
 
 def read_prompts(folder: Path) -> dict[Role, str]:
-    """What the model in `folder` wants before a query and before a passage; empty where it wants nothing.
+    """What the model in `folder` wants before a query and before a passage; empty where nothing.
 
-    The passage's stands under `document`, `passage` or `corpus`. sentence-transformers 6.2 means to look for all
-    three, but takes a missing `document` for an empty prompt, so that e5's `passage` is silently lost.
+    The passage's prompt is named `document`, `passage` or `corpus`. sentence-transformers 6.2 means
+    to look for all three, but takes a missing `document` for an empty prompt, so that e5's
+    `passage` is silently lost.
     """
     path = folder / "config_sentence_transformers.json"
     try:
@@ -290,8 +301,8 @@ def fingerprint(folder: Path) -> str:
 def check_folder(folder: Path) -> None:
     """Raise ModelError unless `folder` names its modules, and these are sentence-transformers' own.
 
-    Without modules.json the library would guess the pooling (FlagEmbedding #1326), and a module's type of another
-    name would be imported from the folder: code that nobody allowed.
+    Without modules.json the library would guess the pooling (FlagEmbedding #1326). A module whose
+    type has another name would be imported from the folder: code that nobody allowed.
     """
     try:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
@@ -319,7 +330,7 @@ def check_folder(folder: Path) -> None:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar of tokens on a terminal's stderr, for work that takes more than a moment."""
+    """A progress bar of tokens on a terminal's stderr, where the work takes some seconds."""
     if total < LONG or not sys.stderr.isatty():
         yield lambda tokens: None
         return

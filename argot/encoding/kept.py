@@ -1,8 +1,8 @@
 """Vectors kept between runs, so that no text is encoded twice by the same model.
 
-A vector is a function of its text and of the model's identity alone. Those made before are taken from
-cache/vectors/, which git and DVC ignore, or from a store that was committed: the result is the same
-to the byte. The cache holds segments, each a store of its own, at MODEL/TEXTS/IDENTITY/SEGMENT.
+A vector is a function of its text and of the model's identity alone. Those made before are taken
+from cache/vectors/, which git and DVC ignore, or from a store that was committed: the result is
+the same to the byte. The cache holds segments, each a store, at MODEL/TEXTS/IDENTITY/SEGMENT.
 """
 
 from __future__ import annotations

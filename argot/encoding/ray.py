@@ -1,7 +1,8 @@
-"""Encoding, and filling an index, on every processor or card of a Ray cluster: to the byte what one machine makes.
+"""Encoding and filling an index on all CPUs or GPUs of a Ray cluster: the bytes of one machine.
 
-For `machine.engine: ray`. RAY_ADDRESS names the cluster; without it Ray uses this machine alone. Each node has
-Argot installed from the same commit; the model's files travel through Ray, so that no disk need be shared.
+For `machine.engine: ray`. RAY_ADDRESS names the cluster; without it Ray uses this machine alone.
+Each node has Argot installed from the same commit; the model's files are sent through Ray, so that
+no disk need be shared.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class EngineSettings(SomeSettings):
 
 
 class Worker:
-    """A model in a process of its own, on one core or one card."""
+    """A model in a process of its own, on one core or one GPU."""
 
     def __init__(
         self, files: Any, device: str, precision: Precision, role: Role, identity: str
@@ -64,10 +65,10 @@ class Worker:
 def encode_stream(
     embedder: Embedder, device: str, texts: Sequence[str], role: Role
 ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-    """As `Embedder.encode_stream`: rows of `texts` and their vectors, as they are done, in no order.
+    """As `Embedder.encode_stream`: rows of `texts` and their vectors, as they are done.
 
-    `device` is that which `embedder` was loaded with. Raises ModelError where a worker can't start or fails. Texts of
-    like length stand together, so that little is spent on padding.
+    `device` is that which `embedder` was loaded with. Texts of similar length are encoded together,
+    so that little is spent on padding. Raises ModelError where a worker can't start or fails.
     """
     if not texts:
         return
@@ -77,12 +78,9 @@ def encode_stream(
     table = pa.table({"row": pa.array(order, pa.int64()), "text": [texts[row] for row in order]})
     with _cluster() as ray:
         found = ray.cluster_resources()
-        cards = (
-            int(found.get("GPU", 0))
-            if device in ("auto", "cuda") and torch.cuda.is_available()
-            else 0
-        )
-        workers = cards or int(found["CPU"])
+        use_gpus = device in ("auto", "cuda") and torch.cuda.is_available()
+        gpus = int(found.get("GPU", 0)) if use_gpus else 0
+        workers = gpus or int(found["CPU"])
         files = ray.put(_read(embedder.folder))
         blocks = [table.slice(start, BLOCK) for start in range(0, len(table), BLOCK)]
         encoded = ray.data.from_arrow(blocks).map_batches(
@@ -90,8 +88,8 @@ def encode_stream(
             fn_constructor_args=(files, device, embedder.precision, role, embedder.identity),
             batch_size=BLOCK,
             batch_format="numpy",
-            num_cpus=0 if cards else 1,
-            num_gpus=1 if cards else 0,
+            num_cpus=0 if gpus else 1,
+            num_gpus=1 if gpus else 0,
             compute=ray.data.ActorPoolStrategy(size=min(workers, len(blocks))),
         )
         for batch in encoded.iter_batches(batch_size=None, batch_format="numpy"):
@@ -99,7 +97,7 @@ def encode_stream(
 
 
 def each(work: Callable[[Any, Any], Any], common: Any, parts: Iterable[Any]) -> Iterator[Any]:
-    """What `work(common, part)` gives for each part, in their order, done by the workers, one a core."""
+    """What `work(common, part)` gives for each part, in their order, by one worker a core."""
     with _cluster() as ray:
         there, remote = ray.put(common), ray.remote(num_cpus=1)(work)
         for done in [remote.remote(there, part) for part in parts]:
@@ -113,9 +111,8 @@ def _cluster() -> Iterator[Any]:
     Raises ModelError where it isn't installed or a worker fails.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault(
-        "RAY_BACKEND_LOG_LEVEL", "fatal"
-    )  # it tells of Ray Data's own ways as of errors
+    # Ray logs normal Ray Data events at error level.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data

@@ -30,25 +30,33 @@ def key(text: str) -> str:
 
 
 def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
-    """The first `dimension` components of each vector, normalised anew (Matryoshka, Kusupati et al. 2022)."""
+    """The first `dimension` components of each vector, normalised again.
+
+    Matryoshka vectors (Kusupati et al. 2022) are trained for it.
+    """
     cut = np.ascontiguousarray(vectors[:, :dimension], dtype=np.float32)
     lengths = np.linalg.norm(cut, axis=1, keepdims=True)
     return np.asarray(cut / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
 
 
 def cut(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    """The vectors `shorten`ed to `index.dim`, 0 keeping them whole; ParamsError where they have fewer dimensions."""
+    """The vectors `shorten`ed to `dim` dimensions, or whole where it is 0.
+
+    Raises ParamsError where they have fewer dimensions.
+    """
     if dim > vectors.shape[1]:
         raise ParamsError(
-            f"params.yaml: index.dim: {dim} is more than the model's {vectors.shape[1]}; 0 keeps all"
+            f"params.yaml: index.dim: {dim} is more than the model's {vectors.shape[1]}; "
+            "0 keeps all"
         )
     return shorten(vectors, dim) if dim else np.asarray(vectors, dtype=np.float32)
 
 
 class Vectors:
-    """Normalised float32 vectors, (texts, dimensions), by the keys of their texts; memory-mapped where they are stored.
+    """Normalised float32 vectors, (texts, dimensions), by the keys of their texts.
 
-    `truncated`, (texts,), tells which texts were longer than the model reads; without it, none was.
+    Those of a store are memory-mapped. `truncated`, (texts,), marks the texts that were longer than
+    the model reads; without it, none was.
     """
 
     def __init__(
@@ -67,7 +75,10 @@ class Vectors:
         return Vectors([self.keys[row] for row in rows], self.values[rows], self.truncated[rows])
 
     def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The vectors of `texts`, (texts, dimensions), in their order; InputError if one was never embedded."""
+        """The vectors of `texts`, (texts, dimensions), in their order.
+
+        Raises InputError if one was never embedded.
+        """
         try:
             rows = [self._rows[key(text)] for text in texts]
         except KeyError:
@@ -96,7 +107,7 @@ def read_vectors(folder: Path) -> Vectors:
     keys = table["key"].to_pylist()
     try:
         values = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(
             f"{folder}/vectors.npy can't be read ({error}); run `dvc checkout` or `dvc repro`"
         ) from None

@@ -1,4 +1,4 @@
-"""Judged queries: real questions and synthetic pairs, with the passages that answer them, by position."""
+"""Judged queries: real questions and synthetic pairs, and the rows of the passages that answer."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def read_questions(split: str, corpus: JudgedCorpus) -> Queries:
     """Real questions of a split; all passages that their table names are relevant."""
     table = read_table(questions.PATHS[split], questions.SCHEMA).to_pydict()
     relevant = [corpus.places_of(ids) for ids in table["chunks"]]
-    seen = [any(corpus.groups[at] in corpus.trained for at in places) for places in relevant]
+    trained = np.array([group in corpus.trained for group in corpus.groups], dtype=bool)
+    seen = [trained[places].any() for places in relevant]
     return Queries(
         set="questions",
         split=split,
@@ -85,7 +86,10 @@ def read_questions(split: str, corpus: JudgedCorpus) -> Queries:
 
 
 def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
-    """Synthetic pairs of a split; copies of the passage, and passages with a pair of the same query, are right too."""
+    """Synthetic pairs of a split.
+
+    Copies of the passage are relevant too, and so are the passages of pairs with the same query.
+    """
     table = read_table(
         pairs.PATHS[split], pairs.SCHEMA, ["pair", "query", "chunk", "source"]
     ).to_pydict()
@@ -97,6 +101,8 @@ def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
     for query, at in zip(table["query"], places, strict=True):
         asked[query].update(copies[corpus.passages[at]])
     groups = [corpus.groups[at] for at in places]
+    seen = [group in corpus.trained for group in groups]
+    relevant = [sorted(asked[query]) for query in table["query"]]
     return Queries(
         set="pairs",
         split=split,
@@ -105,6 +111,6 @@ def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
         kinds=table["source"],
         groups=groups,
         cluster=numbered(groups),
-        seen=np.array([group in corpus.trained for group in groups], dtype=bool),
-        relevance=Relevance.of([sorted(asked[query]) for query in table["query"]]),
+        seen=np.array(seen, dtype=bool),
+        relevance=Relevance.of(relevant),
     )

@@ -80,7 +80,7 @@ class Context:
         return before is None or before.heading != chunk.heading
 
 
-class Source(Protocol):
+class QuerySource(Protocol):
     """A way to make queries: yields the best first, and as many as it can."""
 
     def __call__(self, chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:

@@ -1,4 +1,4 @@
-"""English question forms of topics and statements: the ways people ask, made by rules that are seldom ungrammatical."""
+"""English questions out of topics and statements, by rules that are seldom ungrammatical."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ GERUND = re.compile(r"(?P<stem>[A-Z][a-z]+)ing\s+(?P<rest>\w.+)")
 HOW_TO = re.compile(r"how to\s+(?P<rest>.+)", re.IGNORECASE)
 AUXILIARY = "can|could|may|must|should|will|is|are|was|were|has|have"
 NO_SUBJECT = (
-    "It|This|That|These|Those|They|There|He|She|We|You|I|If|When|What|Which|In|On|At|For|As|By|With|Must|Do|Does|Please"
-    "|Note|Make|See|And|But|Or|Unless|While|However|Also|Then"
+    "It|This|That|These|Those|They|There|He|She|We|You|I|If|When|What|Which|In|On|At|For|As|By|With"
+    "|Must|Do|Does|Please|Note|Make|See|And|But|Or|Unless|While|However|Also|Then"
 )
 SUBJECT = rf"(?P<subject>(?!(?:{NO_SUBJECT})\b)[A-Z][^,;:()]*?)"
 STATEMENT = re.compile(rf"{SUBJECT}\s+(?P<auxiliary>{AUXILIARY})\s+(?P<rest>[^;:]+)")
 YOU = re.compile(
-    r"(?:.*?,\s*)?[Yy]ou\s+(?P<auxiliary>can(?:not)?|may|must|should|need to|have to|will)\s+(?P<rest>[^;:]+)"
+    r"(?:.*?,\s*)?[Yy]ou\s+(?P<auxiliary>can(?:not)?|may|must|should|need to|have to|will)"
+    r"\s+(?P<rest>[^;:]+)"
 )
 IF_YOU = re.compile(r"(?:^|.*[.,;]\s)[Ii]f (?P<clause>(?:you|your)\b[^,;.]+)")
 NUMBER = r"\b\d[\d,.]*|\b(?:two|three|four|five|six|seven|ten|twelve|thirty|sixty|ninety)"
@@ -29,11 +30,12 @@ COUNT = re.compile(
 )
 NOT_UNITS = {"has", "was", "its", "this", "does", "is", "as"}
 TRANSITIVE = {
-    "requires": "require", "causes": "cause", "contains": "contain", "supports": "support", "provides": "provide",
-    "includes": "include", "allows": "allow", "needs": "need", "covers": "cover", "affects": "affect",
-    "means": "mean", "uses": "use", "returns": "return", "creates": "create", "specifies": "specify",
-    "demands": "demand", "inhibits": "inhibit", "regulates": "regulate", "encodes": "encode", "involves": "involve",
-    "offers": "offer", "pays": "pay", "accepts": "accept", "depends": "depend", "produces": "produce",
+    "requires": "require", "causes": "cause", "contains": "contain", "supports": "support",
+    "provides": "provide", "includes": "include", "allows": "allow", "needs": "need",
+    "covers": "cover", "affects": "affect", "means": "mean", "uses": "use", "returns": "return",
+    "creates": "create", "specifies": "specify", "demands": "demand", "inhibits": "inhibit",
+    "regulates": "regulate", "encodes": "encode", "involves": "involve", "offers": "offer",
+    "pays": "pay", "accepts": "accept", "depends": "depend", "produces": "produce",
 }  # fmt: skip
 DOES = re.compile(rf"{SUBJECT}\s+(?P<verb>{'|'.join(TRANSITIVE)})\s+(?P<rest>[^;:]+)")
 OWN = {
@@ -70,7 +72,7 @@ CLAUSE = re.compile(r"(?:if|when|how|what|why|where|who|which|whether|we|you)\b"
 
 
 def of_topic(topic: str, written: Mapping[str, int]) -> Iterator[str]:
-    """Questions for a heading; `written` counts the corpus' words, and tells verbs' base forms that exist."""
+    """Questions for a heading; `written` counts the corpus' words, to know base forms by."""
     if found := HOW_TO.fullmatch(topic):
         yield f"How do I {_asked(found['rest'])}?"
     elif found := GERUND.fullmatch(topic):

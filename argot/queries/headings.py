@@ -1,4 +1,4 @@
-"""Queries from headings: a heading says what its section is about, a question as heading is answered below it."""
+"""Queries from headings: a topic for its section, or a question that is answered below it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from argot.queries.prose import plain
 from argot.tables.chunks import ChunkRow
 
 NUMBER = re.compile(r"^(?:step\s+)?\d+(?:\.\d+)*[.):]?\s+|^[a-z][.)]\s+", re.IGNORECASE)
-# A heading that this share of the documents has ("Overview", "See also") says nothing about its section.
+# A heading that so many documents share ("Overview", "See also") says nothing of its section.
 COMMON = 0.05
 
 

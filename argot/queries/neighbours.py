@@ -1,4 +1,4 @@
-"""Queries from other passages: the one before, and the one in another document that says much the same."""
+"""Queries from other passages: the one before, or one like it in another document."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from random import Random
 
-from argot.queries.draft import Context, Draft, Source
+from argot.queries.draft import Context, Draft, QuerySource
 from argot.queries.prose import sentences
 from argot.tables.chunks import ChunkRow
 
@@ -25,10 +25,10 @@ def adjacent(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
             yield Draft.of(found.text, before, found.start, found.end)._replace(chunk=chunk.id)
 
 
-def partner(threshold: float) -> Source:
+def partner(threshold: float) -> QuerySource:
     """Sentences of a passage, for the passage of another document that BM25 finds nearest.
 
-    Kept where the partner's score is at least `threshold` of what the sentence scores in its own passage.
+    The partner must score at least `threshold` of what the sentence scores in its own passage.
     """
     return partial(_partner, threshold=threshold)
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 # An end of a sentence, of a list item, of a table's row or of a paragraph.
 BREAK = re.compile(
-    r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[*]*[^\Wa-z_])|(?<=[。！？])|\n\s*\n|\n(?=\s*(?:[-*+•|#>]|\d{1,9}[.)])\s?)"
+    r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[*]*[^\Wa-z_])|(?<=[。！？])|\n\s*\n"
+    r"|\n(?=\s*(?:[-*+•|#>]|\d{1,9}[.)])\s?)"
 )
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 MARKS = re.compile(r"^[\s>#|+•*-]+|\*\*|__|`|\s?\[\d+ ?\](?!\()|^\d{1,3}[.)]\s|[\s|]+$")
@@ -16,7 +17,7 @@ CODE = re.compile(r"[{}<>\\=;]|::|\|")
 
 
 class Sentence(NamedTuple):
-    """A sentence without marks, and where it stands in the Markdown."""
+    """A sentence without marks, and its span in the Markdown."""
 
     text: str
     start: int
@@ -29,7 +30,7 @@ def plain(text: str) -> str:
 
 
 def sentences(text: str, shortest: int = 5, longest: int = 45) -> Iterator[Sentence]:
-    """The sentences of prose with `shortest` to `longest` words; code and tables are passed over."""
+    """The sentences of prose with `shortest` to `longest` words; code and tables are left out."""
     ends = [match.end() for match in BREAK.finditer(text)]
     for start, end in zip([0, *ends], [*ends, len(text)], strict=True):
         sentence = plain(text[start:end])

@@ -25,8 +25,9 @@ def statement(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Dra
 def sentence(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
     """Part of the words of a sentence, for its passage.
 
-    The inverse cloze task (Lee et al. 2019) takes the sentence out of the passage instead; that would make each pair a
-    passage of its own, and a passage is what is dear to encode. Words left out keep the query from being a copy.
+    The inverse cloze task (Lee et al. 2019) takes the sentence out of the passage instead. That
+    would make a passage of its own for each pair, and encoding passages is the expensive part.
+    Words left out keep the query from being a copy.
     """
     for found in _shuffled(chunk, random):
         words = context.vocabulary.words(found.text)

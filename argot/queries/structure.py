@@ -13,7 +13,8 @@ from argot.tables.chunks import ChunkRow
 LINE = r"(?im)^[ \t>*_#|+-]*(?:{})\b[ \t*_]*[:.)|-][ \t*_]*(?P<said>\S.{{9,400}})$"
 ASKED = re.compile(
     LINE.format(
-        "q|question|frage|problem|issue|symptom|summary|reported|error|fault|incident|complaint|ticket"
+        "q|question|frage|problem|issue|symptom|summary|reported|error|fault|incident|complaint"
+        "|ticket"
     )
 )
 ANSWERED = re.compile(
@@ -23,12 +24,13 @@ ANSWERED = re.compile(
 )
 # "**Can I pay later?**" on a line of its own, answered by the next one.
 BOLD = re.compile(
-    r"(?m)^[ \t]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?(?:\*\*|__)(?P<said>[^*_\n]{10,300}\?)(?:\*\*|__)[ \t]*$"
+    r"(?m)^[ \t]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?"
+    r"(?:\*\*|__)(?P<said>[^*_\n]{10,300}\?)(?:\*\*|__)[ \t]*$"
 )
 
 
 def dialogue(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
-    """A labelled question or problem, for the passage that holds its answer: its own, or the next one."""
+    """A labelled question or problem, for the passage with its answer: its own, or the next."""
     for found in [*ASKED.finditer(chunk.text), *BOLD.finditer(chunk.text)]:
         holder = _answering(chunk, found, context)
         query = plain(found["said"])

@@ -23,7 +23,7 @@ class Word(NamedTuple):
 
 
 class Vocabulary:
-    """Document frequencies of all stems over the passages (Robertson and Spärck Jones' idf, as in BM25)."""
+    """How many passages hold each stem, for the idf of Robertson and Spärck Jones, as in BM25."""
 
     def __init__(self, texts: Iterable[str], language: str) -> None:
         self.language = language

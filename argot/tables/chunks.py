@@ -1,4 +1,4 @@
-"""The table of chunks: one row a passage, in the order of documents and positions; and how it is read."""
+"""The table of chunks, one row a passage in the order of documents, and how it is read."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SCHEMA = pa.schema(
 
 
 def passage(heading: str, text: str) -> str:
-    """A chunk as it is embedded and indexed, at training and search alike: heading path, then text."""
+    """A chunk as it is embedded, indexed and searched: heading path, then text."""
     return f"{heading}\n{text}" if heading else text
 
 
@@ -106,7 +106,7 @@ class Corpus:
             raise InputError(f"{self.path} holds no chunk {error}; run `dvc repro`") from None
 
     def numbered(self, column: str) -> NDArray[np.int64]:
-        """A column's distinct texts as numbers 0, 1, 2 ... in the order of their names, (passages,)."""
+        """A column's distinct texts as numbers in the order of their names, (passages,)."""
         return numbered(self._column(column))
 
     def _column(self, name: str) -> list[str]:

@@ -7,17 +7,15 @@ import pyarrow as pa
 PATH = Path("data/documents.parquet")
 SCHEMA = pa.schema(
     [
-        pa.field(
-            "document", pa.string(), nullable=False
-        ),  # path below data/raw, with slashes: its id
+        # The id: the path below data/raw, with slashes.
+        pa.field("document", pa.string(), nullable=False),
         pa.field("title", pa.string(), nullable=False),
         pa.field("text", pa.string(), nullable=False),  # Markdown
         pa.field("format", pa.string(), nullable=False),  # markdown, html, text, pdf, docx ...
         pa.field("language", pa.string(), nullable=False),  # ISO 639-1, such as en
         pa.field("sha256", pa.string(), nullable=False),  # of the file's bytes
-        pa.field(
-            "group", pa.string(), nullable=False
-        ),  # near-duplicates share one: the smallest path among them
+        # Near-duplicates share a group: the smallest path among them.
+        pa.field("group", pa.string(), nullable=False),
         pa.field("metadata", pa.string(), nullable=False),  # front matter as a JSON object
     ]
 )

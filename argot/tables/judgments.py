@@ -6,9 +6,8 @@ import pyarrow as pa
 
 PATH = Path("data/judgments.parquet")
 OF_PASSAGES = ("ndcg@10", "mrr@10", "map", "recall@1", "recall@5", "recall@10", "recall@100")
-OF_DOCUMENTS = tuple(
-    f"document_{metric}" for metric in OF_PASSAGES
-)  # a document ranks by its best passage
+# Where documents are ranked, each by its best passage.
+OF_DOCUMENTS = tuple(f"document_{metric}" for metric in OF_PASSAGES)
 METRICS = OF_PASSAGES + OF_DOCUMENTS
 SCHEMA = pa.schema(
     [
@@ -18,12 +17,10 @@ SCHEMA = pa.schema(
         pa.field("query", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),  # question's kind, or pair's source
         pa.field("cluster", pa.string(), nullable=False),  # document group: the bootstrap's unit
-        pa.field(
-            "seen", pa.bool_(), nullable=False
-        ),  # were training pairs made from its documents?
-        pa.field(
-            "system", pa.string(), nullable=False
-        ),  # bm25, base, base+bm25, tuned, tuned+bm25 ... (argot.evaluation.names)
+        # Were training pairs made from its documents?
+        pa.field("seen", pa.bool_(), nullable=False),
+        # Such as bm25, base, base+bm25, tuned (argot.evaluation.names).
+        pa.field("system", pa.string(), nullable=False),
         pa.field("relevant", pa.list_(pa.string()), nullable=False),
         pa.field("top", pa.list_(pa.string()), nullable=False),  # the ten best chunks, in order
         *(pa.field(metric, pa.float64(), nullable=False) for metric in METRICS),

@@ -11,13 +11,11 @@ SCHEMA = pa.schema(
         pa.field("pair", pa.string(), nullable=False),  # id: 16 hex digits
         pa.field("query", pa.string(), nullable=False),
         pa.field("chunk", pa.string(), nullable=False),  # the positive passage
-        pa.field(
-            "source", pa.string(), nullable=False
-        ),  # heading, sentence, keywords, faq, bm25, real, llm:question ...
+        # Such as heading, sentence, keywords, faq, bm25, real, llm:question.
+        pa.field("source", pa.string(), nullable=False),
         pa.field("document", pa.string(), nullable=False),
-        pa.field(
-            "start", pa.int64(), nullable=False
-        ),  # what the query was made from, in the document's Markdown
+        # The span in the document's Markdown that the query was made from.
+        pa.field("start", pa.int64(), nullable=False),
         pa.field("end", pa.int64(), nullable=False),
         pa.field("provider", pa.string(), nullable=False),  # empty unless an LLM wrote the query
         pa.field("model", pa.string(), nullable=False),

@@ -8,18 +8,15 @@ FOLDER = Path("data/questions")
 PATHS = {split: FOLDER / f"{split}.parquet" for split in ("train", "dev", "test")}
 SCHEMA = pa.schema(
     [
-        pa.field(
-            "question", pa.string(), nullable=False
-        ),  # id: 16 hex digits, a hash of query and judgments
+        # The id: 16 hex digits, a hash of query and judgments.
+        pa.field("question", pa.string(), nullable=False),
         pa.field("query", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),  # as marked in its line, else empty
-        pa.field(
-            "documents", pa.list_(pa.string()), nullable=False
-        ),  # relevant documents, near-duplicates too
+        # Relevant documents, near-duplicates too.
+        pa.field("documents", pa.list_(pa.string()), nullable=False),
         pa.field("chunks", pa.list_(pa.string()), nullable=False),  # relevant chunks
-        pa.field(
-            "cluster", pa.string(), nullable=False
-        ),  # first relevant document's group: the bootstrap's unit
+        # The first relevant document's group, the unit of the bootstrap.
+        pa.field("cluster", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),  # the file it came from
     ]
 )

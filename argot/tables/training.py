@@ -1,4 +1,4 @@
-"""The table of training rows: a query, its positive, and what the teacher thinks of the passages around it."""
+"""The table of training rows: a query, its positive, its candidates, and the teacher's scores."""
 
 from pathlib import Path
 
@@ -11,17 +11,13 @@ SCHEMA = pa.schema(
         pa.field("query", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
         pa.field("positive", pa.string(), nullable=False),  # chunk id
-        pa.field(
-            "score", pa.float32(), nullable=False
-        ),  # the teacher's, of the positive, in [0, 1]
-        pa.field(
-            "candidates", pa.list_(pa.string()), nullable=False
-        ),  # other chunks, best for the teacher first
-        pa.field(
-            "scores", pa.list_(pa.float32()), nullable=False
-        ),  # the teacher's, one a candidate
-        pa.field(
-            "masked", pa.list_(pa.bool_()), nullable=False
-        ),  # one a candidate: likely relevant, never contrasted
+        # The teacher's score of the positive, in [0, 1].
+        pa.field("score", pa.float32(), nullable=False),
+        # Other chunks, those with the teacher's highest scores first.
+        pa.field("candidates", pa.list_(pa.string()), nullable=False),
+        # The teacher's score of each candidate.
+        pa.field("scores", pa.list_(pa.float32()), nullable=False),
+        # Which candidates are likely relevant too, and so no negatives.
+        pa.field("masked", pa.list_(pa.bool_()), nullable=False),
     ]
 )

@@ -134,7 +134,7 @@ def test_what_is_wrong_is_counted_and_told_with_its_place(
     }  # fmt: skip
     told = capsys.readouterr().err
     assert "data/queries/a.jsonl:6: splt: Extra inputs" in told
-    assert "data/queries/a.jsonl:8: 'fuel is free' does not stand in fuel.md" in told
+    assert "data/queries/a.jsonl:8: 'fuel is free' is not in fuel.md" in told
 
 
 def test_a_line_that_is_not_utf8_is_refused_alone(project: Path) -> None:

@@ -21,15 +21,15 @@ from argot.encoding.embedder import Embedder
 from argot.errors import InputError, ModelError
 from argot.tables import chunks, pairs, questions, training
 from argot.tables.chunks import Corpus
-from argot.training.student.lesson import read_lesson
+from argot.training.student.data import read_training_data
 from argot.training.student.step import RankingLoss
 from stages import train
 from tools.tiny.model import make_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = {
-    "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "family": 2, "typed": 0.0, "aliased": 0.0, "learning_rate": 0.001,
-    "warm_up": 0.1, "patience": 3, "layers": 0, "lora": 0, "matryoshka": [], "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
+    "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "hard_group": 2, "noisy_share": 0.0, "abbreviation_share": 0.0, "learning_rate": 0.001,
+    "warm_up": 0.1, "patience": 3, "lora": 0, "matryoshka": [], "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1,
     "merge": [0.5, 1.0], "dev_queries": 20, "dev_passages": 30, "min_dev_questions": 2,
 }  # fmt: skip
 WORDS = [
@@ -166,14 +166,6 @@ def test_weights_are_merged_with_the_base(project: Path) -> None:
         assert np.allclose(value, (whole[name] + base[name]) / 2, atol=1e-6), name
 
 
-def test_layers_below_the_trained_ones_stay_as_they_are(project: Path) -> None:
-    configure(layers=1, merge=[1.0])
-    train.main()
-    tuned, base = load_file(WEIGHTS), load_file("models/base/model.safetensors")
-    changed = {name for name, value in tuned.items() if (value != base[name]).any()}
-    assert changed and all(".layer.1." in name for name in changed)
-
-
 def test_low_rank_adapters_are_trained_and_merged_into_the_weights(project: Path) -> None:
     configure(lora=2, merge=[1.0], learning_rate=0.02)
     train.main()
@@ -191,17 +183,11 @@ def test_low_rank_adapters_are_trained_and_merged_into_the_weights(project: Path
     assert sha256(WEIGHTS) == first
 
 
-def test_adapters_and_a_choice_of_layers_exclude_each_other(project: Path) -> None:
-    configure(lora=2, layers=1)
-    with pytest.raises(InputError, match=r"train\.lora adapts all layers"):
-        train.main()
-
-
 def test_vectors_are_trained_to_be_cut(project: Path) -> None:
-    configure(epochs=12, patience=12, typed=0.0, merge=[1.0])
+    configure(epochs=12, patience=12, noisy_share=0.0, merge=[1.0])
     train.main()
     whole = cut_rank()
-    configure(epochs=12, patience=12, typed=0.0, merge=[1.0], matryoshka=[8])
+    configure(epochs=12, patience=12, noisy_share=0.0, merge=[1.0], matryoshka=[8])
     train.main()
     assert cut_rank() > whole + 0.1
 
@@ -209,7 +195,7 @@ def test_vectors_are_trained_to_be_cut(project: Path) -> None:
 def cut_rank() -> float:
     """The mean reciprocal rank of the training queries' own passages, by vectors cut to eight dimensions."""
     corpus = Corpus()
-    lesson = read_lesson(corpus)
+    lesson = read_training_data(corpus)
     embedder = Embedder.load(Path("models/tuned"), "cpu", dimension=8)
     scores = embedder.encode_queries(lesson.queries) @ embedder.encode_passages(corpus.passages).T
     own = scores[np.arange(len(scores)), lesson.own]
@@ -260,7 +246,7 @@ def test_running_out_of_memory_is_answered_with_smaller_batches(
 
 @pytest.mark.slow
 def test_killed_it_goes_on_to_the_same_bytes(project: Path) -> None:
-    configure(epochs=40, patience=40, learning_rate=0.0001, typed=0.5)
+    configure(epochs=40, patience=40, learning_rate=0.0001, noisy_share=0.5)
     assert begin().wait(300) == 0
     first = sha256(WEIGHTS)
     shutil.rmtree("cache")

@@ -26,7 +26,7 @@ TOPICS = {
     "rudder": ("rudder", "steering gear", "emergency tiller", "the helmsman reports the angle"),
     "tanks": ("ballast tank", "sounding pipe", "gas meter", "a permit is signed before entry"),
 }
-TINY_PARAMS: dict[str, Any] = {"train.epochs": 2, "train.passages": 8, "train.family": 2}
+TINY_PARAMS: dict[str, Any] = {"train.epochs": 2, "train.passages": 8, "train.hard_group": 2}
 
 
 def documents(folder: Path) -> None:

@@ -1,7 +1,8 @@
-"""BERT's forward pass over a text alone: the bits of transformers' own, without what that does around its layers.
+"""BERT's forward pass over a single text: the bits of transformers' own, in less time.
 
-Masks, caches, hooks and signatures take as long as a short question's arithmetic. MiniLM, bge, e5, gte and most other
-embedding models are BERT; any other keeps its own forward pass.
+Masks, caches, hooks and signatures around the layers take transformers as long as a short
+question's arithmetic, and are left out here. MiniLM, bge, e5, gte and most other embedding models
+are BERT; any other keeps its own forward pass.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ class Forward:
         self.heads: int = model.config.num_attention_heads
 
     def __call__(self, features: dict[str, Any], **options: Any) -> dict[str, Any]:
-        """Add the tokens' vectors, (texts, tokens, dimension), to `features`; a batch, padded, goes the whole way."""
+        """Add the tokens' vectors, (texts, tokens, dimension), to `features`.
+
+        A batch of several texts, which needs masks, takes the model's own forward pass.
+        """
         if len(features["input_ids"]) > 1:
             return self.whole(features, **options)
         values = self.embeddings(input_ids=features["input_ids"])

@@ -1,8 +1,9 @@
 """Linear layers by oneDNN, their weights laid out for it once.
 
-torch multiplies float32 matrices on a processor by MKL, which spares AVX-512 on other makers' processors than Intel's,
-and lays the weights out anew in each product. Measured on an AMD EPYC with two threads: 233 GFLOP/s by MKL and 544 by
-oneDNN on a passage, 108 and 294 on a question. It is what torch.compile does to a frozen model, without its compiler.
+On a CPU torch multiplies float32 matrices by MKL, which uses AVX-512 on Intel's CPUs only, and lays
+out the weights again for each product. Measured on an AMD EPYC with two threads: 233 GFLOP/s by MKL
+and 544 by oneDNN on a passage, 108 and 294 on a question. torch.compile does the same to a frozen
+model, but needs a compiler.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Linear(nn.Module):
         self.precision = precision
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """As of the layer it stands for, in this one's precision."""
+        """The product of the layer that it replaces, in this one's precision."""
         product: torch.Tensor = OPERATORS._linear_pointwise(
             values.to(self.precision), self.weight, self.bias, "none", [], ""
         )
@@ -32,7 +33,7 @@ class Linear(nn.Module):
 
 
 def pack(model: nn.Module, precision: torch.dtype) -> None:
-    """Put `Linear` in the place of each linear layer of `model`, where this machine has oneDNN for that precision."""
+    """Replace each linear layer of `model`, where this machine has oneDNN for that precision."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
     if precision == torch.bfloat16 and not OPERATORS._is_mkldnn_bf16_supported():

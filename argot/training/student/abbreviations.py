@@ -1,6 +1,7 @@
-"""Abbreviations and what they stand for, as the documents themselves introduce them: "verified gross mass (VGM)".
+"""Abbreviations and their long forms, as documents introduce them: "verified gross mass (VGM)".
 
-Schwartz and Hearst, A Simple Algorithm for Identifying Abbreviation Definitions in Biomedical Text, PSB 2003.
+Schwartz and Hearst, A Simple Algorithm for Identifying Abbreviation Definitions in Biomedical Text,
+PSB 2003.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ LAST_WORD = re.compile(r"[^\W_][\w./&-]{1,9}$")
 
 
 def abbreviations(texts: Iterable[str]) -> dict[str, str]:
-    """Each abbreviation with its commonest long form, in small letters; of equally common ones the first by name."""
+    """Each abbreviation with its commonest long form, in lower case; on a tie the first by name."""
     found: dict[str, Counter[str]] = {}
     for text in texts:
         for short, long in definitions(text):
@@ -27,7 +28,7 @@ def abbreviations(texts: Iterable[str]) -> dict[str, str]:
 
 
 class Aliases:
-    """Abbreviations and long forms, which may stand for each other."""
+    """Abbreviations and long forms, each of which may take the other's place."""
 
     def __init__(self, long_forms: Mapping[str, str]) -> None:
         self.long_forms = long_forms
@@ -35,42 +36,43 @@ class Aliases:
         self._short, self._long = _any_of(long_forms, 0), _any_of(self.shorts, re.IGNORECASE)
 
     def swapped(self, text: str) -> str:
-        """The text with its abbreviations written out, or, where there are none, its long forms abbreviated."""
+        """The text with its abbreviations written out, or else its long forms abbreviated."""
         written = self._short.sub(lambda match: self.long_forms[match[0]], text)
-        return (
-            written
-            if written != text
-            else self._long.sub(lambda match: self.shorts[match[0].lower()], text)
-        )
+        if written != text:
+            return written
+        return self._long.sub(lambda match: self.shorts[match[0].lower()], text)
 
 
 def _any_of(names: Iterable[str], flags: int) -> re.Pattern[str]:
-    """A pattern for whole words; of names that begin alike the longest."""
+    """A pattern for whole names; where one begins with another, the longer one matches."""
     choices = "|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name))))
     return re.compile(rf"(?<!\w)(?:{choices})(?!\w)" if choices else r"(?!)", flags)
 
 
 def definitions(text: str) -> Iterator[tuple[str, str]]:
-    """Every abbreviation that the text introduces, with its long form: long (SHORT) or SHORT (long)."""
+    """Every abbreviation that the text introduces, as long (SHORT) or SHORT (long)."""
     for match in BRACKETS.finditer(text):
-        inside, before = (
-            match[1].strip(),
-            text[max(0, match.start() - 120) : match.start()].rstrip(),
-        )
+        inside = match[1].strip()
+        before = text[max(0, match.start() - 120) : match.start()].rstrip()
         if SHORT.fullmatch(inside):
-            words = before.split("\n")[-1].split()[-min(len(inside) + 5, 2 * len(inside)) :]
+            words = before.split("\n")[-1].split()[-_most_words(inside) :]
             if long := long_form(inside, " ".join(words)):
                 yield inside, long
-        elif (
-            (last := LAST_WORD.search(before))
-            and SHORT.fullmatch(last[0])
-            and long_form(last[0], inside) == inside
-        ):
-            yield last[0], inside
+        elif (short := _last_abbreviation(before)) and long_form(short, inside) == inside:
+            yield short, inside
+
+
+def _last_abbreviation(text: str) -> str:
+    """The last word of a text if it is an abbreviation, else ""."""
+    last = LAST_WORD.search(text)
+    return last[0] if last and SHORT.fullmatch(last[0]) else ""
 
 
 def long_form(short: str, text: str) -> str:
-    """The shortest end of `text` that holds the letters of `short` in their order, the first at a word's beginning."""
+    """The shortest end of `text` that holds the letters of `short` in their order, or "".
+
+    The first letter must begin a word.
+    """
     at = len(text)
     letters = [letter for letter in short.lower() if letter.isalnum()]
     lower = text.lower()
@@ -82,10 +84,10 @@ def long_form(short: str, text: str) -> str:
             return ""
     long = text[at:].strip(" *_\"'`")
     words = long.split()
-    return (
-        long
-        if len(words) >= 2
-        and short not in words
-        and len(words) <= min(len(short) + 5, 2 * len(short))
-        else ""
-    )
+    fits = 2 <= len(words) <= _most_words(short) and short not in words
+    return long if fits else ""
+
+
+def _most_words(short: str) -> int:
+    """How many words a long form may have, by the abbreviation's letters."""
+    return min(len(short) + 5, 2 * len(short))

@@ -1,8 +1,9 @@
-"""Training by several processes, one a card: who is who, each one's share of a step, and the vectors of all.
+"""Training by several processes, one a GPU: their ranks, shards of a step, and all vectors.
 
-A step stays what it is for one process: each encodes its share of the texts, gets the vectors of all, and computes the
-loss of the whole step, whose gradient reaches the weights through each one's own vectors. DistributedDataParallel joins
-these gradients, so that the model differs from one process's by rounding only.
+A step stays what it is for one process. Each process encodes its shard of the texts, gets the
+vectors of all, and computes the loss of the whole step, whose gradient reaches the weights through
+its own vectors. DistributedDataParallel takes the mean of these gradients, so that the model
+differs from one that a single process trains by rounding only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
-# How a process ends that had too little memory: which one that is, only the one that started all can tell.
+# The exit code of a process that ran out of memory, by which the launcher knows it.
 OUT_OF_MEMORY = 3
 
 
@@ -30,63 +31,68 @@ def rank() -> int:
     return int(os.environ.get("RANK", 0))
 
 
-def count() -> int:
-    """Processes that train together, as `accelerate launch` and `torchrun` tell them."""
+def world_size() -> int:
+    """How many processes train together; `accelerate launch` and `torchrun` set it."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
-def share(texts: list[str]) -> list[str]:
-    """Every n-th of a step's texts; some of them twice at the end, so that all processes have equally many."""
-    rounds = -(-len(texts) // count())
-    return [texts[at % len(texts)] for at in range(rank(), rounds * count(), count())]
+def shard(texts: list[str]) -> list[str]:
+    """This process's texts of a step: every n-th, for n processes.
 
-
-def gathered(vectors: Tensor, texts: int) -> Tensor:
-    """The vectors, (texts, dimension), of all the step's texts in their order, out of those of each one's share.
-
-    Only this process's own have a gradient, as many times larger as there are processes to take the mean of.
+    The first texts come again at the end, so that all shards are of one size.
     """
-    if count() == 1:
+    rounds = -(-len(texts) // world_size())
+    return [texts[at % len(texts)] for at in range(rank(), rounds * world_size(), world_size())]
+
+
+def all_gather(vectors: Tensor, texts: int) -> Tensor:
+    """The vectors, (texts, dimension), of all the step's texts, out of those of each shard.
+
+    Only this process's own have a gradient. It is multiplied by the number of processes, because
+    DistributedDataParallel divides their sum by it.
+    """
+    if world_size() == 1:
         return vectors
-    from sentence_transformers.util.distributed import all_gather
+    from sentence_transformers.util import distributed
 
-    vectors.register_hook(lambda gradient: gradient * count())  # type: ignore[no-untyped-call]
-    return all_gather(vectors).view(count(), len(vectors), -1).transpose(0, 1).flatten(0, 1)[:texts]
+    vectors.register_hook(lambda gradient: gradient * world_size())  # type: ignore[no-untyped-call]
+    shards = distributed.all_gather(vectors).view(world_size(), len(vectors), -1)
+    return shards.transpose(0, 1).flatten(0, 1)[:texts]
 
 
-def first_says(value: Callable[[], T]) -> T:
+def broadcast_from_first(value: Callable[[], T]) -> T:
     """What the first process finds, for all of them."""
     from accelerate.utils import broadcast_object_list
 
-    told: list[T] = broadcast_object_list([value() if rank() == 0 else None])
-    return told[0]
+    values: list[T] = broadcast_object_list([value() if rank() == 0 else None])
+    return values[0]
 
 
-def part() -> None:
-    """Let this process go on alone."""
+def leave_group() -> None:
+    """Destroy the process group; the rest runs without it."""
     import torch
 
-    if count() > 1:
+    if world_size() > 1:
         torch.distributed.destroy_process_group()
 
 
-def choose_card() -> None:
-    """Let each process take its own card, where there are cards."""
+def choose_gpu() -> None:
+    """Let each process take its own GPU, where there are GPUs."""
     import torch
 
-    if count() > 1 and torch.cuda.is_available():
+    if world_size() > 1 and torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
 def run_together(name: str, stage: Callable[[], str], processes: Callable[[], int]) -> None:
-    """Run a stage as `argot.core.stage.run` does, in so many processes of this machine, each `python -m stages.NAME`.
+    """Run a stage as `argot.core.stage.run` does, in so many processes of this machine.
 
-    Those that were started so already, here or by `accelerate launch` on several machines, do the work. What is wrong
-    for all is told by the first.
+    Each is a `python -m stages.NAME`. A process that was started as one of several, from here or by
+    `accelerate launch` on several machines, does the work; the first prints the errors.
     """
-    end_with_dvc()  # the launcher too; with it, those it started
+    end_with_dvc()  # a launcher ends with dvc, and the processes it started end with it
     with suppress(ArgotError):
-        if count() == 1 and (wanted := processes()) > 1:
+        if world_size() == 1 and (wanted := processes()) > 1:
             sys.exit(_launch(name, wanted))
     if rank() == 0:
         return run(name, stage)
@@ -103,19 +109,21 @@ def _launch(name: str, processes: int) -> int:
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    # --multi_gpu starts processes by torchrun; on processors, too.
-    given = f"--multi_gpu --num_machines 1 --main_process_port 0 --mixed_precision no --dynamo_backend no -m stages.{name}"
-    logging.disable()  # torchrun's own account of what the first process tells
+    # --multi_gpu starts processes by torchrun, on CPUs too.
+    given = (
+        f"--multi_gpu --num_processes {processes} --num_machines 1 --main_process_port 0 "
+        f"--mixed_precision no --dynamo_backend no -m stages.{name}"
+    )
+    logging.disable()  # torchrun would log again what the first process prints
     try:
-        launch_command(
-            launch_command_parser().parse_args(["--num_processes", str(processes), *given.split()])
-        )
+        launch_command(launch_command_parser().parse_args(given.split()))
     except ChildFailedError as error:
         codes = [failure.exitcode for failure in error.failures.values()]
         if OUT_OF_MEMORY in codes:
-            advice = "set machine.processes to 1, which halves its mini-batches until they fit, or take a smaller model"
             print(
-                f"{name}: error: out of memory in one of {processes} processes; {advice}",
+                f"{name}: error: out of memory in one of {processes} processes; set "
+                "machine.processes to 1, which halves its mini-batches until they fit, or take a "
+                "smaller model",
                 file=sys.stderr,
             )
         return 2 if {2, OUT_OF_MEMORY} & set(codes) else 1

@@ -1,7 +1,7 @@
-"""Queries as people type them: with a greeting or a thank-you, in small letters, with a slip of the finger.
+"""Queries as people type them: with a greeting or thanks, in lower case, with a typing error.
 
-What stands around a question moves a small model's vector, and tells nothing. Trained on queries put so, with the
-teacher's ranking of the plain ones, the model learns to look past it.
+Words around a question move a small model's vector without saying anything. A model that is trained
+on such queries, with the teacher's ranking of the plain ones, learns to ignore them.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ WORD = re.compile(r"[^\W\d_]{5,}")
 SMALL, BARE, SLIP = 0.5, 0.5, 0.3
 
 
-def typed(query: str, english: bool, random: np.random.Generator) -> str:
-    """The query as somebody might type it; words are put around it where it is English."""
+def noisy(query: str, english: bool, random: np.random.Generator) -> str:
+    """The query as somebody might type it; English ones get words around them."""
     if random.random() < BARE:
         query = END.sub("", query)
     if random.random() < SLIP:
@@ -45,7 +45,7 @@ def typed(query: str, english: bool, random: np.random.Generator) -> str:
 
 
 def _slip(query: str, random: np.random.Generator) -> str:
-    """Two letters of a word change places, its first one apart."""
+    """Two neighbouring letters of a word change places, but not its first one."""
     words = list(WORD.finditer(query))
     if not words:
         return query

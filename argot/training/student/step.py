@@ -1,9 +1,10 @@
-"""The training step: passages encoded once, all queries ranked over all of them, and a teacher's ranking to learn.
+"""The training step: all its queries rank all its passages, and learn the teacher's ranking.
 
-On a CPU a passage costs ten times as much as a query. So a step is made of passages that are hard for each other, each
-encoded once; each brings several queries, and every query ranks all passages of the step. The loss is CADET's: the
-divergence from the teacher's ranking, and a little InfoNCE that never pushes away what may be relevant
-(arXiv 2505.19274: InfoNCE alone often makes a good model worse).
+On a CPU a passage costs ten times as much to encode as a query. So a step is made of passages that
+are hard for each other, each encoded once; each brings several queries, and every query ranks all
+passages of the step. The loss is CADET's: the divergence from the teacher's ranking, and a little
+InfoNCE that leaves out what may be relevant (arXiv 2505.19274: InfoNCE alone often makes a good
+model worse).
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from argot.encoding.embedder import TASKS, Role
 from argot.errors import ModelError
 from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases
-from argot.training.student.distributed import gathered, share
-from argot.training.student.lesson import Lesson
-from argot.training.student.phrasing import typed
+from argot.training.student.data import TrainingData
+from argot.training.student.distributed import all_gather, shard
+from argot.training.student.phrasing import noisy
 
 IGNORED = -1.0e4  # added to a logit that must not count; finite, so that no gradient is NaN
 
@@ -37,7 +38,10 @@ Preprocess = Callable[..., Features]  # a model's own: texts to tokens
 
 @dataclass(frozen=True)
 class Step:
-    """What one step trains on: `passages` (p,), `queries` (q,) and each query's `own` passage as a column (q,)."""
+    """What one step trains on: `passages` (p,) and `queries` (q,), by their rows.
+
+    `own`, (q,), is the column among the step's passages that answers each query.
+    """
 
     passages: NDArray[np.int64]
     queries: NDArray[np.int64]
@@ -46,33 +50,33 @@ class Step:
 
 @dataclass(frozen=True)
 class Phrasing:
-    """How queries are put anew at each step, drawn from the seed and the step's number; their teacher stays the same.
+    """How queries are rewritten at each step; the teacher's scores are those of the plain query.
 
-    `typed` and `aliased` are shares of the queries: put as people type them, and with abbreviations written out or
-    long forms abbreviated.
+    `noisy_share` of the queries look as people type them, `abbreviation_share` have abbreviations
+    written out, or long forms abbreviated. The seed and the step's number decide which.
     """
 
-    typed: float
-    aliased: float
+    noisy_share: float
+    abbreviation_share: float
     aliases: Aliases
     seed: int
 
-    def put(self, query: str, english: bool, random: np.random.Generator) -> str:
+    def rewrite(self, query: str, english: bool, random: np.random.Generator) -> str:
         """The query in other words, or as it is."""
-        if random.random() < self.aliased:
+        if random.random() < self.abbreviation_share:
             query = self.aliases.swapped(query)
-        return typed(query, english, random) if random.random() < self.typed else query
+        return noisy(query, english, random) if random.random() < self.noisy_share else query
 
 
 class Collator:
-    """Makes a step's tensors: tokens of its queries and passages, and the teacher's table as the label."""
+    """Makes a step's tensors: tokens of queries and passages, and the teacher's table as label."""
 
     valid_label_columns = ("label",)
 
     def __init__(
         self,
         passes: list[list[Step]],
-        lesson: Lesson,
+        data: TrainingData,
         corpus: Corpus,
         preprocess: Preprocess,
         prompts: dict[Role, str],
@@ -81,34 +85,33 @@ class Collator:
         self.steps = [step for steps in passes for step in steps]
         self.steps_a_pass = len(passes[0])
         self.phrasing = phrasing
-        self.lesson = lesson
+        self.data = data
         self.corpus = corpus
         self.preprocess = preprocess
         self.prompts = prompts
 
     def __call__(self, rows: list[dict[str, int]]) -> dict[str, Any]:
-        """The batch of the one step that `rows` names: the tokens of this process's share, and the whole label."""
+        """The batch of the one step that `rows` names: this process's tokens, the whole label."""
         number = rows[0]["step"]
         step = self.steps[number]
-        scores, masked = self.lesson.teacher.table(step.queries, step.passages)
+        scores, masked = self.data.teacher.table(step.queries, step.passages)
         own = np.zeros_like(scores)
         own[np.arange(len(own)), step.own] = 1
         batch = {"label": torch.from_numpy(np.stack([scores, masked.astype(np.float32), own]))}
-        for name, texts in self.texts(
-            step, np.random.default_rng([self.phrasing.seed, number])
-        ).items():
-            features = self.preprocess(share(texts), prompt=self.prompts[name], task=TASKS[name])
+        random = np.random.default_rng([self.phrasing.seed, number])
+        for name, texts in self.texts(step, random).items():
+            features = self.preprocess(shard(texts), prompt=self.prompts[name], task=TASKS[name])
             batch |= {f"{name}_{key}": value for key, value in features.items()}
         return batch
 
     def texts(self, step: Step, random: np.random.Generator) -> dict[Role, list[str]]:
-        """Queries, some put anew; passages."""
+        """The texts of the step's queries, some of them rewritten, and of its passages."""
         passages = [self.corpus.passages[at] for at in step.passages]
         english = [self.corpus.languages[at] == "en" for at in step.passages[step.own]]
-        plain = [self.lesson.queries[at] for at in step.queries]
+        plain = [self.data.queries[at] for at in step.queries]
         queries = [
-            self.phrasing.put(query, told, random)
-            for query, told in zip(plain, english, strict=True)
+            self.phrasing.rewrite(query, is_english, random)
+            for query, is_english in zip(plain, english, strict=True)
         ]
         return {"query": queries, "passage": passages}
 
@@ -122,9 +125,10 @@ class InOrder(DefaultBatchSampler):
 
 @dataclass(frozen=True)
 class Memory:
-    """Padded tokens a mini-batch, and whether its activations are computed again when their gradient is due.
+    """Padded tokens a mini-batch, and whether activations are computed again for the gradient.
 
-    So the memory is one mini-batch's, and the loss is the whole batch's, as in GradCache (Gao et al. 2021).
+    With `recompute` only one mini-batch's activations are in memory at a time, while the loss is
+    the whole step's, as in GradCache (Gao et al. 2021).
     """
 
     tokens: int
@@ -132,10 +136,11 @@ class Memory:
 
 
 class RankingLoss(nn.Module):
-    """KL(teacher ‖ student) over a step's passages, and `contrast` times InfoNCE over those that are not masked.
+    """KL(teacher ‖ student) over a step's passages, plus `contrast` times InfoNCE.
 
-    With `dimensions`, it is the mean of the loss of whole vectors and of those cut to so many components, so that cut
-    vectors rank well too (Matryoshka, arXiv 2205.13147).
+    InfoNCE leaves out the passages that are masked. With `dimensions`, the loss is the mean over
+    whole vectors and vectors cut to each of these sizes, so that cut vectors rank well too
+    (Matryoshka, arXiv 2205.13147).
     """
 
     def __init__(
@@ -158,13 +163,14 @@ class RankingLoss(nn.Module):
     def forward(self, features: list[Features], labels: Tensor) -> Tensor:
         """The step's loss; ModelError if it is not a finite number."""
         parts = zip(features, labels.shape[1:], strict=True)
-        queries, passages = (gathered(self.encode(part), texts) for part, texts in parts)
+        queries, passages = (all_gather(self.encode(part), texts) for part, texts in parts)
         loss = torch.stack(
             [self.loss(queries, passages, labels), *self.cut_losses(queries, passages, labels)]
         ).mean()
         if not torch.isfinite(loss):
             raise ModelError(
-                "train: the loss is not a finite number; lower train.learning_rate, or check the base model"
+                "train: the loss is not a finite number; lower train.learning_rate, or check the "
+                "base model"
             )
         return loss
 
@@ -205,7 +211,10 @@ class RankingLoss(nn.Module):
 def ranking_loss(
     logits: Tensor, labels: Tensor, teacher_temperature: float, contrast: float
 ) -> Tensor:
-    """The loss of `logits` (queries, passages) under `labels` (3, queries, passages): scores, masks, own passage."""
+    """The loss of `logits`, (queries, passages).
+
+    `labels`, (3, queries, passages), are the teacher's scores, masks, and each query's own passage.
+    """
     scores, masked, own = labels
     target = functional.softmax(scores / teacher_temperature, dim=1)
     loss = functional.kl_div(functional.log_softmax(logits, dim=1), target, reduction="batchmean")
@@ -215,7 +224,10 @@ def ranking_loss(
 
 
 def mini_batches(lengths: Sequence[int], tokens: int) -> Iterator[slice]:
-    """Slices of texts sorted longest first, each of at most `tokens` tokens when padded, and at least one text."""
+    """Slices of texts sorted longest first, each of at most `tokens` tokens when padded.
+
+    A text that is longer by itself has a slice of its own.
+    """
     start = 0
     while start < len(lengths):
         count = max(1, tokens // max(1, lengths[start]))
@@ -240,15 +252,16 @@ def plan(
     shape: Shape,
     generator: np.random.Generator,
 ) -> Iterator[Step]:
-    """The steps of one pass over the passages that have queries: `own` (queries,) is each query's passage.
+    """The steps of one pass over the passages that have queries.
 
-    A step is filled by families: a passage and those that the teacher confuses with it (`rivals`, one array a passage).
-    So each passage's hard negatives are the positives of other queries, and cost nothing.
+    `own`, (queries,), is each query's passage; `rivals` holds for each passage those that the
+    teacher confuses with it. A step is filled with hard groups, a passage with its rivals. So each
+    passage's hard negatives are the positives of other queries, and cost nothing.
     """
     queries = np.argsort(own, kind="stable")
     present, starts = np.unique(own[queries], return_index=True)
     of = dict(zip(present.tolist(), np.split(queries, starts[1:]), strict=True))
-    grouped = list(families(generator.permutation(present), rivals, shape.family))
+    grouped = list(hard_groups(generator.permutation(present), rivals, shape.hard_group))
     order = [place for at in generator.permutation(len(grouped)) for place in grouped[at]]
     for start in range(0, len(order), shape.passages):
         chosen = np.array(order[start : start + shape.passages])
@@ -259,25 +272,25 @@ def plan(
 
 @dataclass(frozen=True)
 class Shape:
-    """Passages a step, queries drawn for each, and how many passages that are hard for each other stand together."""
+    """Passages a step, queries drawn for each, and the size of a group of hard negatives."""
 
     passages: int
     queries: int
-    family: int
+    hard_group: int
 
 
-def families(
+def hard_groups(
     order: NDArray[np.int64], rivals: Sequence[NDArray[np.int64]], count: int
 ) -> Iterator[list[int]]:
-    """Split passages into families of at most `count`: each opened by the next in `order`, with its free rivals."""
+    """Split passages into groups of at most `count`: the next in `order`, with its free rivals."""
     free = set(order.tolist())
     for place in order.tolist():
         if place not in free:
             continue
         free.discard(place)
-        family = [place]
+        group = [place]
         for rival in rivals[place].tolist():
-            if len(family) < count and rival in free:
+            if len(group) < count and rival in free:
                 free.discard(rival)
-                family.append(rival)
-        yield family
+                group.append(rival)
+        yield group

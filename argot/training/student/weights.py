@@ -1,46 +1,23 @@
-"""Which weights of a model are trained, and how those of two models are merged."""
+"""Adapters that are trained in place of weights, and how two models' weights are merged."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from argot.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor
 
 
-def choose_weights(model: SentenceTransformer, layers: int, lora: int) -> None:
-    """Leave to be trained all weights, the last `layers`, or adapters of rank `lora` beside them; 0 is none of it."""
-    if lora and layers:
-        raise InputError(
-            "params.yaml: train.lora adapts all layers; set train.layers to 0 beside it"
-        )
-    if lora:
-        from peft import LoraConfig
+def add_adapters(model: SentenceTransformer, rank: int) -> None:
+    """Let low-rank adapters be trained in place of the weights (LoRA, arXiv 2106.09685)."""
+    from peft import LoraConfig
 
-        model.add_adapter(LoraConfig(r=lora, lora_alpha=2 * lora, target_modules="all-linear"))
-    elif layers:
-        freeze(model, layers)
-
-
-def freeze(model: SentenceTransformer, layers: int) -> None:
-    """Leave only the last `layers` of the transformer to be trained, and what stands behind it."""
-    from torch import nn
-
-    stacks = [module for module in model[0].modules() if isinstance(module, nn.ModuleList)]
-    if not stacks:
-        raise ModelError(
-            "train.layers: the base model has no stack of layers; set it to 0, to train all of it"
-        )
-    model[0].requires_grad_(False)
-    for layer in max(stacks, key=len)[-layers:]:
-        layer.requires_grad_(True)
+    model.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
 
 
 def merge_adapters(model: SentenceTransformer) -> None:
-    """Add what adapters learnt to the weights beside them, and take the adapters out (LoRA, arXiv 2106.09685)."""
+    """Add what adapters learnt to the weights beside them, and take the adapters out."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     adapters = [
@@ -64,7 +41,10 @@ def copied(model: SentenceTransformer) -> dict[str, Tensor]:
 def blend(
     model: SentenceTransformer, base: dict[str, Tensor], tuned: dict[str, Tensor], weight: float
 ) -> SentenceTransformer:
-    """Put `weight` of the tuned and the rest of the base weights into the model (LM-Cocktail, arXiv 2311.13534)."""
+    """Put the mean of two models' weights into the model, `weight` being the tuned one's share.
+
+    Such a merge forgets less of what the base knew (LM-Cocktail, arXiv 2311.13534).
+    """
     floating = {name for name, value in base.items() if value.is_floating_point()}
     model.load_state_dict(
         {

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from argot.training.student.phrasing import WRAPPERS, typed
+from argot.training.student.phrasing import WRAPPERS, noisy
 
 QUERY = "When does the laundry on Dock Street close?"
 
 
 def many(query: str, english: bool) -> set[str]:
-    return {typed(query, english, np.random.default_rng(seed)) for seed in range(300)}
+    return {noisy(query, english, np.random.default_rng(seed)) for seed in range(300)}
 
 
 def test_the_words_of_the_query_stay_in_their_order() -> None:
@@ -34,7 +34,7 @@ def test_every_wrapper_is_used_and_holds_the_query() -> None:
 
 
 def test_the_same_draw_gives_the_same_text() -> None:
-    one, two = (typed(QUERY, True, np.random.default_rng(5)) for _ in range(2))
+    one, two = (noisy(QUERY, True, np.random.default_rng(5)) for _ in range(2))
     assert one == two
 
 

@@ -13,7 +13,7 @@ from argot.training.student.step import (
     Phrasing,
     RankingLoss,
     Shape,
-    families,
+    hard_groups,
     mini_batches,
     plan,
     ranking_loss,
@@ -108,11 +108,11 @@ def test_a_loss_that_is_no_number_ends_with_advice() -> None:
         loss([features([2]), features([3, 3])], labels([[1, 0]], [0]))
 
 
-def test_queries_are_put_anew_in_the_share_that_is_asked_for() -> None:
+def test_queries_are_rewritten_in_the_share_that_is_asked_for() -> None:
     def put(typed: float, aliased: float) -> list[str]:
         phrasing = Phrasing(typed, aliased, Aliases({"VGM": "verified gross mass"}), 3)
         return [
-            phrasing.put("who sends the VGM", True, np.random.default_rng(seed))
+            phrasing.rewrite("who sends the VGM", True, np.random.default_rng(seed))
             for seed in range(200)
         ]
 
@@ -154,7 +154,7 @@ def test_a_pass_holds_every_passage_once_with_its_own_queries() -> None:
         np.array([2]),
     ]
     steps = list(
-        plan(own, rivals, Shape(passages=3, queries=2, family=2), np.random.default_rng(1))
+        plan(own, rivals, Shape(passages=3, queries=2, hard_group=2), np.random.default_rng(1))
     )
     assert sorted(np.concatenate([step.passages for step in steps]).tolist()) == [0, 2, 4, 5]
     for step in steps:
@@ -172,6 +172,6 @@ def test_other_queries_are_drawn_in_another_pass() -> None:
     assert set(drawn[0]) != set(drawn[1])
 
 
-def test_families_join_passages_that_the_teacher_confuses() -> None:
+def test_groups_join_passages_that_the_teacher_confuses() -> None:
     rivals = [np.array([3, 1]), np.array([0]), np.array([3]), np.array([0, 2])]
-    assert list(families(np.array([0, 1, 2, 3]), rivals, 2)) == [[0, 3], [1], [2]]
+    assert list(hard_groups(np.array([0, 1, 2, 3]), rivals, 2)) == [[0, 3], [1], [2]]

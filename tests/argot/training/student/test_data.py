@@ -10,7 +10,7 @@ from argot.core.parquet import write_table
 from argot.errors import InputError
 from argot.tables import chunks, pairs, questions, training
 from argot.tables.chunks import Corpus
-from argot.training.student.lesson import Lesson, read_dev, read_lesson
+from argot.training.student.data import TrainingData, read_dev, read_training_data
 
 ROWS = [
     {"pair": "a", "query": "one", "positive": "c1", "score": 0.9, "candidates": ["c3", "c0"], "scores": [0.8, 0.2],
@@ -44,9 +44,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def lesson(rows: list[dict[str, Any]] = ROWS) -> Lesson:
+def lesson(rows: list[dict[str, Any]] = ROWS) -> TrainingData:
     write_table(training.PATH, [{"source": "keywords", **row} for row in rows], training.SCHEMA)
-    return read_lesson(Corpus())
+    return read_training_data(Corpus())
 
 
 def write_dev(rows: list[tuple[str, str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""What training reads: the mined rows as arrays, and the dev set that chooses."""
+"""What training reads: the mined rows as arrays, and the dev queries that choose a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ CLOSE = 16
 
 @dataclass(frozen=True)
 class Teacher:
-    """The teacher's scores, sorted by `keys` = query * `width` + passage; a passage that isn't in them scores 0."""
+    """The teacher's scores of some passages for each query; any other passage scores 0.
+
+    They are sorted by `keys` = query * `width` + passage, `width` being the number of passages.
+    """
 
     width: int
     keys: NDArray[np.int64]
@@ -40,7 +43,11 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What was mined, one entry a query and passage: the query's row, the rank there, the passage's place."""
+    """What was mined, one entry a query and passage.
+
+    `row` is the query's, `rank` counts its candidates from 0, `place` is the passage's row in the
+    corpus.
+    """
 
     row: NDArray[np.int64]
     rank: NDArray[np.int64]
@@ -56,20 +63,24 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """The training rows: each query, its own passage's place, and what the teacher says."""
+class TrainingData:
+    """The training rows: each query, the row of its own passage, and the teacher's scores.
+
+    `rivals` holds for each passage those that the teacher confuses with it, worst first.
+    """
 
     queries: list[str]
     own: NDArray[np.int64]
     teacher: Teacher
-    rivals: list[
-        NDArray[np.int64]
-    ]  # of each passage: those that the teacher confuses with it, worst first
+    rivals: list[NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class Dev:
-    """The queries that choose, some passages with all that are relevant among them, and which are."""
+    """The queries that choose, the passages they are ranked over, and which of these are relevant.
+
+    `real` says whether people asked them.
+    """
 
     queries: list[str]
     passages: list[str]
@@ -78,14 +89,14 @@ class Dev:
     real: bool
 
 
-def read_lesson(corpus: Corpus) -> Lesson:
+def read_training_data(corpus: Corpus) -> TrainingData:
     """The mined rows of data/training.parquet; InputError if there is none."""
     table = read_table(training.PATH, training.SCHEMA)
     if table.num_rows == 0:
         raise InputError(f"{training.PATH} has no row to train on; run `dvc repro`")
     own = _places(table["positive"], corpus)
     candidates = _candidates(table, corpus)
-    return Lesson(
+    return TrainingData(
         queries=table["query"].to_pylist(),
         own=own,
         teacher=_teacher(own, table["score"].to_numpy(), candidates, len(corpus.ids)),
@@ -94,31 +105,34 @@ def read_lesson(corpus: Corpus) -> Lesson:
 
 
 def read_dev(corpus: Corpus, queries: int, passages: int, min_questions: int) -> Dev:
-    """Real dev questions where there are at least `min_questions`, else synthetic pairs of held-out documents.
+    """Real dev questions where there are at least `min_questions`, else synthetic dev pairs.
 
-    At most `queries` and `passages` of them, drawn by their ids, which are hashes; all that is relevant stays in.
+    At most so many queries and passages are drawn, by their ids, which are hashes; every passage
+    that answers one of the queries is among them.
     """
     real = read_table(questions.PATHS["dev"], questions.SCHEMA, ["question", "query", "chunks"])
-    synthetic = read_table(pairs.PATHS["dev"], pairs.SCHEMA, ["pair", "query", "chunk"])
-    if enough := real.num_rows >= min_questions:
-        rows = list(
-            zip(*(real[name].to_pylist() for name in ("question", "query", "chunks")), strict=True)
-        )
-    else:
-        ids, texts, chunk = (synthetic[name].to_pylist() for name in ("pair", "query", "chunk"))
-        rows = [(pair, query, [one]) for pair, query, one in zip(ids, texts, chunk, strict=True)]
-    rows = sorted(row for row in rows if row[2])[:queries]
+    enough = real.num_rows >= min_questions
+    rows = sorted(row for row in (_questions(real) if enough else _pairs()) if row[2])[:queries]
     needed = {chunk for _, _, relevant in rows for chunk in relevant}
-    ids = sorted(needed) + sorted(set(corpus.ids) - needed)[: max(0, passages - len(needed))]
+    others = sorted(set(corpus.ids) - needed)
+    ids = sorted(needed) + others[: max(0, passages - len(needed))]
+    texts = [corpus.passages[place] for place in corpus.places_of(ids)]
     at = {chunk: place for place, chunk in enumerate(ids)}
-    relevance = Relevance.of([[at[chunk] for chunk in relevant] for _, _, relevant in rows])
-    return Dev(
-        [row[1] for row in rows],
-        [corpus.passages[corpus.places[chunk]] for chunk in ids],
-        ids,
-        relevance,
-        enough,
-    )
+    answers = [list(map(at.__getitem__, relevant)) for _, _, relevant in rows]
+    return Dev([query for _, query, _ in rows], texts, ids, Relevance.of(answers), enough)
+
+
+def _questions(table: pa.Table) -> list[tuple[str, str, list[str]]]:
+    """Id, query and relevant chunks of each question."""
+    columns = (table[name].to_pylist() for name in ("question", "query", "chunks"))
+    return list(zip(*columns, strict=True))
+
+
+def _pairs() -> list[tuple[str, str, list[str]]]:
+    """Id, query and the one relevant chunk of each synthetic dev pair."""
+    table = read_table(pairs.PATHS["dev"], pairs.SCHEMA, ["pair", "query", "chunk"])
+    ids, queries, chunks = (table[name].to_pylist() for name in ("pair", "query", "chunk"))
+    return [(id, query, [chunk]) for id, query, chunk in zip(ids, queries, chunks, strict=True)]
 
 
 def _places(ids: pa.ChunkedArray | pa.Array, corpus: Corpus) -> NDArray[np.int64]:
