@@ -21,8 +21,10 @@ class Draft(NamedTuple):
     document: str
     start: int
     end: int
-    source: str = ""  # who calls a source names it: its name is written once, in the stage's table
-    provider: str = ""  # these four: only where a model wrote the query
+    # The stage fills it in: a source's name is written once, in the table of sources.
+    source: str = ""
+    # These four are empty unless a model wrote the query.
+    provider: str = ""
     model: str = ""
     prompt: str = ""
     reply: str = ""
@@ -41,11 +43,12 @@ class Context:
     chunks: Sequence[ChunkRow]
     vocabulary: Vocabulary
     bm25: Bm25
-    places: dict[str, int]  # id of a chunk to its place in `chunks`
+    places: dict[str, int]  # each chunk's place in `chunks`, by its id
     documents: list[str]  # of each chunk
     groups: list[str]  # of each chunk's document
     document_count: int
-    leaves: dict[str, int]  # innermost heading, lower case, to the number of documents that have it
+    # How many documents have a heading, by the innermost heading in lower case.
+    leaves: dict[str, int]
 
     @classmethod
     def of(cls, corpus: Corpus) -> Context:

@@ -109,8 +109,10 @@ def test_a_loss_that_is_no_number_ends_with_advice() -> None:
 
 
 def test_queries_are_rewritten_in_the_share_that_is_asked_for() -> None:
-    def put(typed: float, aliased: float) -> list[str]:
-        phrasing = Phrasing(typed, aliased, Aliases({"VGM": "verified gross mass"}), 3)
+    def put(noisy_share: float, abbreviation_share: float) -> list[str]:
+        phrasing = Phrasing(
+            noisy_share, abbreviation_share, Aliases({"VGM": "verified gross mass"}), 3
+        )
         return [
             phrasing.rewrite("who sends the VGM", True, np.random.default_rng(seed))
             for seed in range(200)
