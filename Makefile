@@ -47,7 +47,7 @@ lock: ## pin what is installed now
 deps: $(VENV)/installed ## write the stages' imports into dvc.yaml
 	python -m tools.deps
 
-docs: $(VENV)/installed ## write params, commands and diagram anew; after `make repro` the pictures too
+docs: $(VENV)/installed ## write params, commands and diagram again; after `make repro` the pictures too
 	python -m tools.docs.params
 	python -m tools.docs.help
 	python -m tools.docs.dag

@@ -7,8 +7,9 @@ ArgotError
 ├── ReleaseError    a release doesn't match its manifest
 └── ProviderError   an LLM provider refused or didn't answer
 
-Each message is one line: which file, line or key is wrong, what was expected, and what to do. The program ends
-with exit code 2 and that line; any other exception is a bug of ours, and ends with a traceback and exit code 1.
+Each message is one line: which file, line or key is wrong, what was expected, and what to do. The
+program ends with exit code 2 and that line; any other exception is a bug of ours, and ends with a
+traceback and exit code 1.
 """
 
 

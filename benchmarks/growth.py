@@ -2,9 +2,10 @@
 
     python -m benchmarks.growth [--passages 1000 10000 100000] [--vectors 10000 100000 1000000]
 
-Text: made-up documents through the pipeline's stages, training left out; random vectors stand in for `embed`'s, for
-encoding is linear by construction. Vectors: mining of 10,000 queries with BM25, and the index, alone. Each step runs in
-a process of its own, whose peak memory is taken. Writes reports/growth.json and reports/growth.svg.
+Text: made-up documents through the pipeline's stages, training left out; random vectors stand in
+for `embed`'s, for encoding is linear by construction. Vectors: mining of 10,000 queries with BM25,
+and the index, alone. Each step runs in a process of its own, whose peak memory is taken. Writes
+reports/growth.json and reports/growth.svg.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def make_corpus(folder: Path, passages: int) -> Path:
 
 
 def stand_in() -> str:
-    """Random vectors where `embed` would have written the model's: passages and training queries."""
+    """Write random vectors for passages and training queries, where `embed` writes the model's."""
     from argot.core.parquet import read_table
     from argot.encoding.store import Vectors, key, write_vectors
     from argot.tables import pairs
@@ -64,7 +65,7 @@ def stand_in() -> str:
 
 
 def mine_vectors(count: int) -> str:
-    """Mining of 10,000 queries over `count` passages whose vectors are random and whose texts are short."""
+    """Mine 10,000 queries over `count` short passages with random vectors."""
     from argot.core.params import load
     from argot.search.bm25 import Bm25, LexicalSettings
     from stages import mine
@@ -116,7 +117,7 @@ def step(name: str, count: int) -> None:
     )
 
 
-def apart(name: str, count: int, folder: Path) -> dict[str, Any]:
+def measured_alone(name: str, count: int, folder: Path) -> dict[str, Any]:
     """`step` in a process of its own, in `folder`."""
     command = [sys.executable, "-m", "benchmarks.growth", "--one", name, str(count)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -127,7 +128,8 @@ def apart(name: str, count: int, folder: Path) -> dict[str, Any]:
         sys.exit(f"{name} at {count:,}: {result.stderr.strip().splitlines()[-1]}")
     measured: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
     print(
-        f"{name:16} {count:>9,} {measured['seconds']:9.2f} s {measured['bytes'] / GIB:6.2f} GiB  {measured['line']}"
+        f"{name:16} {count:>9,} {measured['seconds']:9.2f} s "
+        f"{measured['bytes'] / GIB:6.2f} GiB  {measured['line']}"
     )
     return measured
 
@@ -181,10 +183,10 @@ def main() -> None:
     for count in given.passages:
         with TemporaryDirectory() as folder:
             workspace = make_corpus(Path(folder), count)
-            rows += [apart(name, count, workspace) for name in STAGES]
+            rows += [measured_alone(name, count, workspace) for name in STAGES]
     for count in given.vectors:
         with TemporaryDirectory() as folder, chdir(folder):
-            rows += [apart(name, count, Path(folder)) for name in ALONE]
+            rows += [measured_alone(name, count, Path(folder)) for name in ALONE]
     slopes = exponents(rows)
     print(
         "\n".join(f"{name:16} grows with the power {slope:.2f}" for name, slope in slopes.items())

@@ -1,10 +1,10 @@
-"""How far from what the machine can do: matrix rate and bandwidth measured here, and the floor they set.
+"""Compare the stages with what the machine can do: its matrix rate and its bandwidth.
 
     python -m benchmarks.limit [--texts 200]
 
-The floor of a stage is the longer of two times: its arithmetic at the measured matrix rate, and the bytes it must
-read at the measured bandwidth. For the three costliest stages: encoding, training, exact search.
-Writes reports/limit.json.
+The floor of a stage is the longer of two times: its arithmetic at the measured matrix rate, and the
+bytes it must read at the measured bandwidth. For the three costliest stages: encoding, training,
+exact search. Writes reports/limit.json.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PASSAGES, QUERIES = 100_000, 1_000
 
 
 def best(work: Callable[[], Any]) -> float:
-    """Seconds of the fastest of some runs, after one that doesn't count: a limit is what can be reached."""
+    """Seconds of the fastest of some runs, after one that doesn't count."""
     work()
     seconds = []
     for _ in range(REPEATS):
@@ -46,7 +46,7 @@ def best(work: Callable[[], Any]) -> float:
 
 
 def matrix_rate() -> float:
-    """Float32 operations a second in a product of matrices, by the faster of torch's two libraries."""
+    """Float32 operations a second in a matrix product, by the faster of torch's libraries."""
     left, linear = torch.randn(SIDE, SIDE), nn.Linear(SIDE, SIDE, bias=False)
     packed = Linear(linear, torch.float32)
     with torch.inference_mode():
@@ -60,7 +60,10 @@ def bandwidth() -> float:
 
 
 def forward_operations(model: Any, tokens: np.ndarray) -> float:
-    """Operations of one forward pass over texts of so many tokens: products with weights, and attention's own two."""
+    """Operations of a forward pass over texts of so many tokens.
+
+    These are the products with weights, and the two products of attention.
+    """
     shape = model[0].model.config
     layer = 4 * shape.hidden_size**2 + 2 * shape.hidden_size * shape.intermediate_size
     attention = 2 * shape.hidden_size * float((tokens.astype(np.float64) ** 2).sum())
@@ -91,7 +94,7 @@ def encoding(base: Path, count: int) -> tuple[float, float, float]:
 
 
 def training(base: Path, count: int) -> tuple[float, float, float]:
-    """Seconds, operations and bytes of one training step's forward and backward pass: three times a forward's."""
+    """Seconds, operations and bytes of one training step, which costs three forward passes."""
     from sentence_transformers import SentenceTransformer
 
     from argot.training.student.step import Memory, RankingLoss
@@ -151,7 +154,8 @@ def main() -> None:
             "ratio": seconds / max(floors),
         }
         print(
-            f"| {name} | {seconds:.3f} | {floors[0]:.3f} | {floors[1]:.3f} | {seconds / max(floors):.2f} |"
+            f"| {name} | {seconds:.3f} | {floors[0]:.3f} | {floors[1]:.3f} "
+            f"| {seconds / max(floors):.2f} |"
         )
     write_json(ROOT / "reports/limit.json", kept)
 

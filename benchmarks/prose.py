@@ -1,4 +1,7 @@
-"""Text made up by rule, so that races need no corpus: words as frequent as in English, in sentences and sections."""
+"""Text made up by rule, so that races need no corpus.
+
+Words are as frequent as in English, and form sentences and sections.
+"""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.recipe --corpus FOLDER [--into WORKSPACE] [SECTION.KEY=VALUE ...]
 
-FOLDER holds `raw/` and `queries/`. Prints nDCG@10 of each system on the test questions, the differences that matter
-with intervals that hold for all of them at once at 95 %, and what dev said of them. Each entry of docs/LOG.md names the
-params to repeat it.
+FOLDER holds `raw/` and `queries/`. Prints nDCG@10 of each system on the test questions, the
+differences that matter with intervals that hold for all of them at once at 95 %, and what dev said
+of them. Each entry of docs/LOG.md names the params to repeat it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def table(workspace: Path) -> str:
     lines += ["", *differences(figures["evaluate"]["differences"]["questions"]["test"])]
     train = figures["train"]
     lines.append(
-        f"dev: {train['dev_base']:.3f} → {train['dev_tuned']:.3f}, {train['steps']} steps, merge {train['merge']}"
+        f"dev: {train['dev_base']:.3f} → {train['dev_tuned']:.3f}, {train['steps']} steps, "
+        f"merge {train['merge']}"
     )
     return "\n".join(lines)
 

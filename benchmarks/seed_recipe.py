@@ -1,9 +1,10 @@
-"""The recipe that tutorials publish for tuning an embedding model on one's own documents, written fairly.
+"""The recipe that tutorials publish for tuning an embedding model, written fairly.
 
     python -m benchmarks.seed_recipe --corpus FOLDER [--epochs 3]
 
-FOLDER holds `raw/` and `queries/`. It is given what tutorials leave out: the documents' text in every format and the
-questions' judged documents, both as Argot's own stages read them, in no time. From there on it does as they do.
+FOLDER holds `raw/` and `queries/`. It is given what tutorials leave out: the documents' text in
+every format and the questions' judged documents, both as Argot's own stages read them, in no time.
+From there on it does as they do.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Corpus:
-    """Chunks, the document each is from (by number), and questions with the documents that answer them."""
+    """Chunks with their documents' numbers, and questions with the documents that answer them."""
 
     chunks: list[str]
     owner: np.ndarray
@@ -47,7 +48,7 @@ class Corpus:
 
 
 def read(workspace: Path) -> Corpus:
-    """Cut the documents of a workspace in which `ingest` and `questions` have run, and make pairs of them."""
+    """Cut a workspace's documents and make pairs; `ingest` and `questions` must have run."""
     table = read_table(
         workspace / documents.PATH, documents.SCHEMA, ["document", "text"]
     ).to_pydict()
@@ -163,7 +164,7 @@ def index(model: Any, corpus: Corpus) -> Any:
 
 
 def document_ndcg(model: Any, built: Any, corpus: Corpus) -> float:
-    """nDCG@10 of documents, each where its best chunk stands: the one figure that compares across chunkings."""
+    """nDCG@10 of documents, each ranked by its best chunk; it compares across chunkings."""
     asked = model.encode(corpus.queries, normalize_embeddings=True)
     _, found = built.search(asked, min(DEPTH, len(corpus.chunks)))
     ranked = best_of_each(found.astype(np.int32), corpus.owner)

@@ -2,16 +2,18 @@
 
     python -m benchmarks.table
 
-A goal that was missed is told with its reason.
+A goal that was missed is listed with its reason.
 """
 
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+WIDTH = 100
 RESULTS = ROOT / "reports/benchmarks.json"
 PAGE = ROOT / "docs/PERFORMANCE.md"
 START, END = "<!-- races: written by `make bench` -->", "<!-- end of the races -->"
@@ -24,18 +26,20 @@ HEAD = [
 def table(results: dict[str, Any]) -> str:
     """All rows as Markdown, the machine above them and the reasons for missed goals below."""
     machine = results["machine_info"]
-    given = f"{machine['processor']}, {machine['cores']} cores, threads: {machine['threads']}; {machine['clock']}"
-    lines = [f"{given}; Python {machine['python']}.", "", *HEAD]
+    given = f"{machine['processor']}, {machine['cores']} cores, threads: {machine['threads']}"
+    lines = [f"{given}; {machine['clock']}; Python {machine['python']}.", "", *HEAD]
     reasons = []
     for entry in results["benchmarks"]:
         info = entry["extra_info"]
         for row in info.get("rows", []):
             lines.append(_line(info, row))
             if row.get("reason"):
-                reasons.append(f"- {info['race']} against {row['peer']}: {row['reason']}.")
+                reason = f"- {info['race']} against {row['peer']}: {row['reason']}."
+                reasons += textwrap.wrap(reason, WIDTH, subsequent_indent="  ")
     versions = ", ".join(f"{name} {number}" for name, number in machine["libraries"].items())
     missed = ["", "Missed:", "", *reasons] if reasons else []
-    return "\n".join([*lines, *missed, "", f"Versions: {versions}."])
+    used = textwrap.wrap(f"Versions: {versions}.", WIDTH, break_on_hyphens=False)
+    return "\n".join([*lines, *missed, "", *used])
 
 
 def _line(info: dict[str, Any], row: dict[str, Any]) -> str:
@@ -45,7 +49,8 @@ def _line(info: dict[str, Any], row: dict[str, Any]) -> str:
         return f"{start}| | | {_seconds(row['our_seconds'])} | | ≤ {row['at_most']:g} s, {met} |"
     met = "met" if row["ratio"] >= row["goal"] else "missed"
     theirs, ours = _seconds(row["peer_seconds"]), _seconds(row["our_seconds"])
-    return f"{start}| {row['peer']} | {theirs} | {ours} | {row['ratio']:.2f} | ≥ {row['goal']:g}, {met} |"
+    ratio, goal = f"{row['ratio']:.2f}", f"≥ {row['goal']:g}, {met}"
+    return f"{start}| {row['peer']} | {theirs} | {ours} | {ratio} | {goal} |"
 
 
 def _seconds(quartiles: list[float]) -> str:
@@ -54,7 +59,7 @@ def _seconds(quartiles: list[float]) -> str:
 
 
 def main() -> None:
-    """Replace what stands between the marks."""
+    """Replace the text between the marks."""
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(START)
     _, after = rest.split(END)

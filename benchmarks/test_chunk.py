@@ -6,16 +6,19 @@ from collections.abc import Callable
 
 from argot.documents.spans import Text
 from argot.documents.words import count_words
-from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
+from benchmarks.track import Goal, Track
 from stages import chunk
 
 WORDS = 128
-REASON = "it splits in compiled code and knows no headings, lists or tables, nor where a passage stands in the outline"
+REASON = (
+    "it splits in compiled code and knows no headings, lists or tables, nor the heading path of a "
+    "passage"
+)
 
 
 def test_cutting_documents(race: Track, scale: Callable[[int], int]) -> None:
-    """Markdown documents of 1,500 words into passages of at most 128, by headings, paragraphs and sentences."""
+    """Cut Markdown documents of 1,500 words into passages of at most 128."""
     from chonkie import RecursiveChunker, SentenceChunker
     from langchain_text_splitters import MarkdownTextSplitter
 

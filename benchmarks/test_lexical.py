@@ -10,8 +10,8 @@ import numpy as np
 from rank_bm25 import BM25Okapi
 
 from argot.search.bm25 import Bm25, LexicalSettings
-from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
+from benchmarks.track import Goal, Track
 
 K = 10
 TERMS = 5
@@ -20,8 +20,8 @@ TERMS = 5
 def test_bm25_over_many_passages(race: Track, scale: Callable[[int], int]) -> None:
     """100,000 passages, 1,000 queries, the ten best of each.
 
-    rank-bm25 knows no variant of ours, but its Okapi differs from Lucene's in the idf alone, which is a table: with
-    Lucene's in it, its ranking is ours.
+    rank-bm25 knows no variant of ours, but its Okapi differs from Lucene's in the idf alone, which
+    is a table: with Lucene's in it, its ranking is ours.
     """
     author = Author()
     texts, asked = author.passages(scale(100_000), words=30), scale(1_000)

@@ -1,7 +1,8 @@
-"""Queries from a model: this pipeline against the sequential loop of the tutorials, side by side in one run.
+"""Queries from a language model: this pipeline against the sequential loop of tutorials.
 
-A local server answers after 300 ms, refuses 5 % of the calls with 429 and sends 1 % malformed replies. Both sides ask
-the same prompts through the official client; each must end with a usable reply for every passage, or lose rows.
+A local server answers after 300 ms, refuses 5 % of the calls with 429 and sends 1 % malformed
+replies. Both sides ask the same prompts through the official client; each must end with a usable
+reply for every passage, or lose rows.
 
     python -m pytest benchmarks/test_llm.py -s -m ''
 """
@@ -22,8 +23,8 @@ from openai import OpenAI, OpenAIError
 
 from argot.llm.calls.completions import completions
 from argot.llm.calls.request import Request
-from tests.argot.llm.conftest import machine, requests, spend
-from tests.argot.llm.server import KEY
+from tools.tiny.calls import machine, requests, spend
+from tools.tiny.provider import KEY
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSAGES = 400
@@ -34,7 +35,7 @@ PLAN = {"seconds": 0.3, "shares": {429: 0.05, "malformed": 0.01}, "retry_after":
 @contextlib.contextmanager
 def provider() -> Iterator[str]:
     """The server, in a process of its own: its work must not slow its guests."""
-    command = [sys.executable, "-m", "tests.argot.llm.server", json.dumps(PLAN)]
+    command = [sys.executable, "-m", "tools.tiny.provider", json.dumps(PLAN)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
@@ -73,8 +74,9 @@ def test_race_with_the_sequential_loop(tmp_path: Path, monkeypatch: pytest.Monke
         ours = time.perf_counter() - started
         good = [tries[-1] for tries in replies.values() if tries[-1].status == "good"]
     print(
-        f"\n{PASSAGES} passages: loop {sequential:.1f} s, {PASSAGES - len(theirs)} rows lost; argot at concurrency "
-        f"{CONCURRENCY} {ours:.1f} s, {PASSAGES - len(good)} rows lost; {sequential / ours:.1f} times faster"
+        f"\n{PASSAGES} passages: loop {sequential:.1f} s, {PASSAGES - len(theirs)} rows lost; "
+        f"argot at concurrency {CONCURRENCY} {ours:.1f} s, {PASSAGES - len(good)} rows lost; "
+        f"{sequential / ours:.1f} times faster"
     )
     assert len(good) == PASSAGES
     assert sequential / ours >= 10

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytrec_eval
 
-from argot.evaluation.metrics import Relevance, score
-from benchmarks.conftest import Goal, Track
+from argot.evaluation.metrics import Relevance, score_both
+from benchmarks.track import Goal, Track
 
 DEPTH = 100
 MEASURES = {"ndcg_cut.10", "recip_rank", "map", "recall.1,5,10,100"}
@@ -49,7 +49,7 @@ def test_metrics_of_given_rankings(race: Track, scale: Callable[[int], int]) -> 
     ]
 
     ours, theirs, sts = (
-        score(ranked, relevance, document),
+        score_both(ranked, relevance, document),
         trec.evaluate(run),
         evaluator.compute_metrics(hits),
     )
@@ -67,7 +67,7 @@ def test_metrics_of_given_rankings(race: Track, scale: Callable[[int], int]) -> 
     race(
         "metrics",
         f"{queries:,} queries, {DEPTH} hits each",
-        lambda: score(ranked, relevance, document),
+        lambda: score_both(ranked, relevance, document),
         {
             "InformationRetrievalEvaluator": Goal(lambda: evaluator.compute_metrics(hits), 10),
             "pytrec_eval": Goal(lambda: trec.evaluate(run), 1),

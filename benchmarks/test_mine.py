@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from argot.core.params import load
 from argot.search.bm25 import Bm25, LexicalSettings
-from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author, vectors
+from benchmarks.track import Goal, Track
 from stages import mine
 from tools.workspace import ROOT
 
@@ -20,7 +20,7 @@ DIMENSION = 384
 
 
 class Given:
-    """What `mine_hard_negatives` asks of a model, over vectors that are known: nothing is encoded."""
+    """What `mine_hard_negatives` needs of a model; its vectors are given, and not encoded."""
 
     device = "cpu"
 
@@ -68,7 +68,7 @@ class Task:
         )
 
     def ours(self) -> pa.Table:
-        """What the stage does between reading and writing, with the dense side alone for a teacher."""
+        """The stage without reading and writing, with a teacher that is dense only."""
         settings = load("mine", mine.MineSettings, ROOT / "params.yaml").model_copy(
             update={"dense_weight": 1.0}
         )
@@ -97,7 +97,7 @@ class Task:
 
 
 def test_hard_negatives(race: Track, scale: Callable[[int], int]) -> None:
-    """Three negatives a query; the peer searches by FAISS, as it advises, and the passages' order is its own."""
+    """Three negatives a query; the peer searches by FAISS, as it advises."""
     from datasets import Dataset
     from sentence_transformers.util import mine_hard_negatives
 
@@ -110,7 +110,8 @@ def test_hard_negatives(race: Track, scale: Callable[[int], int]) -> None:
 
     def theirs() -> Dataset:
         return mine_hard_negatives(
-            pairs, model, corpus=task.passages, num_negatives=NEGATIVES, output_format="n-tuple", use_faiss=True,
+            pairs, model, corpus=task.passages, num_negatives=NEGATIVES, output_format="n-tuple",
+            use_faiss=True,
             verbose=False,
         )  # fmt: skip
 
@@ -145,6 +146,7 @@ LOOP = (
     "ours also ranks the positive and writes the table, whose fixed costs weigh most on few queries"
 )
 REASON = (
-    "both spend most of their time on the product of all queries with all passages; ours also ranks the positive, "
-    "keeps 64 scored candidates where the peer keeps three, and compares each of them with the positive"
+    "both spend most of their time on the product of all queries with all passages; ours also "
+    "ranks the positive, keeps 64 scored candidates where the peer keeps three, and compares each "
+    "of them with the positive"
 )

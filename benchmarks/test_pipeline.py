@@ -1,4 +1,4 @@
-"""The whole way from documents to an index: the tutorials' recipe against `dvc repro`, same corpus, base and epochs.
+"""From documents to an index: the tutorials' recipe against `dvc repro`.
 
 Both take minutes, so each is run once, on the sample corpus (`--corpus FOLDER` for another one).
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import seed_recipe
-from benchmarks.conftest import Track
+from benchmarks.track import Track
 from tools.workspace import ROOT, lay_out, repro
 
 EPOCHS = 3
@@ -38,13 +38,15 @@ def test_from_documents_to_an_index(
         "document_ndcg@10"
     ]
     print(
-        f"\ndocument nDCG@10: ours {reached:.4f}, tuned alone {systems['tuned']['document_ndcg@10']:.4f}; {theirs}"
+        f"\ndocument nDCG@10: ours {reached:.4f}, "
+        f"tuned alone {systems['tuned']['document_ndcg@10']:.4f}; {theirs}"
     )
     if not small:
         assert reached >= theirs["document_ndcg@10"]
     race.once(
         "documents to index, 3 epochs",
-        f"{corpus.name}, {theirs['chunks']:.0f} of their chunks; document nDCG@10 {theirs['document_ndcg@10']:.3f} "
+        f"{corpus.name}, {theirs['chunks']:.0f} of their chunks; "
+        f"document nDCG@10 {theirs['document_ndcg@10']:.3f} "
         f"against {reached:.3f}",
         ours,
         "the tutorials' recipe",

@@ -1,4 +1,4 @@
-"""One question after the other, as a library is asked: `Retriever.search` against the tutorials' `retrieve()`."""
+"""One question after the other: `Retriever.search` against the tutorials' `retrieve()`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ import faiss
 import numpy as np
 
 from argot import Retriever
-from benchmarks.conftest import Goal, Track
 from benchmarks.test_server import PASSAGES, make
+from benchmarks.track import Goal, Track
 from tools.workspace import ROOT
 
 QUESTIONS = ROOT / "data/queries/questions.jsonl"
 K = 5
 ASKED = 200
-REASON = "both spend their time in the same model; what is left is its arithmetic, at the machine's full rate"
+REASON = (
+    "both spend their time in the same model; what is left is its arithmetic, at the machine's "
+    "full rate"
+)
 
 
 def test_asking(race: Track, base: Path, tmp_path: Path) -> None:
-    """The sample's questions, over made-up passages: what a search costs doesn't depend on what it finds."""
+    """The sample's questions over made-up passages; a search costs the same whatever it finds."""
     from sentence_transformers import SentenceTransformer
 
     make(tmp_path, base)
@@ -47,7 +50,8 @@ def test_asking(race: Track, base: Path, tmp_path: Path) -> None:
     tokens = int(ours.embedder.token_counts(asked, "query").mean())
     race(
         "asking",
-        f"{len(asked)} questions of {tokens} tokens on average, one by one, {PASSAGES:,} passages, the model alone",
+        f"{len(asked)} questions of {tokens} tokens on average, one by one, {PASSAGES:,} passages, "
+        "the model alone",
         lambda: [ours.search(query, K, "dense") for query in asked],
         {
             "the tutorials' retrieve()": Goal(

@@ -1,4 +1,4 @@
-"""`make refresh` after one changed document, against the same pipeline from nothing: what reuse of vectors is worth."""
+"""`make refresh` after one changed document, against the same pipeline from nothing."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from argot.core.files import write_json
 from argot.core.parquet import read_table, write_table
 from argot.search.release import inventory
 from argot.tables import chunks, judgments, pairs, questions
-from benchmarks.conftest import Track
 from benchmarks.prose import Author
+from benchmarks.track import Track
 from tools.workspace import ROOT, lay_out
 
 PASSAGES, A_DOCUMENT = 20_000, 15.5  # passages of a document of 1,500 words, on average
-REASON = "a quarter of what is left is the start of torch and sentence-transformers, in two stages, and a quarter DVC's own"
+REASON = (
+    "a quarter of what is left is the start of torch and sentence-transformers, in two stages, and "
+    "a quarter DVC's own"
+)
 VERDICT = {
-    "model": "base", "verdict": "base", "mode": "fused", "fusion": {"method": "convex", "weight": 0.5},
+    "model": "base", "verdict": "base", "mode": "fused",
+    "fusion": {"method": "convex", "weight": 0.5},
 }  # fmt: skip
 
 
 def test_refresh_after_one_changed_document(
     race: Track, scale: Callable[[int], int], base: Path, tmp_path: Path
 ) -> None:
-    """A document changes, is indexed, and changes back: the release must be the first one again, to the byte."""
+    """A document changes and changes back; the release must be the first one again, to the byte."""
     author = Author()
     workspace = released(tmp_path, author, base)
     for number in range(round(scale(PASSAGES) / A_DOCUMENT)):
@@ -80,5 +84,5 @@ def released(folder: Path, author: Author, model: Path) -> Path:
 
 
 def run(workspace: Path, *command: str) -> None:
-    told = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stdout + told.stderr
+    done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,18 +1,15 @@
-"""Searches a second, their latency and the server's memory, against the tutorials' loop behind FastAPI."""
+"""Throughput, latency and memory of the server, against the tutorials' loop behind FastAPI."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,20 +21,21 @@ from argot.core.files import write_json
 from argot.core.parquet import write_table
 from argot.encoding.store import Vectors, key, write_vectors
 from argot.tables import chunks, pairs, questions
-from benchmarks.conftest import Goal, Track
 from benchmarks.prose import Author
+from benchmarks.track import Goal, Track
 from stages import index
-from tests.released import PAIR, REPOSITORY, VERDICT
+from tools.deps import ROOT
+from tools.tiny.release import PAIR, VERDICT
+from tools.tiny.server import running
 
 PASSAGES = 10_000
 REQUESTS = 300  # a lap
 REASON = (
-    "a question goes through the model alone, so that its vector is the same to the last bit in every batch: many "
+    "a question goes through the model alone, so that its vector is the same to the last bit in "
+    "every batch: many "
     "at once share the cores, not the work"
 )
 GOALS = {1: 1.0, 8: 2.0, 64: 3.0}
-
-Asked = Callable[[str], tuple[str, str, Any]]  # method, path and body of a search
 
 
 class Server:
@@ -104,16 +102,17 @@ def servers(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
         "--no-keep-questions",
     ]
     ours += ["--feedback", str(folder / "feedback"), "--patience", "60", "--port"]
-    with (
-        running(
-            ours, lambda query: ("POST", "/search", json.dumps({"query": query, "mode": "dense"}))
-        ) as argot,
-        running(
-            ["-m", "benchmarks.tutorial_server", str(folder / "tutorial")],
-            lambda query: ("GET", f"/search?{urlencode({'query': query})}", None),
-        ) as tutorial,
-    ):
-        yield {"argot": argot, "tutorial": tutorial}
+    theirs = ["-m", "benchmarks.tutorial_server", str(folder / "tutorial")]
+    with running(ours) as argot, running(theirs) as tutorial:
+        yield {"argot": Server(*argot, ask_argot), "tutorial": Server(*tutorial, ask_tutorial)}
+
+
+def ask_argot(query: str) -> tuple[str, str, Any]:
+    return "POST", "/search", json.dumps({"query": query, "mode": "dense"})
+
+
+def ask_tutorial(query: str) -> tuple[str, str, Any]:
+    return "GET", f"/search?{urlencode({'query': query})}", None
 
 
 @pytest.mark.parametrize("clients", [1, 8, 64])
@@ -145,15 +144,15 @@ def test_serving(
         lambda: ours.lap(queries, clients),
         {"plain FastAPI": Goal(lambda: theirs.lap(queries, clients), GOALS[clients], REASON)},
     )
-    told = {
+    latency = {
         who: {**server.percentiles(), "MiB": server.memory()} for who, server in servers.items()
     }
-    benchmark.extra_info.update(latency=told)
-    print(f"\n{clients} clients: {told}")
+    benchmark.extra_info.update(latency=latency)
+    print(f"\n{clients} clients: {latency}")
 
 
 def make(folder: Path, base: Path) -> None:
-    """A release by the stage itself, and the tutorial's files: what a search costs doesn't depend on whose vectors."""
+    """Write a release by the stage itself, and the tutorial's files, with random vectors."""
     author = Author()
     texts = list(dict.fromkeys(author.passages(PASSAGES)))
     vectors = author.random.standard_normal((len(texts), 384)).astype(np.float32)
@@ -165,7 +164,7 @@ def make(folder: Path, base: Path) -> None:
     write_table(folder / pairs.PATHS["test"], [PAIR], pairs.SCHEMA)
     write_json(folder / index.VERDICT, VERDICT)
     for name in ("params.yaml", "numerics.lock"):
-        shutil.copyfile(REPOSITORY / name, folder / name)
+        shutil.copyfile(ROOT / name, folder / name)
     shutil.copytree(base, folder / "models/tuned")
     write_vectors(
         folder / index.VECTORS / "tuned/passages", Vectors([key(text) for text in texts], vectors)
@@ -181,41 +180,10 @@ def make(folder: Path, base: Path) -> None:
     (tutorial / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
 
 
-@contextmanager
-def running(arguments: list[str], request: Asked) -> Iterator[Server]:
-    """A server on a free port of this machine, when it is ready."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, *arguments, str(port)], cwd=REPOSITORY, env=dict(os.environ)
-    )
-    try:
-        until = time.monotonic() + 180
-        while not ready(port):
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.2)
-        yield Server(process, port, request)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
 def _row(at: int, text: str) -> dict[str, Any]:
     name = f"{at:06}.md"
     return {
-        "chunk": name, "document": name, "group": name, "position": 0, "title": name, "heading": "", "text": text,
+        "chunk": name, "document": name, "group": name, "position": 0, "title": name, "heading": "",
+        "text": text,
         "start": 0, "end": len(text), "language": "en", "metadata": "{}",
     }  # fmt: skip

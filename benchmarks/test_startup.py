@@ -1,4 +1,4 @@
-"""What the pipeline costs before it does anything: `dvc repro` with nothing to do, and the stages' imports."""
+"""What the pipeline costs before it does anything: an idle `dvc repro`, and imports."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.conftest import Track
-from tests.pipeline.tiny import dvc, environment, project
+from benchmarks.track import Track
+from tools.tiny.project import dvc, environment, project
 
 # "import time: self [us] | cumulative | imported package"
 SELF = re.compile(r"^import time:\s+(\d+) \|", re.MULTILINE)
@@ -42,7 +42,7 @@ def commands(workspace: Path) -> list[str]:
 
 
 def imports(command: str, workspace: Path) -> float:
-    """Seconds that a stage's own process spends on imports, wherever they stand, while it does its work."""
+    """Seconds that a stage's process spends on imports, those inside functions included."""
     python, *arguments = shlex.split(command)
     assert python == "python"
     result = subprocess.run(

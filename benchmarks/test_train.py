@@ -1,4 +1,7 @@
-"""Training: each row a query, its passage and three hard negatives; the same rows, batch, loss and optimiser."""
+"""Training on rows of a query, its passage and three hard negatives.
+
+Both sides have the same rows, batch, loss and optimiser.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.conftest import Goal, Track
+from benchmarks.track import Goal, Track
 from benchmarks.train_rows import BATCH, gradient, make_rows, ours, trainer
 
 
 @pytest.fixture
 def model(base: Path) -> Any:
-    """The base model without dropout, so that equal losses can be told."""
+    """The base model without dropout, so that losses can be compared."""
     from sentence_transformers import SentenceTransformer
     from torch import nn
 
@@ -45,7 +48,8 @@ def test_training_rows(
 
     few = make_rows(4)
     batch = ours(model, few)[0]([{"step": 0}])
-    parts = [{key.removeprefix(f"{part}_"): value for key, value in batch.items() if key.startswith(f"{part}_")}
+    parts = [{key.removeprefix(f"{part}_"): value
+              for key, value in batch.items() if key.startswith(f"{part}_")}
              for part in ("query", "passage")]  # fmt: skip
     features = [model.preprocess(texts) for texts in few.columns().values()]
     expected = gradient(model, plain(features, None))

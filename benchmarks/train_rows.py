@@ -1,4 +1,4 @@
-"""Training rows for races: queries with a passage and three hard negatives, for the peer's trainer and for ours."""
+"""Training rows for races: queries with a passage and three hard negatives."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def asked(passage: str, random: np.random.Generator) -> str:
 
 
 def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
-    """Argot's collator and loss, under a teacher who is sure: then the divergence from it is InfoNCE."""
+    """Argot's collator and loss, with a one-hot teacher: the divergence from it is InfoNCE."""
     from argot.training.student.abbreviations import Aliases
     from argot.training.student.lesson import Lesson, Teacher
     from argot.training.student.step import Collator, Memory, Phrasing, RankingLoss, Step
@@ -87,7 +87,7 @@ def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
 
 
 def trainer(model: Any, loss: Any, columns: dict[str, Any], folder: Path, **more: Any) -> Any:
-    """sentence-transformers' trainer for one pass over the columns; `more` are its arguments, or a collator."""
+    """sentence-transformers' trainer for one pass; `more` are its arguments, or a collator."""
     from datasets import Dataset
     from sentence_transformers import (
         SentenceTransformerTrainer,

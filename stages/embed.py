@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table
-from argot.core.stage import FIGURES, HERE, run, write_figures
+from argot.core.stage import FIGURES, HERE, run, stage_parser, write_figures
 from argot.encoding import kept
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import Embedder, Precision, Role
@@ -145,9 +145,7 @@ def log(name: str, texts: int, reused: int) -> None:
 
 def arguments() -> argparse.Namespace:
     """MODEL, TEXTS and --home of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.embed", description="Embed one set of texts by one model."
-    )
+    parser = stage_parser("embed", __doc__)
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("texts", choices=list(ROLES))
     parser.add_argument("--home", type=Path, default=HERE, help="the folder to write below")

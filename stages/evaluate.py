@@ -26,7 +26,7 @@ from pydantic import Field
 from argot.core.files import write_json
 from argot.core.params import Settings, SomeSettings, load
 from argot.core.parquet import write_table
-from argot.core.stage import run, write_figures
+from argot.core.stage import run, stage_parser, write_figures
 from argot.documents.words import count_words
 from argot.encoding.store import Vectors, read_vectors
 from argot.errors import ParamsError
@@ -428,9 +428,7 @@ def show_estimate() -> str:
 
 def arguments() -> argparse.Namespace:
     """What stands on the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = stage_parser("evaluate", __doc__)
     parser.add_argument("--estimate", action="store_const", dest="task", const=show_estimate)
     return parser.parse_args()
 

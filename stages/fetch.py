@@ -17,7 +17,7 @@ from typing import Any
 
 from argot.core.files import replacing_folder, sha256
 from argot.core.params import Settings, load
-from argot.core.stage import run, write_figures
+from argot.core.stage import run, stage_parser, write_figures
 from argot.errors import ModelError, ParamsError
 
 OUT = Path("models/base")
@@ -235,4 +235,5 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    stage_parser("fetch", __doc__).parse_args()
     run("fetch", main)

@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
-from argot.core.stage import run, write_figures
+from argot.core.stage import run, stage_parser, write_figures
 from argot.encoding.store import read_vectors
 from argot.errors import InputError, ParamsError
 from argot.llm.calls.completions import completions
@@ -333,4 +333,5 @@ def term_weights(bm25: Bm25) -> sparse.csr_matrix:
 
 
 if __name__ == "__main__":
+    stage_parser("mine", __doc__).parse_args()
     run("mine", main)

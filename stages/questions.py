@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
-from argot.core.stage import run, write_figures
+from argot.core.stage import run, stage_parser, write_figures
 from argot.tables import documents, questions
 from argot.tables.chunks import Corpus
 
@@ -327,4 +327,5 @@ def _short(text: str) -> str:
 
 
 if __name__ == "__main__":
+    stage_parser("questions", __doc__).parse_args()
     run("questions", main)

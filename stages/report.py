@@ -22,7 +22,7 @@ from rich.console import Console
 
 from argot.core.files import replacing, replacing_folder, sha256, write_json
 from argot.core.params import Settings, fingerprint, load
-from argot.core.stage import FIGURES, read_figures, run
+from argot.core.stage import FIGURES, read_figures, run, stage_parser
 from argot.evaluation.names import name, named
 from argot.report import cases, drawings
 from argot.report.means import MeanInterval, bootstrap_means, rows_of
@@ -210,4 +210,5 @@ def as_bytes(count: float) -> str:
 
 
 if __name__ == "__main__":
+    stage_parser("report", __doc__).parse_args()
     run("report", main)

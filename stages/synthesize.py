@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
-from argot.core.stage import run, write_figures
+from argot.core.stage import run, stage_parser, write_figures
 from argot.llm.calls.completions import completions, estimate
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
@@ -317,9 +317,7 @@ def prune() -> str:
 
 def arguments() -> argparse.Namespace:
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = stage_parser("synthesize", __doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--estimate", action="store_const", dest="task", const=show_estimate)
     what.add_argument("--prune", action="store_const", dest="task", const=prune)

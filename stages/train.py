@@ -22,7 +22,7 @@ from pydantic import Field
 
 from argot.core.files import replacing_folder, sha256
 from argot.core.params import Settings, SomeSettings, load
-from argot.core.stage import write_figures
+from argot.core.stage import stage_parser, write_figures
 from argot.encoding.embedder import Embedder, check_folder, fingerprint, read_prompts
 from argot.errors import InputError, ModelError
 from argot.evaluation.metrics import ndcg
@@ -382,4 +382,5 @@ def curve(log: list[dict[str, float]]) -> list[dict[str, float]]:
 
 
 if __name__ == "__main__":
+    stage_parser("train", __doc__).parse_args()
     run_together("train", main, lambda: load("machine", TrainMachine).processes)

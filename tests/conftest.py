@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages import index
-from tests.released import make_inputs
+from tools.tiny.release import make_inputs
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from argot.documents.formats.reader import parse
-from benchmarks.overlap import overlap
+from tools.overlap import overlap
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = 12
-# What people's questions about public services share with their answers, measured by `python -m benchmarks.overlap`.
+# What people's questions about public services share with their answers, measured by `python -m tools.overlap`.
 PEOPLES_OVERLAP = 0.292
 
 
@@ -78,8 +78,9 @@ def test_every_quote_stands_in_its_document(
     assert missing == []
 
 
-def test_questions_give_no_more_of_their_answers_wording_away_than_peoples_do(
+def test_questions_share_few_words_with_their_answers(
     questions: list[dict[str, object]],
 ) -> None:
+    """People's questions share few words with the answer; the sample's must not be easier."""
     shares = [share for question in questions if (share := overlap(question)) is not None]
     assert sum(shares) / len(shares) <= PEOPLES_OVERLAP

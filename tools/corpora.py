@@ -1,11 +1,12 @@
-"""Public documents with people's own questions, fetched from their publishers in the form that Argot takes.
+"""Fetch public documents with people's own questions, in the form that Argot takes.
 
     python -m tools.corpora doc2dial ../corpora/government
     python -m tools.corpora covid-qa ../corpora/biomed
     python -m tools.workspace ../corpora/government
 
-FOLDER gets `raw/` and `queries/questions.jsonl`. What was downloaded stays beside them with its SHA-256: the publishers
-tell none, so the first download is believed, and a later one that differs from it is refused.
+FOLDER gets `raw/` and `queries/questions.jsonl`. What was downloaded stays beside them with its
+SHA-256: the publishers tell none, so the first download is believed, and a later one that differs
+from it is refused.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Corpus(NamedTuple):
 
 
 def download(address: str, folder: Path) -> bytes:
-    """The bytes at an address, kept in `folder`; InputError if they are not those of the first download."""
+    """The bytes at an address, kept in `folder`; InputError if the first download differed."""
     kept = folder / address.rsplit("/", 1)[1]
     digest = kept.with_name(f"{kept.name}.sha256")
     if not kept.exists():
@@ -57,7 +58,7 @@ def download(address: str, folder: Path) -> bytes:
 
 
 def doc2dial(content: bytes) -> Corpus:
-    """Public services' pages; of each dialogue what the user asked first, and the spans of the page that answer it."""
+    """Pages of public services; each dialogue's first question, and the spans that answer it."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         tables = {Path(name).name: name for name in archive.namelist()}
         pages, dialogues = (
@@ -89,7 +90,7 @@ def doc2dial(content: bytes) -> Corpus:
 def first_question(
     turns: list[dict[str, Any]], spans: dict[str, Any]
 ) -> tuple[str, list[str]] | None:
-    """The first utterance of a dialogue and the texts that the reply to it rests on; None where it has no answer."""
+    """A dialogue's first utterance and the texts behind its reply; None without an answer."""
     if len(turns) < 2 or turns[0]["role"] != "user" or turns[1]["da"] != "respond_solution":
         return None
     quotes = [spans[reference["sp_id"]]["text_sp"].strip() for reference in turns[1]["references"]]
@@ -131,7 +132,7 @@ def covid_qa(content: bytes) -> Corpus:
 
 
 def once(questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Questions that are asked in the same words about different places name none of them: the first is kept."""
+    """Keep the first of questions in the same words, for they don't say which place they mean."""
     kept: dict[str, dict[str, Any]] = {}
     for question in questions:
         kept.setdefault(" ".join(question["query"].lower().split()), question)
@@ -164,6 +165,7 @@ SOURCES: dict[str, tuple[str, Callable[[bytes], Corpus]]] = {
 
 
 def main() -> None:
+    """Download one corpus and convert it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

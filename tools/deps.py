@@ -1,7 +1,8 @@
-"""The `deps:` of each stage in dvc.yaml: first its data, then the code that it imports, directly or not.
+"""Write the `deps:` of each stage in dvc.yaml: its data, then the code that it imports.
 
-DVC does not see Python imports (treeverse/dvc #9195), so what a stage imports is listed, exactly. A package
-whose files are all imported is named by its folder, which DVC takes for the hash of all that is in it.
+DVC does not see Python imports (treeverse/dvc #9195), so what a stage imports is listed, exactly. A
+package whose files are all imported is named by its folder, which DVC takes for the hash of all
+that is in it.
 
 python -m tools.deps     writes the code into dvc.yaml and stages/refresh.yaml
 """
@@ -20,15 +21,11 @@ from typing import Any
 import grimp
 import yaml
 
+from tools.numerics import deciding_modules
+
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINES = (ROOT / "dvc.yaml", ROOT / "stages/refresh.yaml")
 WIDTH = 100
-# The packages whose versions decide numbers: a stage that uses one depends on numerics.lock.
-NUMERICS = {
-    "bm25s", "bs4", "charset_normalizer", "datasets", "faiss", "mammoth", "markdownify", "numpy",
-    "openpyxl", "pdfminer", "pdfplumber", "peft", "pptx", "py3langid", "pyarrow", "rensa", "scipy",
-    "sentence_transformers", "sentencex", "Stemmer", "tokenizers", "torch", "transformers",
-}  # fmt: skip
 
 
 @functools.lru_cache
@@ -51,7 +48,7 @@ def closure(module: str) -> set[str]:
     own = {name for name in modules if name.split(".")[0] in ("argot", "stages")}
     own |= {parent for name in own for parent in _parents(name)}
     files = {file for name in own for file in _files(name)}
-    if modules & NUMERICS:
+    if modules & deciding_modules():
         files.add("numerics.lock")
     return files
 
@@ -72,7 +69,7 @@ def _reading_order(file: str) -> tuple[int, str]:
 
 
 def expanded(deps: Iterable[str]) -> set[str]:
-    """The files that deps stand for: what `folded` was given."""
+    """The files that deps name, those of folders included: what `folded` was given."""
     return {file for dep in deps for file in _folders().get(dep, {dep})}
 
 
@@ -94,7 +91,7 @@ def _parents(module: str) -> Iterator[str]:
 
 
 def _files(module: str) -> Iterator[str]:
-    """The module's file, unless it is a package's bare docstring, and what it names of its folder."""
+    """The module's file, unless it is only a docstring, and the data files that it names."""
     path = Path(*module.split("."))
     file = path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")
     if not _only_docstring(ROOT / file):

@@ -1,11 +1,12 @@
-"""Studies on request, never part of the default run: each lays out workspaces of its own and runs the pipeline there.
+"""Studies of several runs, in workspaces of their own; never part of the default run.
 
     python -m tools.studies curve FOLDER            does a quarter, a half, all of the pairs help?
-    python -m tools.studies seeds FOLDER            how far do three seeds lie apart?
-    python -m tools.studies guard FOLDER OTHER      what did the model tuned on FOLDER forget on OTHER?
+    python -m tools.studies seeds FOLDER            how much do three seeds differ?
+    python -m tools.studies guard FOLDER OTHER      what did tuning on FOLDER forget of OTHER?
 
-FOLDER holds `raw/` and, where there are some, `queries/`, as for tools.workspace; `data` is this repository's own.
-Each prints a table of nDCG@10 and writes it to reports/studies/. `--set SECTION.KEY=VALUE` changes a param of all runs.
+FOLDER holds `raw/` and, where there are some, `queries/`, as for tools.workspace; `data` is this
+repository's own. Each prints a table of nDCG@10 and writes it to reports/studies/. `--set
+SECTION.KEY=VALUE` changes a param of all runs.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def run(folder: Path, name: str, params: Params, *targets: str) -> Path:
 
 
 def outcome(workspace: Path) -> Row:
-    """What is compared between runs: nDCG@10 on real questions, or on synthetic pairs where there are none."""
+    """nDCG@10 on real questions, or on synthetic pairs where there are none."""
     figures = json.loads((workspace / "data/figures/evaluate.json").read_text(encoding="utf-8"))
     measured = "questions" if "test" in figures["questions"] else "pairs"
     systems, verdict = figures[measured]["test"], figures["verdict"]
@@ -72,7 +73,7 @@ def outcome(workspace: Path) -> Row:
 
 
 def curve(folder: Path, params: Params) -> list[Row]:
-    """The same run with a share of the training pairs: where doubling gains nothing, more pairs won't."""
+    """The same run with 25, 50 and 100 % of the training pairs."""
     rows = []
     for share in SHARES:
         workspace = run(folder, f"share-{share}", {**params, "mine.share": share}, "evaluate")
@@ -98,7 +99,7 @@ def seeds(folder: Path, params: Params) -> list[Row]:
 
 
 def guard(folder: Path, other: Path, params: Params) -> list[Row]:
-    """Base and the model tuned on `folder`, both asked the questions of another corpus, without BM25."""
+    """Base and the model tuned on `folder`, on the questions of another corpus, without BM25."""
     tuned = run(folder, "guard", params, "train") / "models/tuned"
     workspaces = {
         "base": run(other, "guarded-base", params, *EMBEDDED),
@@ -132,7 +133,7 @@ def ndcg(workspace: Path) -> tuple[NDArray[np.float64], NDArray[np.int64], str]:
             queries = read_pairs("test", corpus)
         if not len(queries):
             raise InputError(
-                f"{workspace}: there is no test query to ask; add questions to queries/, or documents"
+                f"{workspace}: there is no test query; add questions to queries/, or documents"
             )
         asked, passages = base.of(queries.set, queries.texts), base.of("passages", corpus.passages)
         hits = search_exact(asked, passages, DEPTH, corpus.ties)
@@ -165,7 +166,7 @@ def changed(text: str) -> tuple[str, Any]:
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """What stands on the command line."""
+    """The command line's arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,9 +1,10 @@
-"""A workspace of its own for a folder of documents: the repository's code, those documents, and `dvc repro`.
+"""Run the pipeline over a folder of documents, in a workspace of its own.
 
     python -m tools.workspace FOLDER [--into WORKSPACE] [SECTION.KEY=VALUE ...]
 
-FOLDER holds `raw/` and, where there are some, `queries/`. The workspace is made under `workspaces/`, or laid anew where
-it stands already; it shares the repository's DVC cache, so that what was computed before is not computed again.
+FOLDER holds `raw/` and, where there are some, `queries/`. The workspace is made under
+`workspaces/`, or laid out again where it exists; it shares the repository's DVC cache, so that
+what was computed before is not computed again.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ def lay_out(
     params: dict[str, Any],
     cache: Path = ROOT / ".dvc/cache",
 ) -> Path:
-    """Make `workspace` hold this repository's code, the documents, the questions, and the changed params.
+    """Copy this repository's code, the documents, the questions and changed params to `workspace`.
 
-    What a run left there (outs, `dvc.lock`) stays, so that a second run is a change and not a beginning.
+    What a run left there (outs, `dvc.lock`) stays, so that a second run is a change and not a
+    beginning.
     """
     workspace.mkdir(parents=True, exist_ok=True)
     for name in CODE:
@@ -83,6 +85,7 @@ def _run(command: list[str], folder: Path) -> None:
 
 
 def main() -> None:
+    """Lay out the workspace that the command line names, and run it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,9 @@
-"""The pull request's comment, as Markdown on standard output; its pictures are written into a folder.
+"""Print a pull request's comment as Markdown, and write its pictures into a folder.
 
     python .github/scripts/comment.py BASE PICTURES ADDRESS [QUERY]
 
-BASE is the revision to compare with, PICTURES the folder for the plots, seen later at ADDRESS/NAME.png + QUERY.
+BASE is the revision to compare with, PICTURES the folder for the plots, seen later at
+ADDRESS/NAME.png + QUERY.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ def main() -> None:
     print("\n\n".join(part for part in parts if part))
 
 
-def verdict(told: dict[str, Any]) -> str:
+def verdict(found: dict[str, Any]) -> str:
     """The verdict's sentence, and the questions that improved and got worse most."""
-    lines = [f"### Verdict: {told['verdict']}", told["reason"]]
+    lines = [f"### Verdict: {found['verdict']}", found["reason"]]
     for title, name in (("Improved most", "wins"), ("Got worse most", "losses")):
         rows = [
             f"| {cell(row['query'])} | {row['before']:.2f} | {row['after']:.2f} |"
-            for row in told[name][:SHOWN]
+            for row in found[name][:SHOWN]
         ]
         if rows:
             lines += ["", f"| {title} | untuned | tuned |", "|---|---|---|", *rows]
@@ -49,7 +50,7 @@ def verdict(told: dict[str, Any]) -> str:
 
 
 def cell(text: str) -> str:
-    """A question as plain text in a table's cell: whoever asked it may have written Markdown or HTML."""
+    """A question as plain text in a table's cell, even if it holds Markdown or HTML."""
     escaped = "".join(
         f"\\{character}" if character in r"\`*_{}[]()#+-!|<>~@&" else character
         for character in text

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Is dvc.lock the record of a run of this very code, params and data? Needs no data: what is missing is taken as recorded.
-# Where nothing but documents changed, and `make refresh` ran, the release is fresh and its model older: told, no error.
+# Where nothing but documents changed, and `make refresh` ran, the release is fresh and its model is older: that is reported, and is no error.
 #
-# `dvc repro --dry` alone does not tell: for a stale lock it ends with 0 where the data lies here, and with 255 where not.
+# The exit code of `dvc repro --dry` alone is not enough: for a stale lock it ends with 0 where the data lies here, and with 255 where not.
 set -uo pipefail
 
 stale() { # stages that would run; an error's last line where there is one
-    local told code
-    told=$(dvc repro --dry --allow-missing "$@" 2>&1)
+    local output code
+    output=$(dvc repro --dry --allow-missing "$@" 2>&1)
     code=$?
-    grep -oP "(?<=Running stage ')[^']+" <<< "$told" | paste -sd ' ' | grep . || [ "$code" = 0 ] || tail -n 1 <<< "$told"
+    grep -oP "(?<=Running stage ')[^']+" <<< "$output" | paste -sd ' ' | grep . || [ "$code" = 0 ] || tail -n 1 <<< "$output"
 }
 
 main=$(stale)

@@ -16,7 +16,7 @@ BESIDE = ".beside"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a file name beside `path`; when the block ends well, what was written there takes the place of `path`.
+    """Yield a file name beside `path`; what the block writes there replaces `path` when it ends.
 
     If the block raises, or the process is killed, `path` stays as it was.
     """
@@ -45,7 +45,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON with sorted keys and a newline at the end; NaN and infinity raise ValueError."""
+    """Write `value` as JSON with sorted keys; NaN and infinity raise ValueError."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     with replacing(path) as beside:
         beside.write_text(text + "\n", encoding="utf-8")

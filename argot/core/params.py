@@ -1,6 +1,7 @@
 """params.yaml, read in one way: strictly.
 
-A stage declares its settings as a frozen `Settings` class; `load` reads its section and refuses what it doesn't know.
+A stage declares its settings as a frozen `Settings` class; `load` reads its section and refuses
+what it doesn't know.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from argot.errors import ParamsError
 
 PARAMS = Path("params.yaml")
-# DVC's run cache doesn't see these keys, and would restore an old result for a new value (treeverse/dvc #10296).
+# DVC's run cache doesn't see these keys, and would restore an old result for a new value
+# (treeverse/dvc #10296).
 INVISIBLE = {"size", "nfiles"}
 # PyYAML reads 1e-3 as text, DVC reads it as a number: the two must never differ.
 EXPONENT_WITHOUT_POINT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
 
 class Settings(BaseModel):
-    """The base of every section's settings: frozen, strict about types, and closed to unknown keys."""
+    """The base of every settings class: frozen, strict about types, closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -41,15 +43,17 @@ S = TypeVar("S", bound=Settings)
 
 
 def load(section: str, settings: type[S], path: Path = PARAMS) -> S:
-    """Read one section of params.yaml, such as `chunk` or `machine.ingest`, into its settings class.
+    """Read a section of params.yaml, such as `chunk` or `machine.ingest`, into its class.
 
-    Raises ParamsError naming the key, what was expected and, for an unknown key, the nearest known one.
+    Raises ParamsError naming the key, what was expected and, for an unknown key, the nearest known
+    one.
     """
     value: Any = _read(path)
     for part in section.split("."):
         if not isinstance(value, dict) or part not in value:
             raise ParamsError(
-                f"{path}: section '{section}' is missing; put it back from the repository's own {path.name}"
+                f"{path}: section '{section}' is missing; "
+                f"put it back from the repository's own {path.name}"
             )
         value = value[part]
     try:
@@ -59,12 +63,13 @@ def load(section: str, settings: type[S], path: Path = PARAMS) -> S:
 
 
 def fingerprint(sections: Sequence[str], path: Path = PARAMS) -> str:
-    """The SHA-256 over whole sections of params.yaml, comments and order apart: by it a release names its origin."""
+    """The SHA-256 over the values of whole sections of params.yaml, without comments and order."""
     content = _read(path)
     missing = [section for section in sections if section not in content]
     if missing:
         raise ParamsError(
-            f"{path}: section '{missing[0]}' is missing; put it back from the repository's own {path.name}"
+            f"{path}: section '{missing[0]}' is missing; "
+            f"put it back from the repository's own {path.name}"
         )
     text = json.dumps({section: content[section] for section in sections}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -103,7 +108,8 @@ def _check_keys(path: Path, prefix: str, value: Any) -> None:
     elif isinstance(value, str) and EXPONENT_WITHOUT_POINT.fullmatch(value):
         mantissa, exponent = re.split("[eE]", value)
         raise ParamsError(
-            f"{path}: {prefix.rstrip('.')}: {value} is text in YAML 1.1; write {mantissa}.0e{int(exponent):+d}"
+            f"{path}: {prefix.rstrip('.')}: {value} is text in YAML 1.1; "
+            f"write {mantissa}.0e{int(exponent):+d}"
         )
 
 

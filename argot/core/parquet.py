@@ -22,7 +22,7 @@ def write_table(path: Path, rows: list[dict[str, Any]] | pa.Table, schema: pa.Sc
 
 
 def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-    """Read a table, or some of its columns; raise InputError if it is missing, damaged or of another schema."""
+    """Read a table or some columns; InputError if it is missing, damaged or of another schema."""
     try:
         _check(path, pq.read_schema(path), schema)
         return pq.read_table(path, columns=columns)
@@ -44,7 +44,7 @@ def _check(path: Path, found: pa.Schema, expected: pa.Schema) -> None:
         position = found.get_field_index(field.name)
         if position < 0:
             raise InputError(
-                f"{path}: column '{field.name}' is missing; run `dvc repro` to make the table anew"
+                f"{path}: column '{field.name}' is missing; run `dvc repro` to make the table again"
             )
         if not found.field(position).equals(field):
             kind = found.field(position).type

@@ -1,4 +1,4 @@
-"""How every stage runs: alone, with its errors told in one line."""
+"""How every stage runs: one of a name at a time, with its errors in one line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from argot.core.extras import what_to_install
 from argot.core.files import write_json
 from argot.errors import ArgotError, InputError
 
@@ -25,7 +27,11 @@ FIGURES = Path("data/figures")
 HERE = Path()
 LOCKS = Path(".locks")
 TIMINGS = Path("logs/timings.jsonl")
-# What the machine, not the program, is to blame for: told in one line.
+EXIT_CODES = (
+    "Exit codes: 0, done; 1, a bug, with its traceback; 2, bad input or params or a full machine, "
+    "in one line; 130, interrupted."
+)
+# Errors of the system that a person can mend: they are reported in one line, without a traceback.
 MACHINE = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -35,7 +41,11 @@ MACHINE = (
     errno.EROFS,
     errno.EMFILE,
 )
-# How libraries say so that raise another error; numpy and tempfile, where a disk is full.
+# Libraries written in Rust and C++ put the system's error number into their message.
+NUMBER = re.compile(r"\b(?:os error|errno) (\d+)\b", re.IGNORECASE)
+# numpy and tempfile report a full disk in their own words, and without the system's error number.
+FULL_DISK = re.compile(r"\d+ requested and -?\d+ written|No usable temporary directory found in .*")
+# How libraries report that memory is used up, where they raise no MemoryError.
 NO_MEMORY = (
     "out of memory",
     "can't allocate memory",
@@ -43,13 +53,13 @@ NO_MEMORY = (
     "failed to map segment",
     os.strerror(errno.ENOMEM),
 )
-NO_SPACE = ("requested and", "No usable temporary directory")
 
 
 def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
-    """Run a stage and print the line it returns; end the process with 2 on bad input, 130 on Ctrl-C.
+    """Run a stage and print the line it returns; exit with 2 on bad input, 130 on Ctrl-C.
 
-    A stage ends with the `dvc` that started it; one of that name that still runs in `home` is an error.
+    The stage ends when the `dvc` that started it ends. That a stage of this name already runs in
+    `home` is an error.
     """
     try:
         end_with_dvc()
@@ -62,16 +72,30 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        message = _blame(error) or (str(error) if isinstance(error, ArgotError) else "")
+        message = _blame(error)
+        if isinstance(error, ArgotError):
+            message = message or str(error)
+        elif isinstance(error, ModuleNotFoundError):
+            message = what_to_install(error)
         if not message:
             raise
         print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
         sys.exit(2)
 
 
+def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser of the stage's command line; `--help` shows the description and exit codes."""
+    return argparse.ArgumentParser(
+        prog=f"python -m stages.{name}",
+        description=description,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def run_in_home(name: str, stage: Callable[[Path], str]) -> None:
-    """As `run`, for a stage that writes below this folder or below the one after `--home`: see stages/refresh.yaml."""
-    parser = argparse.ArgumentParser()
+    """As `run`, for a stage that writes below the folder of `--home` (stages/refresh.yaml)."""
+    parser = stage_parser(name, sys.modules[stage.__module__].__doc__)
     parser.add_argument("--home", type=Path, default=HERE, help="the folder to write below")
     home = parser.parse_args().home
     run(name, lambda: stage(home), home)
@@ -92,38 +116,42 @@ def read_figures(path: Path) -> dict[str, Any]:
 
 
 def _blame(error: BaseException | None) -> str:
-    """What the machine is to blame for, here or in what led to here; empty for anything else."""
+    """One line if the machine caused this error or one that led to it; otherwise empty."""
     while error is not None:
         text = "" if isinstance(error, ArgotError) else str(error)
         if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
             return "out of memory; close other programs, or run on a machine with more"
-        number = (
-            errno.ENOSPC
-            if any(words in text for words in NO_SPACE)
-            else getattr(error, "errno", None)
-        )
-        reason = next(
-            (
-                os.strerror(known)
-                for known in MACHINE
-                if known == number or os.strerror(known) in text
-            ),
-            "",
-        )
-        if reason:
+        number = _system_error(error, text)
+        if number in MACHINE:
             place = getattr(error, "filename", None) or "disk"
+            reason = os.strerror(number)
             return f"{place}: {reason}; earlier results are intact, `dvc checkout` brings them back"
         error = error.__cause__ or error.__context__
     return ""
 
 
+def _system_error(error: BaseException, text: str) -> int:
+    """The system's error number, from the exception or its message; 0 where there is none."""
+    if FULL_DISK.search(text):
+        return errno.ENOSPC
+    named = NUMBER.search(text)
+    number = getattr(error, "errno", None) or (int(named[1]) if named else 0)
+    if number:
+        return int(number)
+    return next((known for known in MACHINE if os.strerror(known) in text), 0)
+
+
 def end_with_dvc() -> None:
-    """End this process when the `dvc` that started it is killed, lest it write into what the next run makes."""
+    """End this process when the `dvc` that started it is killed.
+
+    Otherwise it could write into what the next run makes.
+    """
 
     def watch() -> None:
         with suppress(OSError, psutil.Error):  # those are gone
             dvc = _starter()
-            # Killed before this began, dvc left it to a process of another group; torchrun's have one of their own.
+            # Killed before this began, dvc left it to a process of another group; torchrun's have
+            # one of their own.
             left = os.getsid(0) != os.getpid() and os.getpgid(dvc) != os.getpgrp()
             while _starter() == dvc and not left:
                 time.sleep(0.1)
@@ -134,7 +162,10 @@ def end_with_dvc() -> None:
 
 
 def _starter() -> int:
-    """The process that started this one, past the shell that ran its command: bash becomes the command, dash waits."""
+    """The process that started this one, past the shell of its command.
+
+    bash is replaced by the command that it runs, dash waits for it as its parent.
+    """
     parent = psutil.Process(os.getppid())
     return int(parent.ppid() if "-m stages." in " ".join(parent.cmdline()[-1:]) else parent.pid)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -51,6 +52,11 @@ class Passage:
     rank: int  # from 1
     ranks: dict[str, int]  # its rank by each ranker that found it among its best
 
+    def __repr__(self) -> str:
+        """One line for a notebook: the fields hold whole texts."""
+        start = textwrap.shorten(self.text, 60, placeholder=" …")
+        return f"Passage({self.rank}. {self.document!r}, score {self.score:.3f}: {start!r})"
+
 
 class Retriever:
     """A loaded release, made by `Retriever.load`. The model is loaded by the first search that needs it."""
@@ -67,6 +73,13 @@ class Retriever:
         self.manifest = manifest
         self.device = device
         self._rankers: dict[str, Ranker] = {}
+
+    def __repr__(self) -> str:
+        verdict = self.manifest.verdict
+        return (
+            f"Retriever({str(self.folder)!r}: {self.manifest.passages:,} passages, "
+            f"{verdict.model} model, {verdict.mode} search)"
+        )
 
     @classmethod
     def load(

@@ -1,11 +1,12 @@
-"""Training, encoding and search on one GPU, against what a tutorial's reader would run: built, checked, timed.
+"""Training, encoding and search on one GPU, raced against the code of tutorials.
 
-    python -m benchmarks.gpu.run                         # needs a CUDA card, and says so where there is none
-    python -m benchmarks.gpu.run --device cpu --small    # every line of it at a tiny size: to see that it runs
+    python -m benchmarks.gpu.run                         # needs a CUDA card
+    python -m benchmarks.gpu.run --device cpu --small    # at a tiny size, to see that it runs
 
-The model is as large as BERT-base and its weights are random: what they hold changes no speed. Tokens count once,
-however often they are encoded. The share is that of the rate at which this card multiplies large bfloat16 matrices. At
-the end it checks what `make refresh` relies on: passages encoded again by themselves have the vectors that they had.
+The model is as large as BERT-base and its weights are random: what they hold changes no speed.
+Tokens count once, however often they are encoded. The share is that of the rate at which this card
+multiplies large bfloat16 matrices. At the end it checks what `make refresh` relies on: passages
+encoded again by themselves have the vectors that they had.
 """
 
 from __future__ import annotations
@@ -28,25 +29,28 @@ from benchmarks.limit import forward_operations
 from benchmarks.prose import Author, vectors
 from benchmarks.train_rows import BATCH, Rows, asked, make_rows, ours, trainer
 from stages.train import speed, tokens_for
-from tests.tiny_model import make_tiny_model
+from tools.tiny.model import make_tiny_model
 
 ROUNDS = 3
 LEARNING_RATE, WARM_UP = 2e-5, 0.1  # the tutorial's
 GOAL = 3.0
-MOVED = 1e-5  # by which a component of a vector may differ after a refresh on a card; on a processor by nothing
-NONE = "benchmarks.gpu: torch finds no CUDA card here; nothing was measured (--device cpu --small shows that it runs)"
+MOVED = 1e-5  # how far a vector's component may move in a refresh on a card; on a CPU it is 0
+NONE = (
+    "benchmarks.gpu: torch finds no CUDA card here; nothing was measured "
+    "(--device cpu --small shows that it runs)"
+)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The model; training rows of a query and four passages, words a passage, passages to encode; vectors to search."""
+    """How large the model and the inputs are."""
 
     layers: int
     dimension: int
-    rows: int
-    words: int
-    passages: int
-    vectors: int
+    rows: int  # training rows of a query and four passages
+    words: int  # in a passage
+    passages: int  # to encode
+    vectors: int  # to search
     side: int  # of the matrices that measure the rate
 
 
@@ -55,7 +59,7 @@ FULL, SMALL = Scale(12, 768, 4096, 90, 20_000, 1_000_000, 8192), Scale(2, 64, 24
 
 @dataclass(frozen=True)
 class Line:
-    """A race: what was done a second, theirs and ours, and ours as a share of the card's matrix rate."""
+    """A race: units a second, theirs and ours, and our share of the card's matrix rate."""
 
     what: str
     unit: str
@@ -169,7 +173,7 @@ def encoding(base: Path, texts: list[str], device: torch.device, rate: float) ->
 
 
 def training(base: Path, rows: Rows, device: torch.device, rate: float) -> Iterator[Line]:
-    """The same rows once, with the tutorial's arguments and by Argot's step: speed, and then what was learnt."""
+    """Train on the same rows by the tutorial's code and by Argot's; compare speed and nDCG@10."""
     few = rows.first(BATCH)
     embedder = Embedder.load(base, device.type)
     counts = np.minimum(embedder.token_counts(rows.queries + rows.passages), embedder.max_tokens)
@@ -189,15 +193,17 @@ def training(base: Path, rows: Rows, device: torch.device, rate: float) -> Itera
     difference = reached["ours"] - reached["theirs"]
     noise = 2 * difference.std() / len(difference) ** 0.5
     worse = "worse" if difference.mean() < -noise else "not worse"
-    told = (f"{what} {scores.mean():.3f}" for what, scores in {"before": before, **reached}.items())
-    check = f"nDCG@10 {', '.join(told)}: {worse}, noise {noise:.3f}"
+    reports = (
+        f"{what} {scores.mean():.3f}" for what, scores in {"before": before, **reached}.items()
+    )
+    check = f"nDCG@10 {', '.join(reports)}: {worse}, noise {noise:.3f}"
     share = 3 * forward_operations(fresh(base, device), counts) / seconds["ours"] / rate
     count = float(counts.sum())
     yield Line("train", "tokens", count / seconds["theirs"], count / seconds["ours"], share, check)
 
 
 def fresh(base: Path, device: torch.device) -> Any:
-    """The model as it was made, without dropout: Argot trains without, and both do the same arithmetic."""
+    """The model without dropout, as Argot trains it, so that both do the same arithmetic."""
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(base), device=device.type)
@@ -208,14 +214,19 @@ def fresh(base: Path, device: torch.device) -> Any:
 
 
 def by_tutorial(model: Any, rows: Rows, folder: Path) -> Any:
-    """A row for each negative, batches of 32, two steps accumulated, bfloat16 on a card, no duplicates in a batch."""
+    """The tutorial's training.
+
+    It has a row for each negative, batches of 32 without duplicates, two of them accumulated, and
+    bfloat16 on a card.
+    """
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
     from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 
     on_card = model.device.type == "cuda"
     return trainer(
-        model, MultipleNegativesRankingLoss(model), rows.triplets(), folder, per_device_train_batch_size=BATCH,
-        gradient_accumulation_steps=2, learning_rate=LEARNING_RATE, warmup_steps=WARM_UP, bf16=on_card,
+        model, MultipleNegativesRankingLoss(model), rows.triplets(), folder,
+        per_device_train_batch_size=BATCH, gradient_accumulation_steps=2,
+        learning_rate=LEARNING_RATE, warmup_steps=WARM_UP, bf16=on_card,
         use_cpu=not on_card, batch_sampler=BatchSamplers.NO_DUPLICATES,
     )  # fmt: skip
 
@@ -226,8 +237,9 @@ def by_argot(model: Any, rows: Rows, folder: Path) -> Any:
 
     collator, loss = ours(model, rows, tokens_for(model.device))
     return trainer(
-        model, loss, {"step": list(range(len(collator.steps)))}, folder, per_device_train_batch_size=1,
-        learning_rate=LEARNING_RATE, warmup_steps=WARM_UP, full_determinism=True, batch_sampler=InOrder,
+        model, loss, {"step": list(range(len(collator.steps)))}, folder,
+        per_device_train_batch_size=1, learning_rate=LEARNING_RATE, warmup_steps=WARM_UP,
+        full_determinism=True, batch_sampler=InOrder,
         data_collator=collator, **speed(model.device),
     )  # fmt: skip
 
@@ -245,7 +257,7 @@ def learnt(embedder: Embedder, rows: Rows) -> np.ndarray:
 
 
 def searching(scale: Scale, device: torch.device, rate: float) -> Line:
-    """Exact search of a thousand queries at once, by numpy on the processor and by torch on the card."""
+    """Exact search of a thousand queries, by numpy on the CPU and by torch on the card."""
     passages, queries = vectors(scale.vectors), vectors(min(1000, scale.vectors), seed=7)
     ties = np.arange(len(passages))
     found = next(search_torch([queries], passages, 10, ties, device.type))
@@ -265,7 +277,7 @@ def searching(scale: Scale, device: torch.device, rate: float) -> Line:
 
 
 def refreshing(base: Path, texts: list[str], device: torch.device) -> str:
-    """What `make refresh` relies on: passages encoded without the others have the vectors that they had among them."""
+    """Check what `make refresh` relies on: a passage's vector doesn't depend on the others."""
     embedder = Embedder.load(base, device.type)
     whole = embedder.encode_passages(texts)
     mixed = whole.copy()
@@ -279,8 +291,11 @@ def refreshing(base: Path, texts: list[str], device: torch.device) -> str:
     assert np.array_equal(first, second), (
         f"the top 10 of {(first != second).any(axis=1).sum()} queries differ"
     )
-    told = f"no component moved by more than {moved:.1e}, and the top 10 of {len(queries):,} queries are the same"
-    return f"refresh: a third of {len(texts):,} passages encoded again by themselves: {told}"
+    return (
+        f"refresh: a third of {len(texts):,} passages encoded again by themselves: "
+        f"no component moved by more than {moved:.1e}, "
+        f"and the top 10 of {len(queries):,} queries are the same"
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ DVC_YAML = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 PAGES = [
     path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")] if path.name != "LICENSE"
 ]
+WIDTH = 100
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -24,6 +25,23 @@ def test_the_params_page_is_what_params_and_settings_say() -> None:
     assert params.PAGE.read_text(encoding="utf-8") == params.reference(), (
         "run `python -m tools.docs.params`"
     )
+
+
+@pytest.mark.parametrize(
+    ("param", "words"),
+    [
+        ("evaluate.compare", "list of texts"),
+        ("train.matryoshka", "list of whole numbers"),
+        ("fetch.prompts.query", "text or null"),
+        ("train.lora", "whole number, at least 0"),
+        ("release.accept_synthetic", "true or false"),
+        ("embed.precision", "`float32` or `bfloat16`"),
+    ],
+)
+def test_what_a_param_may_be_is_in_words(param: str, words: str) -> None:
+    assert params.allowed(param) == words
+    name = param.partition(".")[2]
+    assert re.search(rf"^\| `{name}` \|.*\| {words} \|", params.PAGE.read_text("utf-8"), re.M)
 
 
 def test_a_param_that_no_settings_class_reads_would_be_seen() -> None:
@@ -42,19 +60,33 @@ def test_a_param_that_no_settings_class_reads_would_be_seen() -> None:
 
 
 def test_params_are_read_with_values_lists_and_comments() -> None:
-    text = 'one: # a section\n  two: 1.0e-3 # small\n  three:\n    - a # first\n    - b\n  four: "" # "x: "; # is none\n'
+    text = (
+        "# A file.\n\none:\n  # Small,\n  # and exact.\n  two: 1.0e-3\n  # A list.\n  three:\n    - a\n    - b\n"
+        '  # Such as "x: ".\n  four: ""\n  five: {}\n'
+    )
     assert list(params.read_params(text)) == [
-        ("one", "", "a section"),
-        ("one.two", "1.0e-3", "small"),
-        ("one.three", "a, b", ""),
-        ("one.four", '""', '"x: "; # is none'),
+        ("one", "", ""),
+        ("one.two", "1.0e-3", "Small, and exact."),
+        ("one.three", "a, b", "A list."),
+        ("one.four", '""', 'Such as "x: ".'),
+        ("one.five", "{}", ""),
     ]
+
+
+def test_every_param_has_a_whole_sentence() -> None:
+    """A comment must be understood without its neighbours: on the page each one is alone in a cell."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    plain = re.compile(r"spend\.prices\.|\.types\.")  # a model's price, a kind's share
+    for param in params.read_params(text):
+        if "." in param.path and not plain.search(param.path):
+            assert param.comment.endswith("."), f"{param.path}: no sentence above it"
+            assert " #" not in param.value, f"{param.path}: its comment belongs above it"
 
 
 @pytest.mark.parametrize(
     ("name", "stage"), [pytest.param(*stage, id=stage[0]) for stage in stages(DVC_YAML)]
 )
-def test_each_stage_is_told_with_what_it_reads_and_writes(
+def test_each_stage_is_described_with_what_it_reads_and_writes(
     name: str, stage: dict[str, list[object]]
 ) -> None:
     text = (ROOT / "docs/stages.md").read_text(encoding="utf-8")
@@ -75,6 +107,16 @@ def test_help_is_shown_as_it_is_printed() -> None:
 
 def test_the_diagram_is_the_pipeline() -> None:
     assert dag.diagram() in dag.PAGE.read_text(encoding="utf-8"), "run `python -m tools.docs.dag`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_prose_has_one_width(page: Path) -> None:
+    """Tables, code and lines of one long word (an address) are as wide as they are."""
+    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    lines = [
+        line for line in prose.splitlines() if not line.startswith("|") and " " in line.strip()
+    ]
+    assert not [line for line in lines if len(line) > WIDTH]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

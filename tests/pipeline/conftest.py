@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.tiny import dvc, project
+from tests.support.workspaces import commit
+from tools.tiny.project import dvc, project
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +25,3 @@ def workspace(built: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "workspace"
     shutil.copytree(built, copy, symlinks=True)
     return copy
-
-
-def commit(workspace: Path) -> None:
-    git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
-    subprocess.run([*git, "add", "-A"], cwd=workspace, check=True)
-    subprocess.run([*git, "commit", "-qm", "run"], cwd=workspace, check=True)

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.tiny import environment, project
+from argot.core.parquet import read_table
+from argot.tables import questions
+from tools.tiny.project import environment, project
 
 pytestmark = pytest.mark.xdist_group("bad input")
 
@@ -108,6 +110,9 @@ def test_bad_questions_are_refused_by_line_and_counted(workspace: Path) -> None:
 def test_no_question_at_all_is_no_error(workspace: Path) -> None:
     (workspace / "data/queries/questions.jsonl").unlink()
     assert run(workspace, "ingest", "chunk", "questions").returncode == 0
+    tables = [read_table(workspace / path, questions.SCHEMA) for path in questions.PATHS.values()]
+    assert [len(table) for table in tables] == [0, 0, 0]
+    assert sum(figures(workspace, "questions")["refused"].values()) == 0
 
 
 def test_text_in_an_old_encoding_is_read(workspace: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from argot.encoding import embedder
 from tools.deps import PIPELINES, ROOT, closure, expanded, folded, is_code, stages
-from tools.numerics import numerics
+from tools.numerics import DECIDING, deciding_modules, numerics
 
 DVC_YAML: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = dict(stages(DVC_YAML))
@@ -88,6 +89,13 @@ def test_numerics_lock_is_the_deciding_part_of_the_lock_file() -> None:
     assert (ROOT / "numerics.lock").read_text(encoding="utf-8").splitlines() == numerics(lock), (
         "run `make lock`"
     )
+
+
+def test_a_deciding_library_is_known_by_its_modules() -> None:
+    """pip knows a library by another name than Python does: one list serves both."""
+    assert {"Stemmer", "bs4", "faiss", "pdfminer", "pptx", "peft", "torch"} <= deciding_modules()
+    assert set(embedder.DECIDING) <= DECIDING
+    assert "argot" not in deciding_modules()
 
 
 def test_import_rules_hold() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.test_remotes import run
+from tests.support.workspaces import run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 

@@ -26,7 +26,7 @@ from voluptuous import Invalid
 from argot.core.files import sha256
 from argot.core.parquet import write_table
 from argot.tables import documents
-from tests.pipeline.tiny import dvc, environment, project
+from tools.tiny.project import dvc, environment, project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 

@@ -27,9 +27,9 @@ from argot.evaluation.statistics import paired
 from argot.feedback.journal import read_feedback, same_words
 from argot.feedback.review import proposals
 from argot.tables import questions
-from benchmarks.test_server import running
-from tests.pipeline.tiny import environment
-from tests.tiny_model import make_tiny_model
+from tools.tiny.model import make_tiny_model
+from tools.tiny.project import environment
+from tools.tiny.server import running
 from tools.workspace import lay_out
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
@@ -268,9 +268,7 @@ def served(workspace: Path) -> Iterator[httpx.Client]:
     """`argot serve` over the workspace's release, in a process of its own."""
     start = f"import os; os.chdir({str(workspace)!r}); from argot.serving.cli import main; main()"
     with (
-        running(
-            ["-c", start, "serve", "--patience", "60", "--port"], lambda query: ("GET", "/", None)
-        ) as server,
+        running(["-c", start, "serve", "--patience", "60", "--port"]) as server,
         httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client,
     ):
         yield client

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from tests.pipeline.tiny import dvc, project
+from tests.support.workspaces import ran
+from tools.tiny.project import dvc, project
 
 pytestmark = pytest.mark.xdist_group("pipeline")
 
@@ -60,11 +61,6 @@ FILES = {
     **{f"stages/{name}.py": {name, "index"} for name in sorted(ALL) if name in MAKING},
     "stages/embed.py": {*EMBEDS, "index"},
 }
-
-
-def ran(output: str) -> list[str]:
-    """The stages that a `dvc repro` really ran, in order."""
-    return re.findall(r"Running stage '(.+?)'", output)
 
 
 def stale(workspace: Path) -> set[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.tiny import environment
+from tools.tiny.project import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 TOKEN = "hf_for_the_test"

@@ -14,11 +14,9 @@ from argot.core.parquet import read_table
 from argot.encoding.store import key, read_vectors
 from argot.search.release import check, inventory
 from argot.tables import chunks, documents
-from tests.pipeline.conftest import commit
-from tests.pipeline.test_pipeline import ran
-from tests.pipeline.test_remotes import clone, run
-from tests.pipeline.tiny import environment
+from tests.support.workspaces import clone, commit, ran, run
 from tools.deps import ROOT
+from tools.tiny.project import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
@@ -60,9 +58,10 @@ def encoded(workspace: Path) -> int:
     return int(last["texts"]) - int(last["reused"])
 
 
-def test_a_refresh_costs_what_changed_and_is_what_a_build_from_nothing_gives(
+def test_a_refresh_equals_a_build_from_nothing(
     workspace: Path,
 ) -> None:
+    """It encodes only what changed, and gives the same bytes."""
     lock, release = (workspace / "dvc.lock").read_bytes(), inventory(workspace / "models/release")
     edit(workspace)
     told = refresh(workspace)
@@ -148,9 +147,8 @@ def test_a_fresh_runner_and_another_branch_encode_only_what_changed(
     check(runner / RELEASE)
 
 
-def test_the_freshness_check_knows_that_the_model_is_older_than_the_documents(
-    workspace: Path, tmp_path: Path
-) -> None:
+def test_the_freshness_check_knows_a_refresh(workspace: Path, tmp_path: Path) -> None:
+    """After a refresh the model is older than the documents, and that is no error."""
     edit(workspace)
     commit(workspace)
     assert freshness(workspace).returncode == 1

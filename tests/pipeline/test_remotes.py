@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import commit
-from tests.pipeline.tiny import dvc, environment
+from tests.support.workspaces import clone, commit, run
+from tools.tiny.project import dvc, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
@@ -115,30 +115,11 @@ def ssh(tmp_path: Path) -> Iterator[list[list[str]]]:
         server.terminate()
 
 
-def run(workspace: Path, *command: str) -> str:
-    result = subprocess.run(
-        command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
 def pushed(workspace: Path, remote: list[list[str]]) -> None:
     for command in remote:
         run(workspace, "dvc", *command)
     run(workspace, "dvc", "push", "--run-cache")
     commit(workspace)
-
-
-def clone(workspace: Path, target: Path) -> Path:
-    run(workspace.parent, "git", "clone", "-q", str(workspace), str(target))
-    local = workspace / ".dvc/config.local"
-    # The cache's place is of one machine and stays behind; the key for the server goes along.
-    text = "".join(
-        f"[{part}" for part in local.read_text().split("[")[1:] if not part.startswith("cache]")
-    )
-    (target / ".dvc/config.local").write_text(text)
-    return target
 
 
 @pytest.mark.parametrize("kind", ["s3", "ssh"])

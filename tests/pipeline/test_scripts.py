@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import commit
-from tests.pipeline.test_remotes import run
-from tests.pipeline.tiny import environment
+from tests.support.workspaces import commit, run
+from tools.tiny.project import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 

@@ -1,6 +1,6 @@
 """Two hundred random edits, each followed by `dvc repro`; at the end everything is as a build from nothing makes it.
 
-Programs start warm (tests/pipeline/warm.py), and code is declared by its folders, for DVC writes a long lock file slowly:
+Programs start warm (tests/support/warm.py), and code is declared by its folders, for DVC writes a long lock file slowly:
 that is what the edits cost, and no edit touches code.
 """
 
@@ -19,11 +19,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.conftest import commit
-from tests.pipeline.test_remotes import run
-from tests.pipeline.tiny import TOPICS, project
-from tests.pipeline.warm import warm
+from tests.support.warm import warm
+from tests.support.workspaces import commit, run
 from tools.deps import is_code, stages
+from tools.tiny.project import TOPICS, project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("soak"), pytest.mark.timeout(3600)]
 
@@ -135,9 +134,10 @@ def made(workspace: Path) -> dict[str, bytes]:
     }
 
 
-def test_after_two_hundred_edits_everything_is_as_a_build_from_nothing_makes_it(
+def test_many_edits_equal_a_build_from_nothing(
     tmp_path: Path,
 ) -> None:
+    """After 200 random edits, or ARGOT_EDITS, every output has the bytes of a fresh run."""
     seed = int(os.environ.get("ARGOT_SEED", SEED))
     edits = int(os.environ.get("ARGOT_EDITS", EDITS))
     print(f"ARGOT_SEED={seed} ARGOT_EDITS={edits}")

@@ -18,9 +18,9 @@ import pytest
 
 from argot.core.parquet import read_table, write_table
 from argot.tables import training
-from tests.pipeline.test_pipeline import ran
-from tests.pipeline.tiny import dvc
-from tests.tiny_model import make_tiny_model
+from tests.support.workspaces import ran
+from tools.tiny.model import make_tiny_model
+from tools.tiny.project import dvc
 from tools.workspace import lay_out
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("verdict")]

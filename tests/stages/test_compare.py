@@ -20,9 +20,9 @@ from argot.llm.calls.store import Store
 from argot.tables import chunks, judgments, questions
 from argot.tables.chunks import passage
 from stages import evaluate, lexical, synthesize
-from tests.argot.llm import server
-from tests.argot.llm.server import KEY, embedding, serving
 from tests.stages.test_evaluate import workspace
+from tools.tiny import provider as server
+from tools.tiny.provider import KEY, embedding, serving
 
 REPOSITORY = Path(__file__).parents[2]
 MANAGED = "text-embedding-3-small"

@@ -19,7 +19,7 @@ from argot.encoding.store import read_vectors
 from argot.errors import ModelError
 from argot.tables import chunks, pairs, questions
 from stages import embed
-from tests.tiny_model import make_tiny_model
+from tools.tiny.model import make_tiny_model
 
 CHUNKS = [
     ("Returns", "damaged pumps go back"),

@@ -8,7 +8,7 @@ import pytest
 
 from argot.errors import ModelError, ParamsError
 from stages import fetch
-from tests.tiny_model import make_tiny_model
+from tools.tiny.model import make_tiny_model
 
 PARAMS = """
 fetch:

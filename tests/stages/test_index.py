@@ -16,7 +16,8 @@ from argot.search.index import VectorIndex
 from argot.search.release import inventory, read_manifest
 from argot.tables.chunks import passage
 from stages import index
-from tests.released import REPOSITORY, VERDICT, rows
+from tools.deps import ROOT
+from tools.tiny.release import VERDICT, rows
 
 
 def judge(**changes: Any) -> None:
@@ -118,7 +119,7 @@ def test_a_missing_verdict_is_told(inputs: Path) -> None:
 
 def test_an_unknown_kind_of_index_is_told(inputs: Path) -> None:
     Path("params.yaml").write_text(
-        (REPOSITORY / "params.yaml").read_text().replace("kind: auto", "kind: tree")
+        (ROOT / "params.yaml").read_text().replace("kind: auto", "kind: tree")
     )
     with pytest.raises(ParamsError, match=r"index\.kind"):
         index.main()

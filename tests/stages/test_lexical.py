@@ -11,7 +11,7 @@ from argot.search.bm25 import LEXICAL, Bm25, Words
 from argot.tables import chunks
 from argot.tables.chunks import Corpus
 from stages import lexical
-from tests.released import make_inputs
+from tools.tiny.release import make_inputs
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from argot.core.parquet import read_table
 from argot.errors import ParamsError
 from argot.tables import training
 from stages import mine
-from tests.argot.llm.server import KEY, serving
 from tests.stages.test_mine import project
+from tools.tiny.provider import KEY, serving
 
 REPOSITORY = Path(__file__).parents[2]
 GRADES = [9, 0, 5, 8, 2, 6, 1, 10, 3, 7]

@@ -81,7 +81,7 @@ def test_letters_inside_a_longer_word_are_no_quote(project: Path) -> None:
     assert refused() == {"quote not found": 1}
 
 
-def test_a_straddling_quote_goes_to_the_largest_part_and_to_all_that_hold_the_share(
+def test_a_quote_over_several_passages(
     project: Path,
 ) -> None:
     document = QuotedDocument("d", "x" * 100, "d", [], ["d"])

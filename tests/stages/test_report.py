@@ -22,9 +22,9 @@ from argot.evaluation.names import Sides
 from argot.report.terminal import print_results
 from argot.tables import chunks, judgments
 from stages import report
-from tests.argot.llm.server import serving
 from tests.stages.test_compare import MANAGED, further
 from tests.stages.test_evaluate import outcome
+from tools.tiny.provider import serving
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"

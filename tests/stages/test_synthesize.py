@@ -34,7 +34,7 @@ TOPICS = [
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    write_params({"lexical": params["lexical"], "synthesize": params["synthesize"]})
+    write_params({name: params[name] for name in ("lexical", "synthesize", "machine", "spend")})
     write_questions([])
     return tmp_path
 
@@ -147,7 +147,8 @@ def test_another_document_does_not_reshuffle_the_others(project: Path) -> None:
     assert len(before & after) > 0.8 * len(before)
 
 
-def test_of_a_large_corpus_so_many_passages_get_queries_and_the_line_says_so(project: Path) -> None:
+def test_a_large_corpus_is_sampled(project: Path) -> None:
+    """At most `max_passages` passages get queries, and the stage's line says so."""
     write_chunks(TOPICS[:-1])
     change(max_passages=10)
     sources = yaml.safe_load(Path("params.yaml").read_text())["synthesize"]["queries"]

@@ -13,7 +13,6 @@ from argot.core.parquet import read_table, write_table
 from argot.llm.calls.store import REPLIES, Store
 from argot.tables import chunks, pairs
 from stages import lexical, synthesize
-from tests.argot.llm.server import KEY, serving
 from tests.stages.test_synthesize import (
     TOPICS,
     change,
@@ -23,6 +22,7 @@ from tests.stages.test_synthesize import (
     write_params,
     write_questions,
 )
+from tools.tiny.provider import KEY, serving
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -24,7 +24,7 @@ from argot.tables.chunks import Corpus
 from argot.training.student.lesson import read_lesson
 from argot.training.student.step import RankingLoss
 from stages import train
-from tests.tiny_model import make_tiny_model
+from tools.tiny.model import make_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = {

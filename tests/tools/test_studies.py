@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.tiny import TINY_PARAMS, documents, questions
-from tests.tiny_model import make_tiny_model
 from tools import studies
+from tools.tiny.model import make_tiny_model
+from tools.tiny.project import TINY_PARAMS, documents, questions
 
 
 @pytest.fixture(scope="module")

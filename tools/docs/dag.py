@@ -1,4 +1,6 @@
-"""The diagram in README.md, out of `dvc dag --mermaid`: a model's embed cells are one, and what follows is left out.
+"""The diagram in README.md, from `dvc dag --mermaid`.
+
+The embed cells of a model are one box, and an edge that a longer path implies is left out.
 
 python -m tools.docs.dag     writes it
 """
@@ -17,11 +19,13 @@ from tools.docs.commands import ROOT
 PAGE = ROOT / "README.md"
 DIAGRAM = re.compile(r"^```mermaid\n.*?^```\n", re.MULTILINE | re.DOTALL)
 NODE = re.compile(r'\s*(node\d+)\["(.+)"\]')
+# Longer paths imply this edge too, but people's questions are what the proof rests on.
+PROOF = ("questions", "evaluate")
 EDGE = re.compile(r"\s*(node\d+)-->(node\d+)")
 
 
 def diagram() -> str:
-    """The pipeline as a mermaid block, each edge that no other path implies."""
+    """The pipeline as a mermaid block."""
     dvc = Path(sys.executable).with_name("dvc")
     text = subprocess.run(
         [dvc, "dag", "--mermaid"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -32,15 +36,16 @@ def diagram() -> str:
     graph = networkx.DiGraph((start, end) for start, end in edges if not start.endswith(".dvc"))
     lines = [
         f"    {start.replace(' ', '_')} --> {end.replace(' ', '_')}"
-        for start, end in sorted(reduced(graph))
+        for start, end in reduced(graph)
     ]
     labels = [f'    {name.replace(" ", "_")}["{name}"]' for name in sorted(graph) if " " in name]
     return "\n".join(["```mermaid", "flowchart LR", *labels, *lines, "```", ""])
 
 
 def reduced(graph: networkx.DiGraph) -> list[tuple[str, str]]:
-    """The edges that no longer path implies."""
-    return list(networkx.transitive_reduction(graph).edges)
+    """The edges that no longer path implies, and that of the proof."""
+    edges = set(networkx.transitive_reduction(graph).edges)
+    return sorted(edges | {PROOF} if graph.has_edge(*PROOF) else edges)
 
 
 if __name__ == "__main__":

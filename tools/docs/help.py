@@ -29,10 +29,10 @@ TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": 
 def page() -> str:
     """All commands in the order of `argot --help`."""
     names = list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-    return HEAD + "".join(f"\n## argot {name}\n\n```text\n{told(name)}\n```\n" for name in names)
+    return HEAD + "".join(f"\n## argot {name}\n\n```text\n{help_of(name)}\n```\n" for name in names)
 
 
-def told(name: str) -> str:
+def help_of(name: str) -> str:
     """The help of one command, without the space at the ends of lines."""
     output = CliRunner().invoke(app, [name, "--help"], prog_name="argot", env=TERMINAL).output
     return "\n".join(line.rstrip() for line in output.splitlines()).strip("\n")

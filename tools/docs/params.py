@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel
@@ -62,22 +62,23 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "machine.ingest": ingest.Machine,
     "spend": SpendSettings,
 }
-LINE = re.compile(
-    r"(?P<indent> *)(?:- (?P<item>.*?)|(?P<key>[\w.-]+):(?: +(?P<value>[^#\s].*?))?)(?: +# (?P<comment>.*))?"
-)
+LINE = re.compile(r"(?P<indent> *)(?:- (?P<item>.*)|(?P<key>[\w.-]+):(?: +(?P<value>.*))?)")
+COMMENT = re.compile(r" *# (.*)")
+PLURAL = {"number": "numbers", "text": "texts", "whole number": "whole numbers"}
 BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
 HEAD = """# Params
 
-Every knob stands in `params.yaml`; this page is made of its comments and of the settings that check it
-(`python -m tools.docs.params`). An unknown key or a value of another kind ends a run before it begins, in one line that
-names the key. To change a param for one run only: `dvc exp run --set-param train.epochs=2`.
+Every knob is in `params.yaml`. This page is written from its comments and from the settings that
+check it, by `python -m tools.docs.params`. An unknown key or a value of another kind ends a run
+before it begins, with one line that names the key. To change a param for one run only:
+`dvc exp run --set-param train.epochs=2`.
 """
 
 TABLE = "| param | default | may be | what it does |\n|---|---|---|---|\n"
 
 
 class Param(NamedTuple):
-    """A line of params.yaml."""
+    """A key of params.yaml, its value, and the comment above it."""
 
     path: str
     value: str
@@ -85,21 +86,25 @@ class Param(NamedTuple):
 
 
 def read_params(text: str) -> Iterator[Param]:
-    """The params in their order; a list's items are one value, and a key without value stands before its keys."""
+    """The params in their order, each with the comment above it; a list's items are one value."""
     above: list[tuple[int, str]] = []
+    comment: list[str] = []
     found: list[Param] = []
     for line in text.splitlines():
-        match = LINE.fullmatch(line)
-        if not match:
+        if said := COMMENT.fullmatch(line):
+            comment.append(said[1])
             continue
-        if match["item"] is not None:
+        match = LINE.fullmatch(line)
+        if match and match["item"] is not None:
             last = found[-1]
             found[-1] = last._replace(value=", ".join(filter(None, [last.value, match["item"]])))
-            continue
-        indent = len(match["indent"])
-        above = [(depth, key) for depth, key in above if depth < indent] + [(indent, match["key"])]
-        path = ".".join(key for _, key in above)
-        found.append(Param(path, match["value"] or "", match["comment"] or ""))
+        elif match:
+            indent = len(match["indent"])
+            above = [(depth, key) for depth, key in above if depth < indent]
+            above.append((indent, match["key"]))
+            path = ".".join(key for _, key in above)
+            found.append(Param(path, match["value"] or "", " ".join(comment)))
+        comment = []
     return iter(found)
 
 
@@ -125,8 +130,10 @@ def named(kind: Any) -> str:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in inner)
+    if origin is Annotated:
+        return named(inner[0])
     if origin is list:
-        return f"list of {named(inner[0])}s"
+        return f"list of {PLURAL[named(inner[0])]}"
     if origin is dict or (isinstance(kind, type) and issubclass(kind, BaseModel)):
         return ""
     if type(None) in inner:

@@ -17,8 +17,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from argot.serving.server.app import create_app
 from argot.serving.server.server_settings import ServerSettings
-from tests.argot.serving.server.conftest import listening
 from tools.docs.commands import ROOT
+from tools.tiny.server import listening
 
 IMAGES = ROOT / "docs/images"
 REPORT, RELEASE = ROOT / "reports/index.html", ROOT / "models/release"

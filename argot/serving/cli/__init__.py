@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Annotated, NoReturn
 
 import typer
 
+import argot
+from argot.core.extras import what_to_install
 from argot.errors import ArgotError
 from argot.serving.cli.ask import ask
 from argot.serving.cli.drift import drift
@@ -36,8 +39,21 @@ for command in (
     app.command()(command)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"argot {argot.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _group() -> None:
+def _group(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version, and end."
+        ),
+    ] = False,
+) -> None:
     """Search a team's documents in that team's own language."""
 
 
@@ -47,5 +63,14 @@ def main() -> None:
     try:
         app()
     except ArgotError as error:
-        print(f"argot: error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        advice = what_to_install(error)
+        if not advice:
+            raise
+        _fail(advice)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"argot: error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)

@@ -1,12 +1,16 @@
 import errno
 import fcntl
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from argot.core.stage import run
 from argot.errors import InputError, ModelError
+from tools.deps import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +55,14 @@ def test_a_stage_ends_with_its_line_and_logs_its_time(capsys: pytest.CaptureFixt
             "chunk: error: x: No space left on device; ",
         ),
         (OSError("512 requested and 80 written"), "chunk: error: disk: No space left on device; "),
+        (
+            FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
+            "chunk: error: disk: No space left on device; ",
+        ),
+        (
+            OSError("[Errno 122] Error writing bytes to file"),
+            "chunk: error: disk: Disk quota exceeded; ",
+        ),
         (
             RuntimeError("I/O error: File too large (os error 27)"),
             "chunk: error: disk: File too large; ",
@@ -99,3 +111,21 @@ def test_the_second_of_two_says_that_the_first_still_runs(
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert ended_with(lambda: "never") == 2
     assert "another 'chunk' still runs in this folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["2 passages requested and none written", "the page requested and more"]
+)
+def test_words_that_only_look_like_a_full_disk_are_a_bug(text: str) -> None:
+    with pytest.raises(ValueError, match="requested"):
+        run("chunk", raising(ValueError(text)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py")))
+def test_help_of_a_stage_runs_nothing(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", f"stages.{name}", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith(f"usage: python -m stages.{name} ")
+    assert "Exit codes:" in shown.stdout
+    assert not list(tmp_path.iterdir())

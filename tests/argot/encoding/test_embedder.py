@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from argot.encoding.embedder import ROLES, Embedder, Role, fingerprint
 from argot.encoding.store import shorten
 from argot.errors import ModelError
-from tests.tiny_model import make_tiny_model
+from tools.tiny.model import make_tiny_model
 
 SENTENCE = "return the damaged pump within thirty days and keep its invoice for a refund of all costs by mail"
 WORDS = SENTENCE.split()

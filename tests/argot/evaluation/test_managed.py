@@ -13,7 +13,7 @@ from argot.errors import ParamsError, ProviderError
 from argot.evaluation.managed import EmbeddingCall, MachineCompare, _calls, bought, reply_key
 from argot.llm.calls.settings import MachineLlm, Price, SpendSettings
 from argot.llm.calls.store import REPLIES, Store
-from tests.argot.llm.server import KEY, embedding, serving
+from tools.tiny.provider import KEY, embedding, serving
 
 MODEL = "text-embedding-3-small"
 TEXTS = {f"passage number {at}": f"chunk{at}" for at in range(100)}

@@ -99,7 +99,8 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     )
 
 
-def test_a_comparison_without_evidence_leaves_the_others_their_joint_interval() -> None:
+def test_a_comparison_without_evidence_leaves_the_others_alone() -> None:
+    """Two systems that hardly differ must not widen the joint intervals of the others."""
     differences = np.random.default_rng(4).normal(0.2, 0.1, (80, 2))
     differences[:, 1] = 0.0
     differences[7, 1] = 0.5

@@ -12,7 +12,7 @@ from argot.feedback.label import blind, candidates, judgment, keep, pooled, wait
 from argot.feedback.workbench import Place, Workbench, is_repository
 from argot.tables import chunks, documents
 from stages.questions import parse
-from tests.released import rows
+from tools.tiny.release import rows
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from argot.llm.calls.store import REPLIES, Store
 from tests.argot.llm.calls.test_store import reply
 
-REPOSITORY = Path(__file__).parents[4]
+REPOSITORY = Path(__file__).parents[3]
 pytestmark = pytest.mark.slow
 
 

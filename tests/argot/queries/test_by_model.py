@@ -11,12 +11,12 @@ from argot.llm.calls.request import Request
 from argot.llm.calls.store import Reply
 from argot.llm.providers.base import Outcome
 from argot.queries.by_model import llm_drafts
-from argot.queries.draft import Chunk
+from argot.tables.chunks import ChunkRow
 from tests.argot.queries.test_wording import settings
 
 CHUNKS = [
-    Chunk("c1", "pumps.md", "g1", 0, "Pumps", "Pumps", "E-17: the rotor is stuck.", 0, "en"),
-    Chunk("c2", "pay.md", "g2", 0, "Pay", "Pay", "Wages come on the last day.", 0, "en"),
+    ChunkRow("c1", "pumps.md", "g1", 0, "Pumps", "Pumps", "E-17: the rotor is stuck.", 0, "en"),
+    ChunkRow("c2", "pay.md", "g2", 0, "Pay", "Pay", "Wages come on the last day.", 0, "en"),
 ]
 
 

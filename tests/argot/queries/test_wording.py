@@ -37,7 +37,8 @@ def entry(query: str, kind: str = "question") -> dict[str, str]:
     return {"type": kind, "query": query}
 
 
-def test_kinds_keep_to_their_shares_over_all_chunks_and_are_mixed_within_one() -> None:
+def test_kinds_of_queries_keep_to_their_shares() -> None:
+    """The shares hold over all chunks, and one chunk gets several kinds."""
     drawn = Counter(
         kind for number in range(500) for kind in kinds_for(f"chunk{number}", settings())
     )

@@ -183,5 +183,9 @@ def test_no_release_and_no_manifest_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_nothing_in_a_release_needs_pickle(release: Path) -> None:
-    for path in release.rglob("*.npy"):
+    arrays = list(release.rglob("*.npy"))
+    assert arrays
+    for path in arrays:
         np.load(path, allow_pickle=False)
+    kinds = {path.suffix for path in release.rglob("*") if path.is_file()}
+    assert kinds <= {".faiss", ".json", ".md", ".npy", ".parquet", ".safetensors", ".txt"}

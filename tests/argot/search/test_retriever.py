@@ -16,7 +16,7 @@ from argot.search.fusion import DEPTH, fuse
 from argot.search.hits import search_exact, tie_order
 from argot.search.release import MANIFEST, inventory, sealed
 from argot.tables.chunks import passage
-from tests.released import rows
+from tools.tiny.release import rows
 
 QUESTIONS = [
     "what does error E-17 mean",
@@ -141,7 +141,8 @@ def reseal(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps(sealed({**content, **changes, "files": files})))
 
 
-def test_parts_that_dont_belong_together_are_refused_even_where_hashes_agree(spoilt: Path) -> None:
+def test_parts_of_different_releases_are_refused(spoilt: Path) -> None:
+    """The manifest's hashes are written again, so only the contents can show the mismatch."""
     words = json.loads((spoilt / "lexical" / "words.json").read_text())
     words["ids"][0] = "another"
     (spoilt / "lexical" / "words.json").write_text(json.dumps(words))
@@ -191,3 +192,11 @@ def test_verify_refuses_vectors_of_another_model(made: Path, spoilt: Path) -> No
     reseal(spoilt)
     with pytest.raises(ReleaseError, match="vectors of another model"):
         Retriever.load(spoilt, device="cpu").verify()
+
+
+def test_a_notebook_shows_one_line(release: Path) -> None:
+    retriever = Retriever.load(release)
+    passage = retriever.search("error E-17", 1, "lexical")[0]
+    assert repr(retriever).endswith("release': 8 passages, tuned model, fused search)")
+    assert repr(passage).startswith("Passage(1. 'pumps/noise.md', score ")
+    assert repr(passage).endswith(": 'Error E-17 means the rotor is stuck.')")

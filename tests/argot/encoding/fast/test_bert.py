@@ -28,7 +28,10 @@ SMALL = {
     [(BertModel, BertConfig), (RobertaModel, RobertaConfig), (XLMRobertaModel, XLMRobertaConfig)],
 )
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
-def test_it_gives_the_bits_of_transformers(kind: Any, config: Any, activation: str) -> None:
+def test_the_forward_pass_equals_that_of_transformers(
+    kind: Any, config: Any, activation: str
+) -> None:
+    """Equal to the last bit: vectors that were kept before must stay valid."""
     torch.manual_seed(13)
     model = kind(config(vocab_size=100, hidden_act=activation, **SMALL)).eval()
     for tokens in (1, 2, 9, 60):

@@ -16,9 +16,10 @@ def layers() -> nn.Module:
 
 
 @pytest.mark.parametrize(("precision", "off"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
-def test_packed_layers_give_what_they_gave(
+def test_packing_changes_layers_within_rounding(
     layers: nn.Module, precision: torch.dtype, off: float
 ) -> None:
+    """Packed layers compute the same product in another order, or with fewer bits."""
     some = [torch.randn(1, tokens, 48) for tokens in (1, 7, 16, 100)]
     with torch.inference_mode():
         before = [layers(values) for values in some]

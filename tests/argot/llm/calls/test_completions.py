@@ -12,8 +12,8 @@ from argot.errors import ParamsError, ProviderError
 from argot.llm.calls import batched, concurrent
 from argot.llm.calls.completions import completions, estimate
 from argot.llm.calls.store import OPEN, Store
-from tests.argot.llm.conftest import PROVIDERS, machine, requests, spend
-from tests.argot.llm.server import KEY, serving
+from tools.tiny.calls import PROVIDERS, machine, requests, spend
+from tools.tiny.provider import KEY, serving
 
 both = pytest.mark.parametrize("provider", PROVIDERS)
 ways = pytest.mark.parametrize("batch", [False, True], ids=["live", "batch"])

@@ -16,8 +16,8 @@ import yaml
 
 from argot.llm.calls.store import Store
 from argot.tables import pairs
-from tests.argot.llm.server import KEY, Provider, serving
 from tests.stages.test_synthesize import TOPICS, write_chunks, write_params, write_questions
+from tools.tiny.provider import KEY, Provider, serving
 
 REPOSITORY = Path(__file__).parents[4]
 CONCURRENCY = 4

@@ -12,7 +12,7 @@ from argot.llm.calls.store import REPLIES
 from argot.llm.judging.judge import judge_request, negatives_request
 from argot.llm.providers.base import Prompt
 from argot.queries.wording import query_request
-from tests.argot.llm.conftest import PROVIDERS, SCHEMA, machine, spend
+from tools.tiny.calls import PROVIDERS, SCHEMA, machine, spend
 
 # The keys under which replies to these requests were stored when they were first paid (November
 # 2026). A change of any of them makes every team pay for all its replies again.
@@ -92,9 +92,10 @@ def test_every_provider_has_its_stored_keys_here() -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_key_changes_with_all_that_the_provider_sees_and_with_nothing_else(
+def test_the_key_is_of_what_the_provider_sees(
     provider: str,
 ) -> None:
+    """What a request is about is not sent, so it must not pay for the reply again."""
     first = request(provider)
     assert first.key == request(provider, about="another chunk").key
     changes: list[dict[str, Any]] = [

@@ -14,8 +14,8 @@ from argot.llm.calls.settings import LlmSettings
 from argot.llm.providers.base import Endpoint, Outcome, Provider
 from argot.llm.providers.registry import PROVIDERS, embedding_provider
 from tests.argot.llm.calls.test_request import request
-from tests.argot.llm.conftest import SCHEMA
-from tests.argot.llm.server import KEY, completion
+from tools.tiny.calls import SCHEMA
+from tools.tiny.provider import KEY, completion
 
 every = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=list(PROVIDERS))
 OWN = Endpoint("http://localhost:1", 5.0, 0)

@@ -14,7 +14,7 @@ from argot.llm.providers.base import Endpoint, Provider
 from argot.llm.providers.registry import PROVIDERS
 from argot.serving.ask.ask import Answer, Said, Searched, Searcher, ask
 from argot.serving.ask.chat import SEARCH, SYSTEM, chosen_provider, open_chat
-from tests.argot.serving.ask.server import Script, Turn, serving
+from tests.support.chat_provider import Script, Turn, serving
 
 KEY = "sk-test-0123456789abcdef"
 GOOD = Turn(text=["The rotor is stuck. ", '[1 "means the rotor', ' is stuck"]'])

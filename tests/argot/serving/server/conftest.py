@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from argot.serving.server.app import create_app
 from argot.serving.server.server_settings import ServerSettings
+from tests.support.serving import opened
 
 
 @pytest.fixture
@@ -30,34 +24,6 @@ def settings(release: Path, tmp_path: Path) -> ServerSettings:
 def client(settings: ServerSettings) -> Iterator[TestClient]:
     with opened(settings) as client:
         yield client
-
-
-@contextmanager
-def opened(settings: ServerSettings) -> Iterator[TestClient]:
-    """A client in this process, when the model has loaded."""
-    app = create_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as client:
-        app.state.server.release.batcher.ready.wait()
-        yield client
-
-
-@contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
-    """The address of `app` behind a socket of this machine, for as long as the block lasts."""
-    held = socket.socket()
-    held.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    app.state.server.release.batcher.ready.wait()
-    try:
-        yield f"http://127.0.0.1:{held.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=20)
-        held.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from argot.serving.server.guard import HEADERS
 from argot.serving.server.server_settings import RequestLimits, ServerSettings
-from tests.argot.serving.server.conftest import opened
+from tests.support.serving import opened
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from hypothesis import settings as hypothesis_settings
 from argot.feedback.journal import read_feedback
 from argot.serving.server.app import create_app
 from argot.serving.server.server_settings import ServerSettings
-from tests.argot.serving.server.conftest import listening
+from tools.tiny.server import listening
 
 pytestmark = pytest.mark.slow
 EXAMPLES = 40  # a route

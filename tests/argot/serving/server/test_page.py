@@ -22,9 +22,9 @@ from argot.feedback.journal import read_feedback
 from argot.serving.server.app import create_app
 from argot.serving.server.server_settings import ServerSettings
 from argot.tables import documents
-from tests.argot.serving.ask.server import Script, Turn, serving
-from tests.argot.serving.server.conftest import listening
-from tests.released import rows
+from tests.support.chat_provider import Script, Turn, serving
+from tools.tiny.release import rows
+from tools.tiny.server import listening
 
 pytestmark = [
     pytest.mark.slow,

@@ -20,7 +20,8 @@ from argot.errors import ReleaseError
 from argot.search.release import MANIFEST, sealed
 from argot.serving.server.app import create_app
 from argot.serving.server.server_settings import RequestLimits, ServerSettings
-from tests.argot.serving.server.conftest import listening, opened
+from tests.support.serving import opened
+from tools.tiny.server import listening
 
 ASKED = {"query": "error E-17"}
 

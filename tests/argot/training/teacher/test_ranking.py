@@ -80,9 +80,10 @@ def test_all_of_the_nearest_are_among_those_that_are_found(order: str) -> None:
 
 
 @pytest.mark.parametrize("order", ["random", "sorted", "hidden", "shown"])
-def test_of_what_reaches_the_least_all_of_the_nearest_are_found_and_nothing_below(
+def test_nearest_finds_no_place_below_the_least_score(
     order: str,
 ) -> None:
+    """The 100 best are found if they reach the least score of their query."""
     scores, _, _ = task(5000, 0.0, order)
     least = np.linspace(-2, 5, len(scores)).astype(
         np.float32

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 
 from argot.errors import InputError
 from argot.serving.server.server_settings import RequestLimits, ServerSettings
-from tests.argot.serving.ask.server import Script, Turn, serving
-from tests.argot.serving.server.conftest import opened
+from tests.support.chat_provider import Script, Turn, serving
+from tests.support.serving import opened
 
 
 def events(client: TestClient, **asked: Any) -> list[tuple[str, dict[str, Any]]]:

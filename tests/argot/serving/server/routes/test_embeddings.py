@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from argot.encoding.embedder import Embedder
 from argot.serving.server.app import create_app
 from argot.serving.server.server_settings import ServerSettings
-from tests.argot.serving.server.conftest import listening
+from tools.tiny.server import listening
 
 TEXTS = [
     "what does error E-17 mean",

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from argot.feedback.journal import read_feedback
 from argot.serving.server.server_settings import RequestLimits, ServerSettings
-from tests.argot.serving.server.conftest import opened
+from tests.support.serving import opened
 
 GIVEN = {
     "query": "the pump rattles",

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from argot import Retriever
 from argot.feedback.journal import read_feedback
 from argot.serving.server.server_settings import ServerSettings
-from tests.argot.serving.server.conftest import opened
+from tests.support.serving import opened
 
 
 @pytest.mark.parametrize("mode", [None, "hybrid", "dense", "bm25"])

@@ -20,9 +20,9 @@ from argot.search.bm25 import LEXICAL, Bm25, LexicalSettings
 from argot.tables import chunks
 from argot.tables.chunks import passage
 from stages import index
-from tests.tiny_model import make_tiny_model
+from tools.deps import ROOT
+from tools.tiny.model import make_tiny_model
 
-REPOSITORY = Path(__file__).parent.parent
 # Document, metadata, heading, texts.
 CORPUS: list[tuple[str, dict[str, Any], str, list[str]]] = [
     (
@@ -119,7 +119,7 @@ def make_inputs(root: Path) -> None:
     write_json(root / index.VERDICT, VERDICT)
     write_json(root / systems.PATH, [system.model_dump() for system in SYSTEMS])
     for name in ("params.yaml", "numerics.lock"):
-        shutil.copyfile(REPOSITORY / name, root / name)
+        shutil.copyfile(ROOT / name, root / name)
     base = make_tiny_model(root / "models" / "base", texts, prompts={"query": "ask: "})
     for folder in (base, _tuned(base)):
         embedder = Embedder.load(folder, "cpu")

@@ -1,4 +1,4 @@
-"""A tiny project: a few documents, some questions, a tiny random model, and the real pipeline over them."""
+"""A tiny project: a few documents and questions, a tiny random model, the real pipeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.tiny_model import make_tiny_model
+from tools.tiny.model import make_tiny_model
 from tools.workspace import lay_out
 
 TOPICS = {
@@ -35,11 +35,14 @@ def documents(folder: Path) -> None:
     for name, (first, second, third, rule) in TOPICS.items():
         sections = [
             f"# The {first}",
-            f"The {first} and the {second} are checked each morning. Before use, {rule}, and the time is noted.",
+            f"The {first} and the {second} are checked each morning. "
+            f"Before use, {rule}, and the time is noted.",
             f"## How is the {second} kept ready?",
-            f"The {second} is washed with fresh water every week. A worn {second} is changed at the next port of call.",
+            f"The {second} is washed with fresh water every week. "
+            f"A worn {second} is changed at the next port of call.",
             f"## Faults of the {third}",
-            f"A {third} that leaks or sticks is reported to the bridge at once. Until it is mended the {first} stays shut.",
+            f"A {third} that leaks or sticks is reported to the bridge at once. "
+            f"Until it is mended the {first} stays shut.",
         ]
         (folder / f"{name}.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 

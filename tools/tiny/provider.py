@@ -1,6 +1,7 @@
-"""A provider on this machine that speaks both wire formats, batches included, and misbehaves on request.
+"""A provider on this machine that speaks both wire formats and misbehaves on request.
 
-python -m tests.argot.llm.server FOLDER [JSON plan]      prints its port; writes what it was asked to FOLDER
+python -m tools.tiny.provider FOLDER [JSON plan]      prints its port; writes what it was asked to
+FOLDER
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ KEY = "sk-test-0123456789abcdef"
 
 
 class Provider:
-    """What the server knows: its plan of misbehaviour, what it was asked, and what it was paid for."""
+    """The server's plan of misbehaviour, what it was asked, and what it was paid for."""
 
     def __init__(self, **plan: Any) -> None:
         self.plan = plan
@@ -48,7 +49,7 @@ class Provider:
             self.paid[fingerprint(body)] += 1
 
     def fault(self, body: dict[str, Any]) -> Any:
-        """What goes wrong with this call: by a script, or by shares that the content's hash decides."""
+        """What goes wrong with this call, by a script or by shares that its hash decides."""
         with self.lock:
             if steps := self.faults.get("calls"):
                 return steps.pop(0)
@@ -72,7 +73,7 @@ def fingerprint(body: dict[str, Any]) -> str:
 
 
 def answer(body: dict[str, Any]) -> dict[str, Any]:
-    """What the model says: queries or grades of the form asked for, decided by the request alone."""
+    """The model's answer: queries or grades, which depend on the request alone."""
     user = next(message["content"] for message in body["messages"] if message["role"] == "user")
     seed = int(fingerprint(body), 16)
     if user.startswith("Query:") or "\nQueries:\n" in user:
@@ -81,9 +82,10 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
             if user.startswith("Query:")
             else len(re.findall(r"(?m)^\d+\. ", user.split("\nQueries:\n")[1]))
         )
-        told = [int(found) for found in re.findall(r"grade(\d+)", user)] or [None] * count
+        written = [int(found) for found in re.findall(r"grade(\d+)", user)]
+        given: list[int | None] = [*written] or [None] * count
         grades = [
-            seed // 11**n % 11 if grade is None else grade for n, grade in enumerate(told, start=1)
+            seed // 11**n % 11 if grade is None else grade for n, grade in enumerate(given, start=1)
         ]
         return {
             "grades": [{"number": n, "grade": grade} for n, grade in enumerate(grades, start=1)]
@@ -152,7 +154,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self._raw(200, self.provider.files[steps[-2]], "application/octet-stream")
             if steps[-1] == "results":
                 return self._raw(200, self.provider.files[steps[-2]], "application/x-jsonl")
-            self._send(200, self._told(self.provider.batches[steps[-1]]))
+            self._send(200, self._status(self.provider.batches[steps[-1]]))
 
     def _call(self, body: dict[str, Any]) -> None:
         provider = self.provider
@@ -221,9 +223,8 @@ class Handler(BaseHTTPRequestHandler):
     def _upload(self, raw: bytes) -> None:
         head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
         form = BytesParser().parsebytes(head + raw)
-        content = next(
-            part.get_payload(decode=True) for part in form.get_payload() if part.get_filename()
-        )
+        parts = [part for part in form.walk() if part.get_filename()]
+        content = bytes(parts[0].get_payload(decode=True))
         with self.provider.lock:
             id = f"file-{len(self.provider.files)}"
             self.provider.files[id] = content
@@ -266,14 +267,14 @@ class Handler(BaseHTTPRequestHandler):
                 provider.plan["lost"].set() if "lost" in provider.plan else None
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            told = self._told(provider.batches[id])
+            status = self._status(provider.batches[id])
         time.sleep(provider.plan.get("create_seconds", 0.0))
-        self._send(200, told)
+        self._send(200, status)
 
     def _list(self, query: dict[str, list[str]]) -> None:
         openai = not self.headers.get("anthropic-version")
         found = [
-            self._told(batch)
+            self._status(batch)
             for batch in reversed(list(self.provider.batches.values()))
             if batch["openai"] == openai
         ]
@@ -282,7 +283,7 @@ class Handler(BaseHTTPRequestHandler):
             {"object": "list", "data": found, "has_more": False, "first_id": None, "last_id": None},
         )
 
-    def _told(self, batch: dict[str, Any]) -> dict[str, Any]:
+    def _status(self, batch: dict[str, Any]) -> dict[str, Any]:
         if not batch["done"] and time.time() - batch["at"] >= self.provider.plan.get(
             "batch_seconds", 0.1
         ):

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
-from tests.pipeline.tiny import environment
+from tools.tiny.project import environment
 
 # What the stages and dvc import, by themselves or in their functions; nothing of this project.
 LIBRARIES = (
@@ -52,7 +52,7 @@ def warm(folder: Path) -> Iterator[dict[str, str]]:
         shim.write_text(CLIENT.format(python=sys.executable, address=address, command=command))
         shim.chmod(0o755)
     cold = {**environment(), "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    command = [sys.executable, "-m", "tests.pipeline.warm", address]
+    command = [sys.executable, "-m", "tests.support.warm", address]
     with subprocess.Popen(command, env=cold, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout and server.stdout.readline() == b"ready\n"
@@ -103,9 +103,7 @@ def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
     os.environ.update(variables)
     sys.path[0], sys.argv = folder, command[1:]
     for name in [
-        name
-        for name in sys.modules
-        if name.split(".")[0] in ("tests", "argot", "stages", "benchmarks")
+        name for name in sys.modules if name.split(".")[0] in ("tests", "argot", "stages", "tools")
     ]:
         del sys.modules[name]
     try:

@@ -1,9 +1,10 @@
-"""How much of its answer's wording a question gives away: the share of its content words that stand in its quote.
+"""The share of a question's content words that its quote has too.
 
-    python -m benchmarks.overlap FOLDER [FOLDER ...]
+    python -m tools.overlap FOLDER [FOLDER ...]
 
-FOLDER holds question files (*.jsonl). Words are compared by their stems, stop words left out; of several quotes the one
-that shares most counts. The lower the share, the harder the questions are for BM25.
+FOLDER holds question files (*.jsonl). Words are compared by their stems, stop words left out; of
+several quotes the one that shares most counts. The lower the share, the harder the questions are
+for BM25.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def overlap(question: dict[str, object]) -> float | None:
 
 
 def main() -> None:
+    """Print the mean share of each folder of questions."""
     for folder in map(Path, sys.argv[1:]):
         lines = [
             line
@@ -44,7 +46,8 @@ def main() -> None:
         ]
         shares = [share for line in lines if (share := overlap(json.loads(line))) is not None]
         print(
-            f"{folder}: {len(shares)} questions with quotes; mean share {sum(shares) / len(shares):.3f}"
+            f"{folder}: {len(shares)} questions with quotes; "
+            f"mean share {sum(shares) / len(shares):.3f}"
         )
 
 

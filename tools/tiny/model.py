@@ -1,7 +1,7 @@
-"""A tiny sentence-transformers model, made on the spot: random weights, and a tokenizer that knows given words.
+"""A tiny sentence-transformers model with random weights, and a tokenizer of given words.
 
-Its word vectors are random and large and its layers small, so that texts that share words are near each other.
-It is written without torch, in some milliseconds.
+Its word vectors are random and large and its layers small, so that texts that share words are near
+each other. It is written without torch, in some milliseconds.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ def _write_tokenizer(folder: Path, texts: Sequence[str], window: int) -> int:
 
 
 def _pieces(texts: Sequence[str]) -> list[str]:
-    """The commonest words, then single characters for all others; a trainer of `tokenizers` breaks ties at random."""
+    """The commonest words, then single characters for all others.
+
+    The trainers of `tokenizers` can't be used, because they break ties at random.
+    """
     split = BertWordPieceTokenizer()
     words = Counter(
         word

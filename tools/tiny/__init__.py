@@ -1,0 +1,1 @@
+"""A tiny model, project, release and provider, for tests and benchmarks."""
