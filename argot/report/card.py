@@ -18,7 +18,7 @@ WHY = {
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CardEvidence:
     """What the evaluation measured, in the words in which the card prints it."""
 
     reason: str  # of the verdict, one sentence
@@ -29,7 +29,7 @@ class Evidence:
 
 
 def model_card(
-    manifest: Manifest, repository: str = "", base: str = "", evidence: Evidence | None = None
+    manifest: Manifest, repository: str = "", base: str = "", evidence: CardEvidence | None = None
 ) -> str:
     """The card as Markdown.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from argot.errors import ProviderError
 from argot.evaluation.names import BM25, named
-from argot.report.card import Evidence, model_card
+from argot.report.card import CardEvidence, model_card
 from argot.search.release import EMBEDDER, Manifest, check
 
 
@@ -40,14 +40,14 @@ def prepare(
     return Publication(repository, card, files)
 
 
-def evidence_of(manifest: Manifest, evaluation: dict[str, Any]) -> Evidence:
+def evidence_of(manifest: Manifest, evaluation: dict[str, Any]) -> CardEvidence:
     """What `evaluate` measured on real questions, or on synthetic pairs if there are none."""
     real = evaluation["questions"].get("test")
     rows = real or evaluation["pairs"].get("test", {})
     names = named(rows)
     differences = evaluation["differences"]["questions" if real else "pairs"].get("test", {})
     over_bm25 = differences.get(f"{manifest.verdict.system} - {BM25}")
-    return Evidence(
+    return CardEvidence(
         reason=evaluation["text"]["reason"],
         queries="questions that people asked"
         if real

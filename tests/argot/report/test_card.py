@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from argot import Retriever
-from argot.report.card import Evidence, model_card
+from argot.report.card import CardEvidence, model_card
 from argot.search.release import Manifest
 
-EVIDENCE = Evidence(
+EVIDENCE = CardEvidence(
     reason="tuned + BM25 is better than base + BM25",
     queries="questions that people asked",
     systems={"BM25": {"ndcg@10": 0.5, "mrr@10": 0.4, "recall@10": 0.75}},
