@@ -132,7 +132,7 @@ def change(before: str, after: str) -> None:
 
 
 def test_vectors_are_cut_on_request_and_search_cuts_queries_alike(inputs: Path) -> None:
-    change("  dim: 0 ", "  dim: 16 ")
+    change("  dim: 0\n", "  dim: 16\n")
     index.main()
     retriever = Retriever.load(index.RELEASE, device="cpu")
     assert retriever.manifest.dimension == 16
@@ -142,7 +142,7 @@ def test_vectors_are_cut_on_request_and_search_cuts_queries_alike(inputs: Path) 
 
 
 def test_a_graph_is_built_on_request(inputs: Path) -> None:
-    change("  kind: auto ", "  kind: hnsw ")
+    change("  kind: auto\n", "  kind: hnsw\n")
     index.main()
     manifest = read_manifest(index.RELEASE)
     assert (manifest.kind, manifest.figures["recall@10"]) == ("hnsw", 1.0)
@@ -150,6 +150,6 @@ def test_a_graph_is_built_on_request(inputs: Path) -> None:
 
 
 def test_more_dimensions_than_there_are_is_told(inputs: Path) -> None:
-    change("  dim: 0 ", "  dim: 64 ")
+    change("  dim: 0\n", "  dim: 64\n")
     with pytest.raises(ParamsError, match=r"index\.dim: 64 is more than the model's 32"):
         index.main()
