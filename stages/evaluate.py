@@ -129,7 +129,7 @@ def main() -> str:
     write_json(VERDICT, decision.shipped(dim).model_dump())
     figures = {
         **{one.queries.set: by_part(one, means) for one in judged},
-        "intervals": {one.queries.set: intervals(one, settings.draw) for one in judged},
+        "intervals": {one.queries.set: by_part(one, intervals, settings.draw) for one in judged},
         "differences": {
             one.queries.set: by_part(one, differences, settings.draw) for one in judged
         },
@@ -276,11 +276,18 @@ def means(judged: Judged, part: NDArray[np.bool_]) -> dict[str, dict[str, float]
     }
 
 
-def intervals(judged: Judged, draw: Mapping[str, int]) -> dict[str, dict[str, float]]:
-    """How far another set of documents' questions might move each system's mean nDCG@10."""
-    if len(np.unique(judged.queries.cluster)) < 2:
+def intervals(
+    judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]
+) -> dict[str, dict[str, float]]:
+    """How far another set of documents' questions might move each system's mean nDCG@10.
+
+    Nothing can be said of that where all questions are about one document.
+    """
+    clusters = judged.queries.cluster[part]
+    if len(np.unique(clusters)) < 2:
         return {}
-    found = paired(np.stack(list(judged.ndcg.values()), axis=1), judged.queries.cluster, **draw)
+    values = np.stack([ndcg[part] for ndcg in judged.ndcg.values()], axis=1)
+    found = paired(values, clusters, **draw)
     return {
         system: {"low": max(0.0, found.low[at]), "high": min(1.0, found.high[at])}
         for at, system in enumerate(judged.ndcg)

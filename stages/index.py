@@ -23,6 +23,7 @@ from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import check_folder, fingerprint
 from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
+from argot.report.card import model_card
 from argot.search.bm25 import LEXICAL
 from argot.search.fusion import Verdict
 from argot.search.index import VectorIndex, in_turn, kind_for, tune
@@ -97,7 +98,7 @@ def main(home: Path = HERE) -> str:
             "effort": index.effort,
         }
         manifest = describe(folder, origin, index, figures)
-        (folder / CARD).write_text(card(manifest), encoding="utf-8")
+        (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
     ships = f"{verdict.model} model ({verdict.verdict}), {verdict.mode} search"
@@ -171,50 +172,6 @@ def versions(lock: Path) -> dict[str, str]:
     lines = lock.read_text(encoding="utf-8").split()
     return dict(line.split("==", 1) for line in lines)
 
-
-def card(manifest: Manifest) -> str:
-    """The release's README.md: what it is, what it was found to be worth, and how to use it."""
-    verdict, passages = manifest.verdict, f"{manifest.passages:,} passages"
-    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in verdict.fusion.weights.items())
-    rows = {
-        "Model": f"{verdict.model}, fingerprint `{manifest.fingerprint[:16]}`",
-        "Verdict": f"{verdict.verdict}: {WHY[verdict.verdict]}",
-        "Search": f"{verdict.mode}; fusion {verdict.fusion.method}, weights {weights}",
-        "Texts": f"{passages} of {manifest.figures['documents']:,} documents; {manifest.age}",
-        "Index": f"FAISS, {manifest.kind}, {manifest.dimension} dimensions, inner product",
-    }
-    lines = [f"| {name} | {value} |" for name, value in rows.items()]
-    return CARD_TEXT.format(rows="\n".join(lines))
-
-
-WHY = {
-    "tuned": "fine-tuning was proven to help on real questions",
-    "base": "fine-tuning was not proven to help, so the base model ships",
-    "unproven": "too few real questions to prove anything",
-}
-CARD_TEXT = """# A retriever for one team's own language
-
-Made by Argot: embedder, index, BM25 and texts of one version, in one folder.
-
-| | |
-| --- | --- |
-{rows}
-
-```sh
-argot search "your question" --release .
-argot verify --release .
-```
-
-```python
-from argot import Retriever
-
-retriever = Retriever.load("models/release")
-retriever.search("your question", k=5)
-```
-
-`manifest.json` holds the hash of every file; a folder that differs from it is refused. Nothing in it can run code.
-The texts in `chunks.parquet` are the team's own documents: share the folder as you would share those.
-"""
 
 if __name__ == "__main__":
     run_in_home("index", main)

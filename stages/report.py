@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import pyarrow as pa
 import yaml
 from markupsafe import Markup, escape
 from pydantic import ConfigDict
@@ -25,7 +24,7 @@ from argot.core.params import Settings, fingerprint, load
 from argot.core.stage import FIGURES, read_figures, run, stage_parser
 from argot.evaluation.names import name, named
 from argot.report import cases, drawings
-from argot.report.means import MeanInterval, bootstrap_means, rows_of
+from argot.report.drawings import MeanInterval
 from argot.report.terminal import print_verdict
 from argot.tables import chunks, judgments
 
@@ -45,7 +44,6 @@ SECTIONS = [
     "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "embed", "mine", "train",
     "evaluate", "release", "index", "verify",
 ]  # fmt: skip
-PARTS = ("test", "seen", "held_out")
 IN_VERDICT, ON_PAGE = 10, 5  # how many queries that changed most
 
 
@@ -67,7 +65,7 @@ def main() -> str:
         "sides": sides,
         "parts": {
             name: drawings.draw_parts(
-                figures["evaluate"], means_of(figures["evaluate"], table, name), name
+                figures["evaluate"], means_of(figures["evaluate"], name), name
             )
             for name in ("questions", "pairs")
         },
@@ -91,15 +89,18 @@ def main() -> str:
     return f"{PAGE}, {METRICS}"
 
 
-def means_of(
-    evaluation: dict[str, Any], table: pa.Table, name: str
-) -> dict[str, dict[str, MeanInterval]]:
-    """The means with intervals of each part of a set that was evaluated."""
-    return {
-        part: bootstrap_means(rows_of(table, name, part), evaluation[name][part])
-        for part in PARTS
-        if part in evaluation[name] and part in evaluation["differences"].get(name, {})
-    }
+def means_of(evaluation: dict[str, Any], name: str) -> dict[str, dict[str, MeanInterval]]:
+    """The means of nDCG@10 with their intervals, of each part of a set that was evaluated."""
+    means: dict[str, dict[str, MeanInterval]] = {}
+    for part, systems in evaluation[name].items():
+        bounds = evaluation["intervals"][name].get(part, {})
+        means[part] = {
+            system: MeanInterval(
+                values["ndcg@10"], **bounds.get(system, {"low": None, "high": None})
+            )
+            for system, values in systems.items()
+        }
+    return means
 
 
 def numbers(value: Any) -> Any:

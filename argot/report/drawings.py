@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from argot.evaluation.names import Sides, named
 from argot.report.charts import NAMES, Bar, Point, intervals, lines, tone
-from argot.report.means import MeanInterval
 
 TONES = {"bm25": "var(--bm25)", "base": "var(--base)", "tuned": "var(--tuned)"}
 OTHER = "var(--soft)"
@@ -20,6 +19,16 @@ SLICES = {
 }
 MOST_SLICES = 12
 Figures = Mapping[str, Any]
+
+
+class MeanInterval(NamedTuple):
+    """A mean with its 95 % interval; `low` and `high` are None where there is one document only."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
 Means = Mapping[str, MeanInterval]  # by system
 
 
