@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bm25s
 import numpy as np
@@ -19,7 +20,9 @@ from argot.core.files import write_json
 from argot.core.params import Settings
 from argot.errors import InputError, ParamsError
 from argot.search.hits import Hits, tie_order, top_k
-from argot.search.ranker import Rows
+
+if TYPE_CHECKING:
+    from argot.search.ranker import Rows
 
 # ISO 639-1 to the Snowball stemmer's name.
 STEMMERS = {

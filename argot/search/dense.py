@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from argot.search.hits import MISSING, Hits, search_exact
-from argot.search.ranker import Rows
+
+if TYPE_CHECKING:
+    from argot.search.ranker import Rows
 
 Vectors = NDArray[np.float32]
 
