@@ -75,7 +75,7 @@ def question_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
 
 
 def tokenizer() -> str:
-    """WordPiece that knows the even words; word7 stands in two pieces."""
+    """WordPiece that knows the even words; word7 is split into two pieces."""
     known = ["[UNK]", "ask", "word", *WORDS[::2], *(f"##{number}" for number in range(300))]
     made = Tokenizer(WordPiece({piece: at for at, piece in enumerate(known)}, unk_token="[UNK]"))
     made.pre_tokenizer = Whitespace()

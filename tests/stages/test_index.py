@@ -100,14 +100,14 @@ def test_a_model_with_code_of_its_own_is_not_released(inputs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [({"model": "best"}, "model"), ({"fusion": {"method": "convex"}}, r"fusion\.weights")],
 )
 def test_a_verdict_that_is_none_is_told_by_its_key(
-    inputs: Path, changes: dict[str, Any], told: str
+    inputs: Path, changes: dict[str, Any], message: str
 ) -> None:
     judge(**changes)
-    with pytest.raises(InputError, match=rf"verdict\.json: {told}"):
+    with pytest.raises(InputError, match=rf"verdict\.json: {message}"):
         index.main()
 
 

@@ -125,14 +125,14 @@ def test_a_manifest_that_leaves_a_part_out_is_refused(spoilt: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [({"dimension": "32"}, "dimension"), ({"kind": "tree"}, "kind"), ({"files": 3}, "files")],
 )
 def test_a_manifest_of_another_form_is_refused_by_its_key(
-    spoilt: Path, changes: dict[str, object], told: str
+    spoilt: Path, changes: dict[str, object], message: str
 ) -> None:
     rewrite(spoilt, **changes)
-    with pytest.raises(ReleaseError, match=f"manifest.json: {told}"):
+    with pytest.raises(ReleaseError, match=f"manifest.json: {message}"):
         read_manifest(spoilt)
 
 
