@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from argot.core.files import write_json
 from argot.core.params import Settings
 from argot.errors import InputError, ParamsError
-from argot.search.hits import Hits, tie_order, top_k
+from argot.search.hits import Hits, stacked, tie_order, top_k
 from argot.search.ranker import Rows
 
 # The Snowball stemmer of each language, by the language's ISO 639-1 code.
@@ -130,13 +130,7 @@ class Bm25:
         Passages that share no word with the query are no hits.
         """
         k = min(k, len(self.ids))
-        best = [self._best(query, k, rows) for query in queries]
-        if not best:
-            return Hits(np.empty((0, k), np.int32), np.empty((0, k), np.float32))
-        return Hits(
-            np.concatenate([hits.positions for hits in best]),
-            np.concatenate([hits.scores for hits in best]),
-        )
+        return stacked([self._best(query, k, rows) for query in queries], k)
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """The score of every passage for one query, (passages,)."""

@@ -67,6 +67,7 @@ class Exact:
         """The k nearest passages to each query, among `rows` where they are given."""
         if rows is None:
             return search_exact(queries, self.vectors, k, ties)
+        # Only the vectors of those rows are compared, and the positions are turned back.
         return among(rows, search_exact(queries, self.vectors[rows], k, ties[rows]))
 
     def save(self, path: Path) -> None:
@@ -79,6 +80,7 @@ def among(rows: Rows, hits: Hits) -> Hits:
 
     `rows` are positions in the corpus, and `hits` has positions in `rows`: hit 1 of rows 4, 7 is 7.
     """
+    # No row lets no hit through, and there is nothing to look up a position in.
     if not len(rows):
         return hits
     positions = np.where(hits.positions == MISSING, MISSING, rows[hits.positions])

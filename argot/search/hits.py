@@ -66,11 +66,16 @@ def search_exact(
         blocks = list(search_torch(parts, passages, k, ties, device))
     else:
         blocks = [top_k(part @ passages.T, k, ties) for part in parts]
+    return stacked(blocks, k)
+
+
+def stacked(blocks: Sequence[Hits], k: int) -> Hits:
+    """The hits of several blocks of queries as one; (0, k) where there is no block."""
     if not blocks:
         return Hits(np.empty((0, k), np.int32), np.empty((0, k), np.float32))
-    return Hits(
-        np.concatenate([b.positions for b in blocks]), np.concatenate([b.scores for b in blocks])
-    )
+    positions = [block.positions for block in blocks]
+    scores = [block.scores for block in blocks]
+    return Hits(np.concatenate(positions), np.concatenate(scores))
 
 
 def search_torch(
