@@ -256,7 +256,7 @@ def carry_over(test: Curves, fusions: Mapping[str, Fusion]) -> dict[str, Any]:
     for model, chosen in fusions.items():
         weight = chosen.weights["dense"]
         means = {method: values.mean(axis=1) for method, values in test[model].items()}
-        # Mean nDCG@10 at each of WEIGHTS, by convex fusion, by RRF and by the method that was chosen.
+        # Mean nDCG@10 at each of WEIGHTS, by convex fusion, by RRF and by the chosen method.
         convex, rrf, mine = means["convex"], means["rrf"], means[chosen.method]
         figures[model] = {
             "weight": weight,
