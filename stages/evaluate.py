@@ -136,13 +136,15 @@ def main() -> str:
     write_table(judgments.PATH, judgments_table, judgments.SCHEMA)
     write_systems(systems)
     write_json(VERDICT, decision.shipped(dim).model_dump())
+    measured: dict[str, Any] = {"intervals": {}, "differences": {}, "slices": {}}
+    for one in judged:
+        which = one.queries.set
+        measured[which] = by_part(one, means)
+        measured["intervals"][which] = by_part(one, intervals, settings.draw)
+        measured["differences"][which] = by_part(one, differences, settings.draw)
+        measured["slices"][which] = by_slice(one, compared, settings.draw)
     figures = {
-        **{one.queries.set: by_part(one, means) for one in judged},
-        "intervals": {one.queries.set: by_part(one, intervals, settings.draw) for one in judged},
-        "differences": {
-            one.queries.set: by_part(one, differences, settings.draw) for one in judged
-        },
-        "slices": {one.queries.set: by_slice(one, compared, settings.draw) for one in judged},
+        **measured,
         "fusion": fusion,
         "verdict": decision.numbers,
         "paid": paid,
@@ -254,6 +256,7 @@ def carry_over(test: Curves, fusions: Mapping[str, Fusion]) -> dict[str, Any]:
     for model, chosen in fusions.items():
         weight = chosen.weights["dense"]
         means = {method: values.mean(axis=1) for method, values in test[model].items()}
+        # Mean nDCG@10 at each of WEIGHTS, by convex fusion, by RRF and by the chosen method.
         convex, rrf, mine = means["convex"], means["rrf"], means[chosen.method]
         figures[model] = {
             "weight": weight,

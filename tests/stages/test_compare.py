@@ -191,7 +191,7 @@ def test_a_managed_model_that_is_significantly_better_is_advised(
     monkeypatch.setattr(server, "embedding", lambda text: embedding(answers.get(text, text)))
     with serving() as managed:
         figures = further(tmp_path, monkeypatch, managed, [MANAGED])
-    advice = {each["code"]: each["text"] for each in figures["text"]["advice"]}
+    advice = {item["code"]: item["text"] for item in figures["text"]["advice"]}
     assert advice["managed_ahead"].startswith(
         f"{MANAGED} is significantly better than all that could ship"
     )
