@@ -136,15 +136,8 @@ def main() -> str:
     write_table(judgments.PATH, judgments_table, judgments.SCHEMA)
     write_systems(systems)
     write_json(VERDICT, decision.shipped(dim).model_dump())
-    measured: dict[str, Any] = {"intervals": {}, "differences": {}, "slices": {}}
-    for one in judged:
-        which = one.queries.set
-        measured[which] = by_part(one, means)
-        measured["intervals"][which] = by_part(one, intervals, settings.draw)
-        measured["differences"][which] = by_part(one, differences, settings.draw)
-        measured["slices"][which] = by_slice(one, compared, settings.draw)
     figures = {
-        **measured,
+        **measured(judged, compared, settings.draw),
         "fusion": fusion,
         "verdict": decision.numbers,
         "paid": paid,
@@ -157,6 +150,18 @@ def main() -> str:
     }
     write_figures("evaluate", rounded(figures))
     return f"{decision.verdict}: {decision.reason}"
+
+
+def measured(judged: Sequence[Judged], compared: Sides, draw: Mapping[str, int]) -> dict[str, Any]:
+    """The figures of every set of test queries: means, intervals, differences and slices."""
+    figures: dict[str, Any] = {"intervals": {}, "differences": {}, "slices": {}}
+    for one in judged:
+        which = one.queries.set
+        figures[which] = by_part(one, means)
+        figures["intervals"][which] = by_part(one, intervals, draw)
+        figures["differences"][which] = by_part(one, differences, draw)
+        figures["slices"][which] = by_slice(one, compared, draw)
+    return figures
 
 
 def choose_fusions(
