@@ -25,7 +25,8 @@ from argot.encoding.embedder import check_folder, fingerprint
 from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
 from argot.report.card import model_card
-from argot.search.bm25 import LEXICAL
+from argot.search.bm25 import LEXICAL, Bm25
+from argot.search.dense import Dense
 from argot.search.fusion import Verdict
 from argot.search.index import VectorIndex, in_turn, kind_for, tune
 from argot.search.release import (
@@ -33,7 +34,6 @@ from argot.search.release import (
     CHUNKS,
     EMBEDDER,
     MANIFEST,
-    PARTS,
     Manifest,
     Refreshed,
     check,
@@ -88,16 +88,16 @@ def main(home: Path = HERE) -> str:
     with replacing_folder(home / RELEASE) as folder:
         shutil.copytree(origin.model, folder / EMBEDDER)
         shutil.copyfile(home / chunks.PATH, folder / CHUNKS)
-        shutil.copytree(home / LEXICAL, folder / PARTS["bm25"])
+        shutil.copytree(home / LEXICAL, folder / Bm25.part)
         map_shards = ray_engine.each if machine.engine == "ray" else in_turn
         index = VectorIndex.build(vectors, kind, map_shards)
         recall = tune(index, vectors, sample, settings.recall)
-        index.save(folder / PARTS["dense"])
+        index.save(folder / Dense.part)
         figures: dict[str, int | float] = {
             "passages": len(texts),
             "documents": len(table["document"].unique()),
             "dimension": index.dimension,
-            "index_bytes": (folder / PARTS["dense"]).stat().st_size,
+            "index_bytes": (folder / Dense.part).stat().st_size,
             "recall@10": recall,
             "effort": index.effort,
         }
@@ -149,7 +149,7 @@ def describe(
     return Manifest(
         format=2,
         verdict=origin.verdict,
-        rankers=PARTS,
+        rankers={ranker.name: ranker.part for ranker in (Bm25, Dense)},
         fingerprint=fingerprint(folder / EMBEDDER),
         prompts=prompts(folder / EMBEDDER),
         dimension=index.dimension,

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from argot.core.parquet import read_table
 from argot.documents.words import count_words
 from argot.errors import InputError
-from argot.search.fusion import Mode
 from argot.search.retriever import Retriever
 from argot.tables import pairs, questions
 
@@ -102,7 +101,7 @@ def describe_queries(
     The score is the dense one where the release searches by its model: a hybrid score is scaled
     within its query, so it cannot be compared between queries.
     """
-    mode: Mode = "bm25" if retriever.manifest.verdict.mode == "bm25" else "dense"
+    mode: str = "bm25" if retriever.manifest.verdict.mode == "bm25" else "dense"
     found = retriever.search_many(queries, 1, mode)
     return {
         "length": np.array([count_words(query) for query in queries], dtype=np.float64),

@@ -97,6 +97,7 @@ class Bm25:
     """The ranker by words: BM25 (Robertson et al. 1994), Lucene's form (Kamphuis et al. 2020)."""
 
     name = "bm25"
+    part = "lexical"
 
     def __init__(self, index: bm25s.BM25, ids: Sequence[str], language: str) -> None:
         self.index = index

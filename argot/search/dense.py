@@ -34,6 +34,7 @@ class Dense:
     """Ranks by the inner product of vectors of length 1, their cosine."""
 
     name = "dense"
+    part = "index.faiss"
 
     def __init__(
         self,

@@ -27,8 +27,6 @@ RANK_OFFSET = 60
 LEAST = {"bm25": 0.0}
 
 Method = Literal["convex", "rrf"]
-# A release is searched by all rankers fused (hybrid), or by one of them.
-Mode = Literal["hybrid", "dense", "bm25"]
 Floats = NDArray[np.float64]
 
 
@@ -59,10 +57,10 @@ class Verdict(Part):
     fusion: Fusion
 
     @property
-    def mode(self) -> Mode:
+    def mode(self) -> str:
         """How the release is searched where nothing else is asked for: hybrid, or by one ranker."""
-        alone: dict[tuple[str, ...], Mode] = {("bm25",): "bm25", ("dense",): "dense"}
-        return alone.get(tuple(self.fusion.rankers), "hybrid")
+        rankers = self.fusion.rankers
+        return rankers[0] if len(rankers) == 1 else "hybrid"
 
 
 def alone(ranker: str) -> Fusion:

@@ -1,8 +1,7 @@
 """What a ranker is: one way of finding passages, by a name of its own.
 
-A *system* is a model, its rankers and their fusion (argot.evaluation.systems). To add a ranker,
-write its class, name its part of a release in argot.search.release.PARTS, and load it in
-argot.search.retriever.
+A *system* is a model, its rankers and their fusion (argot.evaluation.systems). CONTRIBUTING.md says
+what to touch to add a ranker.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ class Ranker(Protocol):
     """Ranks the passages of one corpus, which it knows by their positions."""
 
     name: str
+    part: str  # its file or folder in a release
 
     def search(self, queries: Sequence[str], k: int, rows: Rows | None = None) -> Hits:
         """The k best passages of each query, of those at the positions `rows` where they are given.

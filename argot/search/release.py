@@ -22,8 +22,6 @@ from argot.search.index import Kind
 
 MANIFEST = "manifest.json"
 EMBEDDER, CHUNKS, CARD = "embedder", "chunks.parquet", "README.md"
-# Each ranker's part of a release.
-PARTS = {"bm25": "lexical", "dense": "index.faiss"}
 # The format of manifest.json. `_of_today` reads the one before it too.
 FORMAT = 2
 # Endings of files that are only read as data. Pickles (.bin, .pt, .pkl) and code (.py, .so) are
@@ -164,7 +162,7 @@ def _of_today(content: dict[str, Any], path: Path) -> dict[str, Any]:
         **content,
         "format": FORMAT,
         "verdict": {**verdict, "system": systems[verdict["mode"]], "fusion": fusion},
-        "rankers": PARTS,
+        "rankers": {"bm25": "lexical", "dense": "index.faiss"},
         "dim": dim,
         "libraries": content["source"]["libraries"],
         "refreshed": content.get("refreshed"),

@@ -19,11 +19,11 @@ from argot.encoding.embedder import Embedder
 from argot.errors import InputError, ReleaseError
 from argot.search.bm25 import Bm25
 from argot.search.dense import Dense
-from argot.search.fusion import DEPTH, Fusion, Mode, alone, fuse
+from argot.search.fusion import DEPTH, Fusion, alone, fuse
 from argot.search.hits import MISSING, Hits, tie_order
 from argot.search.index import VectorIndex, read_head
 from argot.search.ranker import Ranker, Rows
-from argot.search.release import CHUNKS, EMBEDDER, PARTS, Manifest, check, mismatch
+from argot.search.release import CHUNKS, EMBEDDER, Manifest, check, mismatch
 from argot.search.remote import fetch, is_remote
 from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
@@ -31,6 +31,7 @@ from argot.tables import chunks
 from argot.tables.chunks import passage, passages_of
 
 Filter = Mapping[str, Any]
+# A release is searched by all its rankers fused, or by one of them.
 HYBRID = "hybrid"
 # `verify` encodes this many passages again.
 VERIFIED = 32
@@ -104,15 +105,15 @@ class Retriever:
         folder = fetch(str(place), rev) if rev or is_remote(place) else Path(place)
         manifest = check(folder)
         # The head of the index is read here, so that a mismatch is found before the first search.
-        _, dimension, passages = read_head(folder / PARTS["dense"])
+        _, dimension, passages = read_head(folder / Dense.part)
         if dimension != manifest.dimension:
-            raise mismatch(folder, PARTS["dense"], dimension, manifest.dimension, "dimensions")
+            raise mismatch(folder, Dense.part, dimension, manifest.dimension, "dimensions")
         if passages != manifest.passages:
-            raise mismatch(folder, PARTS["dense"], passages, manifest.passages, "passages")
+            raise mismatch(folder, Dense.part, passages, manifest.passages, "passages")
         return cls(folder, manifest, device, Reranker(reranker, device) if reranker else None)
 
     def search(
-        self, query: str, k: int = 10, mode: Mode | None = None, filter: Filter | None = None
+        self, query: str, k: int = 10, mode: str | None = None, filter: Filter | None = None
     ) -> list[Passage]:
         """The k best passages for `query`, best first.
 
@@ -126,7 +127,7 @@ class Retriever:
         self,
         queries: Sequence[str],
         k: int = 10,
-        mode: Mode | None = None,
+        mode: str | None = None,
         filter: Filter | None = None,
     ) -> list[list[Passage]]:
         """`search` for many queries at once."""
@@ -150,7 +151,7 @@ class Retriever:
             for query, passages in zip(queries, found, strict=True)
         ]
 
-    def fusion(self, mode: Mode | None = None) -> Fusion:
+    def fusion(self, mode: str | None = None) -> Fusion:
         """How a mode searches; InputError for an unknown one."""
         mode = mode or self.manifest.verdict.mode
         if mode == HYBRID:
@@ -184,7 +185,7 @@ class Retriever:
         texts = passages_of(self.chunks.take(rows))
         cosines = np.einsum("nd,nd->n", self.embedder.encode_passages(texts), self.vectors[rows])
         if cosines.min() < SAME:
-            part, model = self.folder / PARTS["dense"], self.folder / EMBEDDER
+            part, model = self.folder / Dense.part, self.folder / EMBEDDER
             raise ReleaseError(f"{part} holds vectors of another model than {model}")
         return len(rows)
 
@@ -201,12 +202,12 @@ class Retriever:
     @cached_property
     def index(self) -> VectorIndex:
         """The passages' vectors."""
-        return VectorIndex.load(self.folder / PARTS["dense"])
+        return VectorIndex.load(self.folder / Dense.part)
 
     @cached_property
     def bm25(self) -> Bm25:
         """BM25 over the passages."""
-        part = self.folder / PARTS["bm25"]
+        part = self.folder / Bm25.part
         bm25 = Bm25.load(part)
         if bm25.ids != self.chunks["chunk"].to_pylist():
             raise ReleaseError(f"{part} is of other passages than {self.folder / CHUNKS}")

@@ -8,7 +8,6 @@ from typing import Any
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from argot.search.fusion import Mode
 from argot.search.retriever import Retriever
 
 
@@ -19,7 +18,7 @@ class LlamaIndexRetriever(BaseRetriever):
         self,
         retriever: Retriever,
         k: int = 10,
-        mode: Mode | None = None,
+        mode: str | None = None,
         filter: dict[str, Any] | None = None,
     ) -> None:
         self._argot, self._k, self._mode, self._filter = retriever, k, mode, filter

@@ -30,7 +30,6 @@ def feedback(
     from argot.feedback.journal import read_feedback
     from argot.feedback.review import disliked, proposals
     from argot.search.bm25 import Bm25
-    from argot.search.release import PARTS
 
     records, broken = read_feedback(folder)
     waiting, wrong = proposals(records), disliked(records)
@@ -40,7 +39,7 @@ def feedback(
         for proposal in waiting:
             print_proposal(proposal)
         return
-    language = Bm25.load(release / PARTS["bm25"]).language if waiting else ""
+    language = Bm25.load(release / Bm25.part).language if waiting else ""
     counts = {"accepted": 0, "refused": 0, "skipped": 0}
     for _, group in groupby(waiting, key=lambda proposal: proposal.key[0]):
         if not review_question(list(group), language, counts):

@@ -54,7 +54,7 @@ def search(
     from argot.search.retriever import Retriever
 
     filter = parse_where(where or [])
-    found = Retriever.load(release, reranker=rerank).search(question, k, mode, filter or None)  # type: ignore[arg-type]
+    found = Retriever.load(release, reranker=rerank).search(question, k, mode, filter or None)
     if as_json:
         for passage in found:
             typer.echo(json.dumps(asdict(passage), ensure_ascii=False))

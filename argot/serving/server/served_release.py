@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
 from argot.search.bm25 import TERM
-from argot.search.fusion import Mode
 from argot.search.release import MANIFEST
 from argot.search.retriever import Filter, Passage, Retriever
 from argot.serving.server.batching import Batcher
@@ -30,7 +29,7 @@ class SearchKey(NamedTuple):
     """Searches with the same key run in one batch."""
 
     k: int
-    mode: Mode
+    mode: str
     filter: str  # as JSON text: a key of the batcher must be hashable, which a dict is not
 
 
@@ -39,7 +38,7 @@ class SearchOutcome:
     """The passages and the mode they were found by; `problem` says why the model did not search."""
 
     passages: list[Passage]
-    mode: Mode
+    mode: str
     problem: str = ""
 
 
@@ -72,7 +71,7 @@ class ServedRelease:
         return self.manifest.verdict.mode != "bm25"
 
     def find(
-        self, query: str, k: int, mode: Mode | None = None, filter: Filter | None = None
+        self, query: str, k: int, mode: str | None = None, filter: Filter | None = None
     ) -> SearchOutcome:
         """Search; where the model fails or takes too long, by BM25 alone."""
         mode = mode or self.manifest.verdict.mode
@@ -87,7 +86,7 @@ class ServedRelease:
         return SearchOutcome(passages, "bm25", problem)
 
     def search(
-        self, query: str, k: int = 10, mode: Mode | None = None, filter: Filter | None = None
+        self, query: str, k: int = 10, mode: str | None = None, filter: Filter | None = None
     ) -> list[Passage]:
         """The passages of `find`, by the same arguments as `Retriever.search`."""
         return self.find(query, k, mode, filter).passages

@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from argot.search.fusion import Mode
 from argot.search.retriever import Passage
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
 from argot.serving.server.state import ERRORS, ServerState
@@ -23,7 +22,7 @@ class SearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     query: Text
     k: int = Field(10, ge=1, description="How many passages.")
-    mode: Mode | None = Field(
+    mode: str | None = Field(
         None, description="The mode that the evaluation found best, if none is given."
     )
     filter: dict[str, Value] = Field(
@@ -47,7 +46,7 @@ class SearchReply(BaseModel):
     """The passages, best first."""
 
     query: str
-    mode: Mode
+    mode: str
     notice: str = Field(
         description="Why the result is less than it could be: the model failed and BM25 answered "
         "alone, or the query is longer than the model's window. Usually empty."
