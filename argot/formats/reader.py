@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from pathlib import PurePath
 
-from argot.formats import Parsed, UnreadableError, epub, html, mail, markup, pdf, plain, sheets, slides, text, word
+from argot.formats import Parsed, UnreadableError, code, epub, html, mail, markup, pdf, plain, sheets, slides, word
 
 # The reader of each kind; each imports its library only when a file of that kind comes.
 READERS: dict[str, Callable[[bytes], Parsed]] = {
     "markdown": markup.read_markdown,
     "text": plain.read_text,
-    "code": text.read_code,
+    "code": code.read_code,
     "html": html.read_html,
     "csv": sheets.read_csv,
     "xlsx": sheets.read_xlsx,
