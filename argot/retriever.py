@@ -187,6 +187,10 @@ class Retriever:
 
     def _rows(self, filter: Filter) -> NDArray[np.int64]:
         distinct, owner = self._metadata
+        known = sorted(set().union(*distinct))
+        for key in filter:
+            if key not in known:
+                raise InputError(f"no document has metadata {key!r}; known are: {', '.join(known) or 'none'}")
         allowed = np.array([_matches(metadata, filter) for metadata in distinct], dtype=bool)
         return np.flatnonzero(allowed[owner])
 

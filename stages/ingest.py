@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mimetypes
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 from pydantic import Field
 
 from argot.errors import InputError
+from argot.formats import Parsed
+from argot.formats.archive import LITTER
+from argot.formats.sidecar import check_sidecars, folder_metadata, is_sidecar, own_metadata
 from argot.formats.workers import Limits, Read, read_all
 from argot.markdown import blocks
 from argot.params import Settings, load
@@ -28,6 +32,15 @@ SHINGLE, PERMUTATIONS, SEED = 5, 128, 13
 # How sure the index of near-duplicates must be to find a pair at the threshold.
 RECALL = 0.999
 LANGUAGE_SAMPLE, LANGUAGE_WORDS = 2000, 5
+# In characters, since each passage repeats them: of a title, of one value of the metadata, of all of them as JSON.
+LONGEST_TITLE, LONGEST_VALUE, LONGEST_METADATA = 300, 2_000, 10_000
+# What programs call a document that nobody named.
+DEFAULT_TITLE = re.compile(
+    r"(?:untitled|unbenannt|sans titre|senza titolo|sin título|no title|new|neues?)?[ -]*(?:document|dokument)?[ -]?\d*"
+    r"|(?:powerpoint|google slides)[ -](?:presentation|präsentation)|présentation powerpoint|presentation ?\d*"
+    r"|(?:slide|folie|book|mappe|sheet|tabelle|page|seite) ?\d*|microsoft (?:word|excel|powerpoint) - .*|title|titel",
+    re.IGNORECASE,
+)
 
 
 class IngestSettings(Settings):
@@ -55,27 +68,31 @@ def main(home: Path = HERE) -> str:
     limits = Limits(settings.max_file_megabytes, settings.max_seconds, settings.max_memory_megabytes)
     files = find(RAW)
     results = read_all(RAW, files, limits, load("machine.ingest", Machine).workers)
-    rows, refused = [], []
+    rows, refused, left_out = [], [], []
     for file, result in tqdm(results, total=len(files), unit="file", desc="ingest", disable=None, delay=2):
         if isinstance(result, Read):
             rows.append(row(file, result))
+            if keys := sorted(result.parsed.metadata.keys() - fitting(result.parsed.metadata).keys()):
+                left_out.append({"document": _id(file), "keys": keys})
         else:
             refused.append({"document": _id(file).encode(errors="replace").decode(), "reason": str(result)})
-    check(len(files), refused, settings.max_failed_share)
+    total = len(rows) + len(refused)  # an archive holds many files
+    check(total, refused, settings.max_failed_share)
     if not rows:
-        raise InputError(f"{RAW}: none of {len(files)} files could be read: {_named(refused)}")
+        raise InputError(f"{RAW}: none of {total} files could be read: {_named(refused)}")
     tell_languages(rows, settings.language)
     group(rows, settings.near_duplicate)
     write_table(home / documents.PATH, rows, documents.SCHEMA)
-    write_figures("ingest", figures(rows, refused), home)
-    return f"{len(files):,} files → {len(rows):,} documents; {len(refused):,} refused"
+    write_figures("ingest", figures(rows, refused) | {"metadata_left_out": left_out}, home)
+    return f"{total:,} files → {len(rows):,} documents; {len(refused):,} refused"
 
 
 def find(folder: Path) -> list[Path]:
-    """The files below a folder by path; those whose name, or whose folder's, begins with a dot are not documents."""
+    """The files below a folder by path, without names that begin with a dot, Office's lock files and metadata."""
     files = sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix()) if folder.is_dir() else []
     if not files:
         raise InputError(f"{folder} holds no documents; put Markdown, HTML, PDF, Office or mail files there")
+    check_sidecars(folder, files)
     return files
 
 
@@ -85,8 +102,9 @@ def _walk(folder: Path) -> Iterator[Path]:
 
     for root, folders, names in os.walk(folder, onerror=unreadable):
         links = [name for name in folders if (Path(root) / name).is_symlink()]
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in links]
-        yield from (Path(root) / name for name in [*names, *links] if not name.startswith("."))
+        folders[:] = [name for name in folders if not name.startswith(LITTER) and name not in links]
+        kept = [name for name in [*names, *links] if not name.startswith(LITTER) and not is_sidecar(name)]
+        yield from (Path(root) / name for name in kept)
 
 
 def check(total: int, refused: Sequence[dict[str, str]], most: float) -> None:
@@ -111,24 +129,47 @@ def _id(file: Path) -> str:
 
 
 def row(file: Path, read: Read) -> dict[str, Any]:
-    """The table's row of a document; language and group are told once all are read."""
+    """The table's row of a document; language and group are told once all are read.
+
+    Of metadata the nearest wins: its folders', then its own, then what is written beside it.
+    """
     parsed = read.parsed
+    beside = own_metadata(RAW, file)
+    metadata = folder_metadata(RAW, file) | fitting(parsed.metadata) | beside
     return {
         "document": _id(file),
-        "title": " ".join(parsed.title.split()) or _title(parsed.text) or file.stem.replace("_", " ").replace("-", " "),
+        "title": _words(str(beside.get("title") or "")) or _title(file, parsed),
         "text": parsed.text,
         "format": parsed.format,
         "language": "",
         "sha256": read.sha256,
         "group": "",
-        "metadata": json.dumps(parsed.metadata, sort_keys=True, ensure_ascii=False, allow_nan=False),
+        "metadata": json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False),
     }
 
 
-def _title(text: str) -> str:
-    """The one heading of level 1, where there is one."""
-    titles = [block.title for block in blocks(text) if block.kind == "heading" and block.level == 1]
-    return titles[0] if len(titles) == 1 else ""
+def fitting(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata without values too long to filter by: every passage of the document has a copy."""
+    sizes = {key: len(json.dumps({key: value})) for key, value in metadata.items()}
+    kept = sorted(metadata, key=lambda key: (sizes[key], key))
+    while kept and (sizes[kept[-1]] > LONGEST_VALUE or sum(sizes[key] for key in kept) > LONGEST_METADATA):
+        kept.pop()
+    return {key: metadata[key] for key in metadata if key in kept}
+
+
+def _title(file: Path, parsed: Parsed) -> str:
+    """As the file tells, else its one heading of level 1, else its name; of code its path, as people speak of it."""
+    if parsed.format == "code":
+        return _id(file)
+    told = _words(parsed.title)
+    if told and not DEFAULT_TITLE.fullmatch(told):
+        return told
+    titles = [block.title for block in blocks(parsed.text) if block.kind == "heading" and block.level == 1]
+    return titles[0] if len(titles) == 1 and titles[0] else file.stem.replace("_", " ").replace("-", " ")
+
+
+def _words(title: str) -> str:
+    return " ".join(title.split())[:LONGEST_TITLE]
 
 
 def tell_languages(rows: Sequence[dict[str, Any]], language: str) -> None:

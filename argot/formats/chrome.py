@@ -21,7 +21,7 @@ HINT = re.compile(
     r"|related\w*|recommend\w*|pagination|pager|paginator|advert\w*|ads|promo\w*|sponsor\w*|widgets?|tagcloud|blogroll"
 )
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-# A hint is believed of a tag that holds at most this share of the page's prose: themes call wrappers of all "has-sidebar".
+# A hint counts where the tag holds at most this share of the page's prose: themes name the whole page "has-sidebar".
 SMALL = 0.2
 # A menu that nothing marks: so many links at least, of so few characters, and hardly a word beside them.
 LINKS, SHORT, LINKED = 4, 30, 0.8
@@ -65,6 +65,7 @@ class _Sizes:
         self.linked: defaultdict[int, int] = defaultdict(int)
         self.links: defaultdict[int, int] = defaultdict(int)
         self.body = body
+        self.holds_content = {id(parent) for content in body(CONTENT) for parent in content.parents}
         for text in body.find_all(string=True):
             length = len(text.strip())
             parents = [*text.parents] if length else []
@@ -76,7 +77,7 @@ class _Sizes:
 
     def is_chrome(self, tag: Any) -> bool:
         """By its name, by words in its class or id, or since it holds short links and nothing else."""
-        if tag.name not in BLOCKS or not self.all[id(tag)] or tag.find(CONTENT):
+        if tag.name not in BLOCKS or not self.all[id(tag)] or id(tag) in self.holds_content:
             return False
         inside = tag.find_parent(CONTENT)
         if tag.name in FRAMES and not inside:

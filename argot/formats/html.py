@@ -8,7 +8,7 @@ import re
 from collections import deque
 from typing import Any
 
-from argot.formats import Parsed
+from argot.formats import Parsed, UnreadableError
 from argot.formats.chrome import drop_chrome
 from argot.formats.text import clean, decode, fenced
 from argot.words import UNSPACED
@@ -19,7 +19,9 @@ BLANK = re.compile(r"\n(?:[ \t]*\n){2,}")
 # Blocks that markdownify takes for words of a line.
 BLOCKS = ["main", "header", "footer", "aside", "figure", "details", "summary", "address", "fieldset", "form", "center"]
 # What would be read as Markdown at the start of a line and is none.
-MARKUP = re.compile(r"^(\s*)(#{1,6}(?:\s|$)|`{3}|~{3}|<(?=pre|script|style|textarea|!--)|(?:=+|-{2,})\s*$)", re.MULTILINE)
+MARKUP = re.compile(
+    r"^(\s*)(#{1,6}(?:\s|$)|`{3}|~{3}|<(?=pre|script|style|textarea|!--)|(?:=+|-{2,})\s*$)", re.MULTILINE
+)
 # In scripts without spaces between words a line's end is no space.
 CHINESE_END = re.compile(rf"(?<=[{UNSPACED}])[ \t]*\n\s*(?=[{UNSPACED}])")
 META = {"author": "author", "date": "date", "dcterms.date": "date", "article:published_time": "date"}
@@ -31,6 +33,8 @@ ORDINAL = re.compile(r"st|nd|rd|th|er|re|e|è|ème|º|ª|o|a", re.IGNORECASE)
 UNIT = re.compile(r"(?<![^\W\d_])[^\W\d_]{1,2}$")
 POWERS = {"2": "²", "3": "³"}
 RAISED = re.compile(r"[+\-−–]?\d")
+# markdownify calls itself for each level, and Python allows a thousand calls.
+DEEPEST = 300
 # A main that holds less of the page's text than this is not where its content is.
 MAIN = 0.5
 
@@ -56,7 +60,13 @@ def to_markdown(html: str) -> tuple[str, str]:
 def _soup(html: str) -> Any:
     from bs4 import BeautifulSoup
 
-    return BeautifulSoup(html, "lxml")
+    soup = BeautifulSoup(html, "lxml")
+    depths = {id(soup): 0}
+    for tag in soup.find_all(True):
+        depths[id(tag)] = depths[id(tag.parent)] + 1
+        if depths[id(tag)] > DEEPEST:
+            raise UnreadableError("nested too deeply")
+    return soup
 
 
 def _title(soup: Any) -> str:
@@ -108,7 +118,7 @@ def _converter() -> Any:
         """markdownify, for text that a person wrote as text."""
 
         def process_text(self, el: Any, parent_tags: Any = None) -> Any:
-            return CHINESE_END.sub("", super().process_text(el, parent_tags))
+            return CHINESE_END.sub("", super().process_text(el, parent_tags))  # type: ignore[misc]
 
         def escape(self, text: str, parent_tags: Any) -> str:
             return MARKUP.sub(r"\1\\\2", text)
@@ -160,6 +170,7 @@ def _regular(table: Any) -> None:
         tag.extract()
     for tag in table(["thead", "tbody", "tfoot"]):
         tag.unwrap()
+    _collect_strays(table)
     if not table.find(CELLS, rowspan=True) and not table.find(CELLS, colspan=True):
         return
     pending: dict[int, tuple[Any, int]] = {}  # what of the rows above reaches into this one, by column
@@ -167,6 +178,18 @@ def _regular(table: Any) -> None:
         cells = _spread(deque(row.find_all(CELLS, recursive=False)), pending)
         row.clear()
         row.extend(cells)
+
+
+def _collect_strays(table: Any) -> None:
+    """Cells that stand in no row become rows, as browsers show them."""
+    from bs4 import Tag
+
+    row = None
+    for cell in table.find_all(CELLS, recursive=False):
+        if row is None or cell.find_previous_sibling() is not row:
+            row = cell.wrap(Tag(name="tr"))
+        else:
+            row.append(cell.extract())
 
 
 def _spread(cells: deque[Any], pending: dict[int, tuple[Any, int]]) -> list[Any]:

@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 from argot.formats import Parsed, UnreadableError
-from argot.formats.reader import parse
+from argot.formats.archive import members, place, read_member
+from argot.formats.reader import kind_of, parse
 
 # Workers end after so many files: what parsers leak counts against the next file's limit.
 FILES_PER_WORKER = 500
@@ -41,11 +43,21 @@ class Read:
     sha256: str  # of its bytes
 
 
+@dataclass(frozen=True)
+class Members:
+    """The names of an archive's files, each of which is read by itself."""
+
+    names: list[str]
+
+
 def read_all(
     root: Path, files: Sequence[Path], limits: Limits, workers: int = 0
 ) -> Iterator[tuple[Path, Read | UnreadableError]]:
-    """Each file with its content or the reason why it has none, in the order of `files`; 0 workers: one a core."""
-    from pebble import ProcessExpired, ProcessPool
+    """Each file with its content or the reason why it has none, in the order of `files`; 0 workers: one a core.
+
+    The files of an archive follow in the order of their names, as if the archive were a folder.
+    """
+    from pebble import ProcessPool
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["argot.formats.workers"])
@@ -58,27 +70,48 @@ def read_all(
         context=context,
     )
     try:
-        futures = [pool.schedule(read, args=[root, file, limits], timeout=limits.seconds) for file in files]
-        for file, future in zip(files, futures, strict=True):
-            try:
-                yield file, future.result()
-            except UnreadableError as error:
-                yield file, error
-            except TimeoutError:
-                yield file, UnreadableError(f"takes longer than ingest.max_seconds ({limits.seconds})")
-            except ProcessExpired:
-                yield file, UnreadableError("its parser crashed")
+
+        def schedule(file: Path, member: str = "") -> Any:
+            return pool.schedule(read, args=[root, file, limits, member], timeout=limits.seconds)
+
+        for file, future in zip(files, [schedule(file) for file in files], strict=True):
+            result = _result(future, limits)
+            if not isinstance(result, Members):
+                yield file, result
+                continue
+            inner = [schedule(file, name) for name in result.names]
+            for name, future in zip(result.names, inner, strict=True):
+                yield place(file, name), _result(future, limits)
     finally:
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
 
 
-def read(root: Path, file: Path, limits: Limits) -> Read:
-    """Read one file; UnreadableError tells why it can't be read."""
+def _result(future: Any, limits: Limits) -> Any:
+    """What a worker read, or why it could not."""
+    from pebble import ProcessExpired
+
+    try:
+        return future.result()
+    except UnreadableError as error:
+        return error
+    except TimeoutError:
+        return UnreadableError(f"takes longer than ingest.max_seconds ({limits.seconds})")
+    except ProcessExpired:
+        return UnreadableError("its parser crashed")
+
+
+def read(root: Path, file: Path, limits: Limits, member: str = "") -> Read | Members:
+    """Read one file, or one of an archive; UnreadableError tells why it can't be read."""
     try:
         _admit(root, file, limits)
-        data = file.read_bytes()
-        return Read(parse(file.name, data), hashlib.sha256(data).hexdigest())
+        if member:
+            data = read_member(file, member, limits.file_megabytes)
+        else:
+            data = file.read_bytes()
+            if file.suffix.lower() == ".zip" and data.strip() and kind_of(file.name, data) == "zip":
+                return _members(file)
+        return Read(parse(member or file.name, data), hashlib.sha256(data).hexdigest())
     except PermissionError:
         raise UnreadableError("no permission to read it") from None
     except OSError as error:
@@ -86,6 +119,13 @@ def read(root: Path, file: Path, limits: Limits) -> Read:
     except MemoryError:
         megabytes = limits.memory_megabytes
         raise UnreadableError(f"needs more memory than ingest.max_memory_megabytes ({megabytes})") from None
+
+
+def _members(file: Path) -> Members:
+    names = members(file)
+    if not names:
+        raise UnreadableError("holds no files")
+    return Members(names)
 
 
 def _admit(root: Path, file: Path, limits: Limits) -> None:

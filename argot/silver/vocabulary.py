@@ -10,8 +10,9 @@ from functools import cache
 from typing import NamedTuple
 
 from argot.lexical import Words
+from argot.words import LETTERS
 
-WORD = re.compile(r"[^\W_]+(?:[-+./_:'’][^\W_]+)*")
+WORD = re.compile(rf"{LETTERS}(?:[-+./_:'’]{LETTERS})*")
 
 
 class Word(NamedTuple):
