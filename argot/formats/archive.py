@@ -101,6 +101,8 @@ def read_member(file: Path, name: str, megabytes: int) -> bytes:
             raise UnreadableError(f"larger than ingest.max_file_megabytes ({megabytes})")
         try:
             return archive.read(member)
+        except MemoryError:
+            raise
         except Exception:
             # zlib, lzma and zipfile each have errors of their own, and a damaged member may raise any.
             raise UnreadableError("corrupt zip file") from None

@@ -25,7 +25,8 @@ WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 SMALL = 0.2
 # A menu that nothing marks: so many links at least, of so few characters, and hardly a word beside them.
 LINKS, SHORT, LINKED = 4, 30, 0.8
-# A page of links is no menu: where less than this share of its text would stay, only marked navigation is left out.
+# A page of links is no menu: where less than this share of its text would stay beside headings, only marked
+# navigation is left out.
 LEAST = 0.1
 
 
@@ -44,8 +45,8 @@ def drop_chrome(soup: Any) -> None:
     for tag in body.find_all(True):
         if not any(parent is chrome[-1] for parent in tag.parents if chrome) and sizes.is_chrome(tag):
             chrome.append(tag)
-    dropped = sum(sizes.all[id(tag)] for tag in chrome)
-    if sizes.all[id(body)] - dropped >= LEAST * sizes.all[id(body)]:
+    prose = sizes.all[id(body)] - sum(sizes.all[id(tag)] for tag in [*chrome, *body(HEADINGS)])
+    if prose >= LEAST * sizes.all[id(body)]:
         for tag in chrome:
             _drop(tag, soup)
 
@@ -65,7 +66,9 @@ class _Sizes:
         self.linked: defaultdict[int, int] = defaultdict(int)
         self.links: defaultdict[int, int] = defaultdict(int)
         self.body = body
-        self.holds_content = {id(parent) for content in body(CONTENT) for parent in content.parents}
+        contents = body(CONTENT)
+        self.holds_content = {id(parent) for content in contents for parent in content.parents}
+        self.in_content = {id(inner) for content in contents for inner in content.find_all(True)}
         for text in body.find_all(string=True):
             length = len(text.strip())
             parents = [*text.parents] if length else []
@@ -79,7 +82,7 @@ class _Sizes:
         """By its name, by words in its class or id, or since it holds short links and nothing else."""
         if tag.name not in BLOCKS or not self.all[id(tag)] or id(tag) in self.holds_content:
             return False
-        inside = tag.find_parent(CONTENT)
+        inside = id(tag) in self.in_content
         if tag.name in FRAMES and not inside:
             return True
         # The footer of an article holds its tags and links, unless it has none and is a note.
@@ -97,8 +100,11 @@ class _Sizes:
 
 
 def _is_hinted(tag: Any) -> bool:
-    names = [*tag.get("class", []), "" if _is_anchor(tag) else tag.get("id", "")]
-    return any(HINT.fullmatch(word.lower()) for word in WORD.findall(" ".join(names)))
+    return _hints(" ".join(tag.get("class", []))) or (_hints(tag.get("id", "")) and not _is_anchor(tag))
+
+
+def _hints(names: str) -> bool:
+    return any(HINT.fullmatch(word.lower()) for word in WORD.findall(names))
 
 
 def _is_anchor(tag: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from textwrap import dedent
 from typing import Any
@@ -45,7 +44,6 @@ ABOVE = {"comment", "line_comment", "block_comment", "attribute_item", "attribut
 # What a function defines within itself stays with it; what these define has sections of its own.
 DEEP = ("class", "abstract_class", "struct", "impl", "trait", "interface", "record", "module")
 LONGEST = 200
-NAMED = {"typescript": "language_typescript", "tsx": "language_tsx", "php": "language_php"}
 
 
 def reader_of(language: str) -> Callable[[bytes], Parsed]:
@@ -67,8 +65,34 @@ def read_config(data: bytes) -> Parsed:
 def _tree(source: bytes, language: str) -> Any:
     from tree_sitter import Language, Parser
 
-    grammar = importlib.import_module("tree_sitter_typescript" if language == "tsx" else f"tree_sitter_{language}")
-    return Parser(Language(getattr(grammar, NAMED.get(language, "language"))())).parse(source).root_node
+    return Parser(Language(_grammars()[language]())).parse(source).root_node
+
+
+def _grammars() -> dict[str, Callable[[], object]]:
+    import tree_sitter_c_sharp
+    import tree_sitter_cpp
+    import tree_sitter_go
+    import tree_sitter_java
+    import tree_sitter_javascript
+    import tree_sitter_php
+    import tree_sitter_python
+    import tree_sitter_ruby
+    import tree_sitter_rust
+    import tree_sitter_typescript
+
+    return {
+        "python": tree_sitter_python.language,
+        "javascript": tree_sitter_javascript.language,
+        "typescript": tree_sitter_typescript.language_typescript,
+        "tsx": tree_sitter_typescript.language_tsx,
+        "java": tree_sitter_java.language,
+        "go": tree_sitter_go.language,
+        "rust": tree_sitter_rust.language,
+        "c_sharp": tree_sitter_c_sharp.language,
+        "cpp": tree_sitter_cpp.language,
+        "ruby": tree_sitter_ruby.language,
+        "php": tree_sitter_php.language_php,
+    }
 
 
 def _sections(node: Any, source: bytes, start: int, level: int) -> Iterator[str]:
@@ -118,11 +142,11 @@ def _begin(node: Any, earliest: int, source: bytes) -> int:
 
 
 def _signature(node: Any, source: bytes) -> str:
-    """Its first words, up to its body, on one line; of what has no body, its first line."""
-    body = next(iter(_bodies(node)), None)
-    text = source[node.start_byte : body.start_byte if body is not None else node.end_byte].decode(errors="replace")
-    lines = [line for line in text.split("\n") if not line.lstrip().startswith(("#", "//"))]
-    words = " ".join(" ".join(lines if body is not None else lines[:1]).replace("`", "'").split())
+    """Its first words, up to its body or a comment, on one line; of what has neither, its first line."""
+    inner = [*_bodies(node), *(child for child in node.children if "comment" in child.type)]
+    end = min((part.start_byte for part in inner), default=node.end_byte)
+    text = source[node.start_byte : end].decode(errors="replace")
+    words = " ".join((text if inner else text.split("\n")[0]).replace("`", "'").split())
     return words.removesuffix("=>").rstrip(" {:;")[:LONGEST]
 
 

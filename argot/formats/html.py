@@ -88,7 +88,7 @@ def _prune(soup: Any) -> None:
 
 
 def _content(soup: Any) -> Any:
-    """The page's <main>, or all of several, where most of the text is in them; else its body."""
+    """The page's <main>, or all of several, where most of the text is in them, with the page's <h1>; else its body."""
     body = soup.body or soup
     mains = [tag for tag in body.find_all("main") if not tag.find_parent("main")]
     inside = sum(len(main.get_text(strip=True)) for main in mains)
@@ -96,6 +96,8 @@ def _content(soup: Any) -> Any:
         return body
     whole = soup.new_tag("div")
     whole.extend([main.extract() for main in mains])
+    if not whole.find("h1") and (title := body.find("h1")):
+        whole.insert(0, title.extract())
     return whole
 
 

@@ -55,11 +55,11 @@ def _converted(lines: Sequence[str], found: dict[str, str]) -> Iterator[str]:
 
 
 def _end(lines: Sequence[str], number: int, mark: re.Pattern[str]) -> int:
-    """The line that ends a block; a block without an end has one line."""
+    """The line that ends a block; a block without an end is empty, and what follows is text."""
     for end in range(number, len(lines)):
         if mark.fullmatch(lines[end]):
             return end
-    return number
+    return number - 1
 
 
 def _block(kind: str, lines: Sequence[str], found: dict[str, str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from textwrap import dedent
 
 from argot.formats import Parsed
@@ -131,7 +132,7 @@ def _table_end(lines: Sequence[str], number: int) -> int:
 
 def _table(lines: Sequence[str]) -> Iterator[str]:
     grid = lines[0].lstrip().startswith("+")
-    marks = [match.span() for match in re.finditer("[-=]+" if grid else "=+", lines[0])]
+    starts = [match.start() for match in re.finditer("[-=]+" if grid else "=+", lines[0])]
     rows: list[list[str]] = []
     opens = True
     for line in lines:
@@ -140,9 +141,7 @@ def _table(lines: Sequence[str]) -> Iterator[str]:
             continue
         if not line.strip():
             continue
-        last = len(marks) - 1
-        cells = [line[start : None if not grid and place == last else end] for place, (start, end) in enumerate(marks)]
-        cells = [_inline(cell.strip(" |")) for cell in cells]
+        cells = [_inline(line[start:end].strip(" |")) for start, end in pairwise([*starts, None])]
         # In a simple table a row whose first cell is empty goes on with the one above.
         if rows and (not opens if grid else not cells[0]):
             rows[-1] = [f"{old} {new}".strip() for old, new in zip(rows[-1], cells, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,6 @@ def check_sidecars(root: Path, documents: list[Path]) -> None:
             raise InputError(f"{path}: there is no document {document.name} beside it; rename or delete it")
 
 
-@functools.cache
 def _read(path: Path) -> dict[str, Any]:
     import yaml
 
