@@ -57,8 +57,8 @@ class Served:
         self.id = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:16]
         self._row = {id: row for row, id in enumerate(self.retriever.chunks["chunk"].to_pylist())}
         # Everything is read now: the folder may be replaced while this release still answers.
-        for filter in (None, {"": ""}):
-            self.retriever.search(WARM_UP, 1, "lexical", filter)
+        self.retriever.search(WARM_UP, 1, "lexical")
+        len(self.retriever.metadata_keys)
         len(self.retriever.index)
         self._cores = 1
         self.batcher = Batcher(self._warm_up, self._begin, self._work, limits.batch, batches)
