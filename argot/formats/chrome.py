@@ -32,7 +32,7 @@ LEAST = 0.1
 
 def drop_chrome(soup: Any) -> None:
     """Take what frames the page out of it; the page's only <h1> stays, wherever it is."""
-    for tag in soup(CONTROLS):
+    for tag in [*soup(CONTROLS), *filter(_is_skip_link, soup("a"))]:
         tag.extract()
     for tag in soup.find_all(attrs={"role": "main"}):
         tag.name = "main"
@@ -56,6 +56,11 @@ def _drop(tag: Any, soup: Any) -> None:
     if titles and len(titles) == len(soup.find_all("h1")):
         tag.insert_before(*[title.extract() for title in titles])
     tag.extract()
+
+
+def _is_skip_link(link: Any) -> bool:
+    """A link within the page, for those who can't see where its content begins."""
+    return str(link.get("href", "")).startswith("#") and "skip" in " ".join(link.get("class", [])).lower()
 
 
 class _Sizes:

@@ -50,6 +50,10 @@ class Members:
     names: list[str]
 
 
+class TooHungryError(UnreadableError):
+    """A file that needs more memory than a worker may take."""
+
+
 def read_all(
     root: Path, files: Sequence[Path], limits: Limits, workers: int = 0
 ) -> Iterator[tuple[Path, Read | UnreadableError]]:
@@ -57,34 +61,53 @@ def read_all(
 
     The files of an archive follow in the order of their names, as if the archive were a folder.
     """
+    pool = _pool(min(workers or os.cpu_count() or 1, len(files)), FILES_PER_WORKER, limits)
+
+    def schedule(file: Path, member: str = "") -> Any:
+        return pool.schedule(read, args=[root, file, limits, member], timeout=limits.seconds)
+
+    def result(future: Any, file: Path, member: str = "") -> Any:
+        found = _result(future, limits)
+        # Memory that earlier files left taken is not this one's fault: a fresh worker tries it again.
+        return _alone(root, file, limits, member) if isinstance(found, TooHungryError) else found
+
+    try:
+        for file, future in zip(files, [schedule(file) for file in files], strict=True):
+            found = result(future, file)
+            if not isinstance(found, Members):
+                yield file, found
+                continue
+            inner = [schedule(file, name) for name in found.names]
+            for name, future in zip(found.names, inner, strict=True):
+                yield place(file, name), result(future, file, name)
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _alone(root: Path, file: Path, limits: Limits, member: str) -> Any:
+    """Read one file in a worker that read no other."""
+    pool = _pool(1, 1, limits)
+    try:
+        return _result(pool.schedule(read, args=[root, file, limits, member], timeout=limits.seconds), limits)
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _pool(workers: int, files_per_worker: int, limits: Limits) -> Any:
     from pebble import ProcessPool
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["argot.formats.workers"])
     _start_server()
-    pool = ProcessPool(
-        max_workers=min(workers or os.cpu_count() or 1, len(files)),
-        max_tasks=FILES_PER_WORKER,
+    return ProcessPool(
+        max_workers=workers,
+        max_tasks=files_per_worker,
         initializer=_confine,
         initargs=[limits.memory_megabytes],
         context=context,
     )
-    try:
-
-        def schedule(file: Path, member: str = "") -> Any:
-            return pool.schedule(read, args=[root, file, limits, member], timeout=limits.seconds)
-
-        for file, future in zip(files, [schedule(file) for file in files], strict=True):
-            result = _result(future, limits)
-            if not isinstance(result, Members):
-                yield file, result
-                continue
-            inner = [schedule(file, name) for name in result.names]
-            for name, future in zip(result.names, inner, strict=True):
-                yield place(file, name), _result(future, limits)
-    finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
 
 
 def _result(future: Any, limits: Limits) -> Any:
@@ -118,7 +141,7 @@ def read(root: Path, file: Path, limits: Limits, member: str = "") -> Read | Mem
         raise UnreadableError(f"can't be read: {error.strerror or error}") from None
     except MemoryError:
         megabytes = limits.memory_megabytes
-        raise UnreadableError(f"needs more memory than ingest.max_memory_megabytes ({megabytes})") from None
+        raise TooHungryError(f"needs more memory than ingest.max_memory_megabytes ({megabytes})") from None
 
 
 def _members(file: Path) -> Members:

@@ -376,6 +376,18 @@ def test_workers_read_in_the_order_of_files(tmp_path: Path) -> None:
     assert parsed == [Parsed("markdown", f"Berth {number}") for number in range(30)]
 
 
+def test_a_file_is_not_refused_for_memory_left_by_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker of the pool finds no memory left; the one that reads the file alone does."""
+    from argot.formats import workers
+
+    (tmp_path / "a.md").write_text("Berths.")
+    whole = workers._result
+    answers: list[Any] = [workers.TooHungryError("needs more memory")]
+    monkeypatch.setattr(workers, "_result", lambda *args: answers.pop() if answers else whole(*args))
+    [(_, result)] = read_all(tmp_path, [tmp_path / "a.md"], LIMITS)
+    assert isinstance(result, Read) and result.parsed.text == "Berths."
+
+
 def test_the_stage_writes_the_same_bytes_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(ROOT / "params.yaml", tmp_path)
     raw = tmp_path / "data/raw"
