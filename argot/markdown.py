@@ -1,7 +1,8 @@
-"""The blocks of a Markdown text and where they stand: a scan of lines, linear in the length of the text.
+"""The blocks of a Markdown text and where they stand: a scan of lines, linear in the length of the
+text.
 
-A full CommonMark parser (markdown-it-py) also parses what stands inside the lines, which passages keep as it is, and
-is many times slower.
+A full CommonMark parser (markdown-it-py) also parses what is inside the lines, which passages keep
+as it is, and is many times slower.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-# Patterns take each character once: what repeats never gives back (`*+`), and lines are stripped before.
+# Patterns take each character once: what repeats never gives back (`*+`), and lines are stripped
+# before.
 HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
 CLOSING = re.compile(r"(?:^|[ \t])#+$")
 UNDERLINE = re.compile(r" {0,3}(=+|--+)[ \t]*")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[^`]*")
 ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,9}[.)])[ \t]+\S")
 DELIMITER = re.compile(r"\|?\s*+:?-++:?\s*+(?:\|\s*+:?-++:?\s*+)*+\|?")
-# Marks that make a heading's Markdown differ from what a reader sees: code, emphasis, links, escapes.
+# Marks that make a heading's Markdown differ from what a reader sees: code, emphasis, links,
+# escapes.
 INLINE = re.compile(
     r"(?P<ticks>`++)(?P<code>[^`]++)(?P=ticks)(?!`)|\*\*|__|`|\*(?=\S)|(?<=\S)\*"
     r"|!?\[(?P<link>[^\[\]]*+)\]\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)|\\(?P<escaped>[#`~=*_-])"
@@ -111,7 +114,9 @@ def _fence_end(lines: Sequence[str], first: int, fence: str) -> int:
 
 
 def _verbatim(lines: Sequence[str], first: int, tag: str) -> tuple[str, int]:
-    """HTML as it stands, to the line with its end or else to the last; a comment that words follow is a paragraph."""
+    """HTML as it stands, to the line with its end or else to the last; a comment that words follow
+    is a paragraph.
+    """
     close = f"</{tag.lower()}>" if tag else "-->"
     for number in range(first, len(lines)):
         if close in lines[number].lower():

@@ -52,7 +52,9 @@ LINKS = "".join(f'<li><a href="/{name}">{name}</a></li>' for name in ("Start", "
 
 
 class Expected(NamedTuple):
-    """What a reader should find in a file: runs of words, headings, rows; and what it should leave out."""
+    """What a reader should find in a file: runs of words, headings, rows; and what it should leave
+    out.
+    """
 
     content: Sequence[str]
     chrome: Sequence[str] = ()
@@ -204,7 +206,9 @@ def _page(body: str) -> bytes:
 
 
 def _framed(wrap: str, names: Sequence[str]) -> bytes:
-    """A page in a frame of seven boxes; `names` are their opening tags, `wrap` is the tag around the content."""
+    """A page in a frame of seven boxes; `names` are their opening tags, `wrap` is the tag around
+    the content.
+    """
     skip, news, imprint, cookies, share, related, letter, here = CHROME
     top, side, foot, banner, social, more, form = names
 
@@ -340,7 +344,8 @@ def _rst() -> bytes:
     return "\n\n".join([*parts, "\n".join(f"- {item}" for item in ITEMS), table]).encode()
 
 
-# The opening tags of a frame's boxes: head, side, foot, cookies, sharing, related pages, newsletter.
+# The opening tags of a frame's boxes: head, side, foot, cookies, sharing, related pages,
+# newsletter.
 SEMANTIC = ["header", "aside", "footer", 'div class="cookie-consent"', 'section class="social"']
 SEMANTIC += ['section class="related"', 'form class="newsletter"']
 ROLES = [f'div role="{role}"' for role in ("banner", "complementary", "contentinfo", "dialog")]

@@ -26,13 +26,15 @@ from argot.tables.parquet import write_table
 from argot.words import WORD, count_words
 
 RAW = Path("data/raw")
-# Pictures, sounds and the like stand beside documents and are none: named and counted, but no failure.
+# Pictures, sounds and the like stand beside documents and are none: named and counted, but no
+# failure.
 NO_DOCUMENT = {"image", "audio", "video", "font"}
 SHINGLE, PERMUTATIONS, SEED = 5, 128, 13
 # How sure the index of near-duplicates must be to find a pair at the threshold.
 RECALL = 0.999
 LANGUAGE_SAMPLE, LANGUAGE_WORDS = 2000, 5
-# In characters, since each passage repeats them: of a title, of one value of the metadata, of all of them as JSON.
+# In characters, since each passage repeats them: of a title, of one value of the metadata, of all
+# of them as JSON.
 LONGEST_TITLE, LONGEST_VALUE, LONGEST_METADATA = 300, 2_000, 10_000
 # What programs call a document that nobody named.
 DEFAULT_TITLE = re.compile(
@@ -88,7 +90,9 @@ def main(home: Path = HERE) -> str:
 
 
 def find(folder: Path) -> list[Path]:
-    """The files below a folder by path, without names that begin with a dot, Office's lock files and metadata."""
+    """The files below a folder by path, without names that begin with a dot, Office's lock files
+    and metadata.
+    """
     files = sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix()) if folder.is_dir() else []
     if not files:
         raise InputError(f"{folder} holds no documents; put Markdown, HTML, PDF, Office or mail files there")
@@ -158,7 +162,9 @@ def fitting(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _title(file: Path, parsed: Parsed) -> str:
-    """As the file tells, else its one heading of level 1, else its name; of code its path, as people speak of it."""
+    """As the file tells, else its one heading of level 1, else its name; of code its path, as
+    people speak of it.
+    """
     if parsed.format == "code":
         return _id(file)
     told = _words(parsed.title)
@@ -173,7 +179,9 @@ def _words(title: str) -> str:
 
 
 def tell_languages(rows: Sequence[dict[str, Any]], language: str) -> None:
-    """Set each document's language: as told, or as py3langid tells; of a few words it is that of most documents."""
+    """Set each document's language: as told, or as py3langid tells; of a few words it is that of
+    most documents.
+    """
     from py3langid import classify
 
     unsure = []
@@ -190,7 +198,9 @@ def tell_languages(rows: Sequence[dict[str, Any]], language: str) -> None:
 
 
 def group(rows: Sequence[dict[str, Any]], threshold: float) -> None:
-    """Set each document's group: the smallest path among its near-duplicates and theirs (MinHash, Broder 1997)."""
+    """Set each document's group: the smallest path among its near-duplicates and theirs (MinHash,
+    Broder 1997).
+    """
     from rensa import RMinHash, RMinHashLSH
 
     leaders: dict[tuple[int, ...], int] = {}  # the first of those with the same signature
@@ -220,7 +230,9 @@ def shingles(text: str) -> list[str]:
 
 
 def bands(threshold: float) -> int:
-    """The fewest bands of a signature that find a pair at the threshold: 1 - (1 - t^rows)^bands ≥ RECALL."""
+    """The fewest bands of a signature that find a pair at the threshold: 1 - (1 - t^rows)^bands ≥
+    RECALL.
+    """
     fits = (count for count in (4, 8, 16, 32, 64) if (1 - threshold ** (PERMUTATIONS // count)) ** count <= 1 - RECALL)
     return next(fits, PERMUTATIONS)
 

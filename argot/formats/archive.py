@@ -1,5 +1,6 @@
-"""Zip files: those that other formats are made of, and archives of documents. Opened only where they unpack to a sane
-size.
+"""Zip files: those that other formats are made of, and archives of documents.
+
+They are opened only where they unpack to a sane size.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ LITTER = ("__MACOSX", "~$", ".")
 
 
 def open_archive(source: bytes | Path) -> zipfile.ZipFile:
-    """A zip file that is whole, not encrypted and no bomb. Python unpacks no more of a member than its header tells."""
+    """A zip file that is whole, not encrypted and no bomb. Python unpacks no more of a member than
+    its header tells.
+    """
     try:
         archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
@@ -59,7 +62,9 @@ def open_archive(source: bytes | Path) -> zipfile.ZipFile:
 
 
 def kind_of_archive(data: bytes, suffix: str) -> str:
-    """One of READERS, by what the archive says of itself, else by what is in it; zip for an archive of documents."""
+    """One of READERS, by what the archive says of itself, else by what is in it; zip for an archive
+    of documents.
+    """
     archive = open_archive(data)
     names = set(archive.namelist())
     if KIND in names:
@@ -92,7 +97,9 @@ def members(file: Path) -> list[str]:
 
 
 def read_member(file: Path, name: str, megabytes: int) -> bytes:
-    """The bytes of one file of an archive; UnreadableError where there are more than so many megabytes."""
+    """The bytes of one file of an archive; UnreadableError where there are more than so many
+    megabytes.
+    """
     with open_archive(file) as archive:
         member = archive.getinfo(name)
         if stat.S_ISLNK(member.external_attr >> 16):
@@ -104,7 +111,8 @@ def read_member(file: Path, name: str, megabytes: int) -> bytes:
         except MemoryError:
             raise
         except Exception:
-            # zlib, lzma and zipfile each have errors of their own, and a damaged member may raise any.
+            # zlib, lzma and zipfile each have errors of their own, and a damaged member may raise
+            # any.
             raise UnreadableError("corrupt zip file") from None
 
 

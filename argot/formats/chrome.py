@@ -21,12 +21,14 @@ HINT = re.compile(
     r"|related\w*|recommend\w*|pagination|pager|paginator|advert\w*|ads|promo\w*|sponsor\w*|widgets?|tagcloud|blogroll"
 )
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-# A hint counts where the tag holds at most this share of the page's prose: themes name the whole page "has-sidebar".
+# A hint counts where the tag holds at most this share of the page's prose: themes name the whole
+# page "has-sidebar".
 SMALL = 0.2
-# A menu that nothing marks: so many links at least, of so few characters, and hardly a word beside them.
+# A menu that nothing marks: so many links at least, of so few characters, and hardly a word beside
+# them.
 LINKS, SHORT, LINKED = 4, 30, 0.8
-# A page of links is no menu: where less than this share of its text would stay beside headings, only marked
-# navigation is left out.
+# A page of links is no menu: where less than this share of its text would stay beside headings,
+# only marked navigation is left out.
 LEAST = 0.1
 
 
@@ -113,7 +115,9 @@ def _hints(names: str) -> bool:
 
 
 def _is_anchor(tag: Any) -> bool:
-    """Whether its id is made of its heading, as manuals have it: a section "Cookies" is no cookie banner."""
+    """Whether its id is made of its heading, as manuals have it: a section "Cookies" is no cookie
+    banner.
+    """
     heading = tag.find(HEADINGS)
     slug = NO_LETTER.sub("-", heading.get_text(strip=True).lower()) if heading else ""
     return bool(slug) and slug.strip("-").startswith(tag.get("id", "").lower())

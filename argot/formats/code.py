@@ -1,4 +1,6 @@
-"""Source code becomes a section for each definition, by tree-sitter's grammars: its signature is the heading."""
+"""Source code becomes a section for each definition, by tree-sitter's grammars: its signature is
+the heading.
+"""
 
 from __future__ import annotations
 
@@ -22,21 +24,25 @@ LANGUAGES = {
     "ruby": ".rb",
     "php": ".php",
 }
-# The kinds of nodes that define something with a name, in any of these grammars; and those that only hold others.
+# The kinds of nodes that define something with a name, in any of these grammars; and those that
+# only hold others.
 DEFINES = {
-    "function_definition", "function_declaration", "function_item", "function_signature_item", "method_definition",
-    "method_declaration", "constructor_declaration", "generator_function_declaration", "class_definition",
-    "class_declaration", "abstract_class_declaration", "class_specifier", "struct_specifier", "struct_item",
-    "struct_declaration", "record_declaration", "enum_declaration", "enum_item", "enum_specifier", "union_specifier",
-    "interface_declaration", "trait_item", "trait_declaration", "impl_item", "type_alias_declaration",
-    "type_declaration", "macro_definition", "method", "singleton_method", "class", "module",
+    "function_definition", "function_declaration", "function_item", "function_signature_item",
+    "method_definition", "method_declaration", "constructor_declaration",
+    "generator_function_declaration", "class_definition", "class_declaration",
+    "abstract_class_declaration", "class_specifier", "struct_specifier", "struct_item",
+    "struct_declaration", "record_declaration", "enum_declaration", "enum_item", "enum_specifier",
+    "union_specifier", "interface_declaration", "trait_item", "trait_declaration", "impl_item",
+    "type_alias_declaration", "type_declaration", "macro_definition", "method", "singleton_method",
+    "class", "module",
 }  # fmt: skip
 # Nodes that put something around one definition, and nodes that only hold others.
 WRAPS = {"decorated_definition", "export_statement", "template_declaration"}
 HOLDS = WRAPS | {
-    "declaration_list", "class_body", "block", "body_statement", "namespace_declaration", "namespace_definition",
-    "mod_item", "interface_body", "field_declaration_list", "internal_module", "statement_block",
-    "linkage_specification", "file_scoped_namespace_declaration", "preproc_ifdef", "preproc_if", "enum_body",
+    "declaration_list", "class_body", "block", "body_statement", "namespace_declaration",
+    "namespace_definition", "mod_item", "interface_body", "field_declaration_list",
+    "internal_module", "statement_block", "linkage_specification",
+    "file_scoped_namespace_declaration", "preproc_ifdef", "preproc_if", "enum_body",
 }  # fmt: skip
 ASSIGNED = {"lexical_declaration", "variable_declaration"}
 FUNCTIONS = {"arrow_function", "function_expression", "function"}
@@ -52,7 +58,9 @@ def reader_of(language: str) -> Callable[[bytes], Parsed]:
 
 
 def read_code(data: bytes, language: str) -> Parsed:
-    """A section a definition, below those it is in; broken code is read as far as its grammar knows it."""
+    """A section a definition, below those it is in; broken code is read as far as its grammar knows
+    it.
+    """
     source = clean(decode(data)).encode()
     return Parsed("code", "\n\n".join(_sections(_tree(source, language), source, 0, 1)))
 
@@ -96,7 +104,9 @@ def _grammars() -> dict[str, Callable[[], object]]:
 
 
 def _sections(node: Any, source: bytes, start: int, level: int) -> Iterator[str]:
-    """First what is in no definition (imports, constants, a class' fields), then each definition under its heading."""
+    """First what is in no definition (imports, constants, a class' fields), then each definition
+    under its heading.
+    """
     rest, inner = [], []
     end = start
     for whole, definition in _definitions(node):
@@ -142,7 +152,9 @@ def _begin(node: Any, earliest: int, source: bytes) -> int:
 
 
 def _signature(node: Any, source: bytes) -> str:
-    """Its first words, up to its body or a comment, on one line; of what has neither, its first line."""
+    """Its first words, up to its body or a comment, on one line; of what has neither, its first
+    line.
+    """
     inner = [*_bodies(node), *(child for child in node.children if "comment" in child.type)]
     end = min((part.start_byte for part in inner), default=node.end_byte)
     text = source[node.start_byte : end].decode(errors="replace")

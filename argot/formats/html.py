@@ -1,4 +1,4 @@
-"""HTML becomes Markdown: headings, lists, tables and code stay; addresses of links and pictures go."""
+"""HTML becomes Markdown: headings, lists, tables and code stay; addresses of links go."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def _prune(soup: Any) -> None:
 
 
 def _content(soup: Any) -> Any:
-    """The page's <main>, or all of several, where most of the text is in them, with the page's <h1>; else its body."""
+    """The page's <main>, or all of several, where most of the text is in them, with the page's
+    <h1>; else its body.
+    """
     body = soup.body or soup
     mains = [tag for tag in body.find_all("main") if not tag.find_parent("main")]
     inside = sum(len(main.get_text(strip=True)) for main in mains)
@@ -164,7 +166,9 @@ def _is_layout(table: Any) -> bool:
 
 
 def _regular(table: Any) -> None:
-    """Rows as Markdown has them: one cell a column. A cell over rows is repeated, for each row is read by itself."""
+    """Rows as Markdown has them: one cell a column. A cell over rows is repeated, for each row is
+    read by itself.
+    """
     for caption in table("caption"):
         table.insert_before(caption.extract())
         caption.name = "p"
@@ -231,7 +235,9 @@ def _empty(cell: Any) -> Any:
 
 
 def _set_apart(tag: Any) -> None:
-    """Raised and lowered digits keep off the number or word before: 10^6, 45^2, days^1; but m² and CO2."""
+    """Raised and lowered digits keep off the number or word before: 10^6, 45^2, days^1; but m² and
+    CO2.
+    """
     text = tag.get_text(strip=True)
     before = tag.find_previous(string=True) if tag.previous_sibling is not None else None
     start = str(before or "")[-3:]

@@ -1,4 +1,6 @@
-"""OpenDocument (LibreOffice): texts, sheets and slides become HTML by their elements, and so Markdown."""
+"""OpenDocument (LibreOffice): texts, sheets and slides become HTML by their elements, and so
+Markdown.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +138,9 @@ class _Document:
         return f"<pre>{inner}</pre>" if style.startswith("Preformatted") else f"<p>{inner}</p>"
 
     def _style(self, node: Any) -> str:
-        """The name of the style that the author chose: what LibreOffice derives from it has a name of its own."""
+        """The name of the style that the author chose: what LibreOffice derives from it has a name
+        of its own.
+        """
         name = node.get(f"{TEXT}style-name", "")
         style = self.styles.get(name)
         return str(name if style is None else style.get(f"{STYLE}parent-style-name", name))

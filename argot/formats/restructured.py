@@ -18,6 +18,8 @@ from argot.formats.text import clean, decode, fenced, table
 RULE = re.compile(r"([!-/:-@\[-`{-~])\1+\s*")
 EXPLICIT = re.compile(r"\s*\.\.(?:\s|$)")
 DIRECTIVE = re.compile(r"\.\.\s+(?:\|[^|]+\|\s+)?([\w:.+-]+)::(?:\s+(.*))?")
+SUBSTITUTION = re.compile(r"^\.\. \|([^|\n]+)\| replace:: +(.*)$", re.MULTILINE)
+USED = re.compile(r"\|([^|\s](?:[^|\n]*[^|\s])?)\|")
 FOOTNOTE = re.compile(r"\.\.\s+(\[[^\]]+\])\s+(.*)")
 OPTION = re.compile(r":[\w -]+:(?:\s|$)")
 ROLE = re.compile(r"(?::[\w:+-]+:)`([^`<]*?)(?:\s*<[^`>]*>)?`|`([^`<]+?)\s*<[^`>]*>`__?")
@@ -25,22 +27,31 @@ PHRASE, CODE_SPAN = re.compile(r"(?<![`\w])`([^`]+)`__?"), re.compile(r"``([^`]+
 BORDER = re.compile(r"\+(?:[-=]+\+)+\s*")
 SIMPLE = re.compile(r"=+(?:\s+=+)+\s*")
 CODE = {"code", "code-block", "sourcecode", "parsed-literal", "math", "prompt", "doctest", "testcode", "console"}
+# Directives whose argument is for the program; what is below them is text.
+SETTINGS = {"figure", "only", "ifconfig", "container"}
 # What a page is made of and not what it says.
 LEFT_OUT = {
-    "image", "toctree", "contents", "index", "include", "literalinclude", "raw", "highlight", "meta", "sectnum",
-    "module", "currentmodule", "automodule", "autoclass", "autofunction", "automethod", "default-role", "role",
-    "py:module", "py:currentmodule", "only", "tabularcolumns", "highlightlang", "sectionauthor", "moduleauthor",
+    "image", "toctree", "contents", "index", "include", "literalinclude", "raw", "highlight",
+    "meta", "sectnum", "module", "currentmodule", "automodule", "autoclass", "autofunction",
+    "automethod", "default-role", "role", "py:module", "py:currentmodule", "tabularcolumns",
+    "highlightlang", "sectionauthor", "moduleauthor",
 }  # fmt: skip
 
 
 def read_rst(data: bytes) -> Parsed:
     """Headings, lists, tables, code and the text of directives; comments and targets are left out."""
-    lines = clean(decode(data)).expandtabs(8).split("\n")
+    text = clean(decode(data)).expandtabs(8)
+    replaced = dict(SUBSTITUTION.findall(text))
+    if replaced:
+        text = USED.sub(lambda match: replaced.get(match[1], match[0]), text)
+    lines = text.split("\n")
     return Parsed("rst", "\n".join(_converted(lines, [])).strip("\n"))
 
 
 def _converted(lines: Sequence[str], rules: list[str]) -> Iterator[str]:
-    """Lines of Markdown. A heading's level is the place of its kind of rule among those seen before."""
+    """Lines of Markdown. A heading's level is the place of its kind of rule among those seen
+    before.
+    """
     number = 0
     while number < len(lines):
         line = lines[number]
@@ -110,7 +121,8 @@ def _explicit(line: str, block: Sequence[str], rules: list[str]) -> Iterator[str
         rows = list(csv.reader(io.StringIO("\n".join(inner)), skipinitialspace=True))
         yield from [argument, "", table([row for row in rows if row]), ""]
     else:
-        yield from ["", *_converted([*([] if name == "figure" else [argument, ""]), *inner], rules), ""]
+        title = [] if name in SETTINGS else [argument, ""]
+        yield from ["", *_converted([*title, *inner], rules), ""]
 
 
 def _code(lines: Sequence[str]) -> Iterator[str]:
@@ -123,7 +135,8 @@ def _table_end(lines: Sequence[str], number: int) -> int:
     while end < len(lines) and (lines[end].strip() or not grid):
         rules += bool(SIMPLE.fullmatch(lines[end]))
         end += 1
-        # A simple table has a rule above and below its header and one at its end; blank lines may part its rows.
+        # A simple table has a rule above and below its header and one at its end; blank lines may
+        # part its rows.
         after = lines[end].strip() if end < len(lines) else ""
         if not grid and rules >= 2 and SIMPLE.fullmatch(lines[end - 1]) and not after:
             break

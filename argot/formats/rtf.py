@@ -1,4 +1,6 @@
-"""Rich Text Format: striprtf takes the text out; marks put in before keep its headings, tables and raised digits."""
+"""Rich Text Format: striprtf takes the text out; marks put in before keep its headings, tables and
+raised digits.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from argot.formats import Parsed
 from argot.formats.plain import marked
 from argot.formats.text import clean, table
 
-# Characters of no script, which striprtf passes on: cell and row ends, row starts, raised digits, levels of headings.
+# Characters of no script, which striprtf passes on: cell and row ends, row starts, raised digits,
+# levels of headings.
 CELL, ROW, START, RAISED, LEVEL = "\ue000", "\ue001", "\ue002", "\ue003", 0xE010
 CODEPAGE = re.compile(rb"\\ansicpg(\d{1,5})")
 WORDS = re.compile(r"\\(cell|nestcell|row|nestrow|trowd|super|up[1-9]\d?|outlinelevel[0-5]|s\d{1,4})(?![a-z\d]) ?")

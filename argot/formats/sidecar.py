@@ -1,4 +1,6 @@
-"""Metadata that people write beside documents: for one in NAME.meta.yaml, for all below a folder in its _meta.yaml."""
+"""Metadata that people write beside documents: for one in NAME.meta.yaml, for all below a folder in
+its _meta.yaml.
+"""
 
 from __future__ import annotations
 

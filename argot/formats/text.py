@@ -19,17 +19,19 @@ MARKS = (
 )
 BREAK = re.compile("\r\n?|\u2028|\x85")
 PAGE = re.compile("\f|\u2029")
-# Control characters that no text holds but tab and newline, stray marks, and halves of surrogate pairs.
+# Control characters that no text holds but tab and newline, stray marks, and halves of surrogate
+# pairs.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
-# What no reader sees and what parts a word in two: soft hyphens, spaces of no width, marks of direction. The joiners
-# U+200C and U+200D stay, for Persian and Hindi are spelt with them.
+# What no reader sees and what parts a word in two: soft hyphens, spaces of no width, marks of
+# direction. The joiners U+200C and U+200D stay, for Persian and Hindi are spelt with them.
 UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]")
 # Letters that a typesetter joined: nobody searches for them so.
 LIGATURES = str.maketrans({code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)})
 FENCES = re.compile("^ *`{3,}", re.MULTILINE)
 BINARY = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
 SAMPLE = 1 << 18
-# Encodings that documents are found in, likeliest first: few words fit several, and rare ones lead astray.
+# Encodings that documents are found in, likeliest first: few words fit several, and rare ones lead
+# astray.
 COMMON = [
     *(f"cp{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257)),
     *("iso8859_2", "iso8859_5", "iso8859_7", "iso8859_9", "koi8_r", "koi8_u", "cp866", "cp874"),
@@ -38,7 +40,9 @@ COMMON = [
 
 
 def decode(data: bytes, declared: str = "") -> str:
-    """The text of `data`: by its byte order mark, as UTF-8, as it declares itself, or as charset-normalizer tells."""
+    """The text of `data`: by its byte order mark, as UTF-8, as it declares itself, or as
+    charset-normalizer tells.
+    """
     for mark, name in MARKS:
         if data.startswith(mark):
             return data.decode(name, errors="replace")
@@ -94,7 +98,9 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def tables(rows: Sequence[Sequence[str]]) -> str:
-    """A sheet: a table for each run of rows without a blank one between them; a run of one column is text."""
+    """A sheet: a table for each run of rows without a blank one between them; a run of one column
+    is text.
+    """
     parts = []
     for filled, group in itertools.groupby(rows, key=any):
         run = [*group] if filled else []
@@ -110,7 +116,9 @@ def _cell(value: str) -> str:
 
 
 def fenced(text: str) -> str:
-    """Text as a block of code, where a line that begins with # is no heading; nothing for blank text."""
+    """Text as a block of code, where a line that begins with # is no heading; nothing for blank
+    text.
+    """
     if not text.strip():
         return ""
     longest = max(map(len, FENCES.findall(text)), default=0)

@@ -1,4 +1,6 @@
-"""Files are read in worker processes with limits on time and memory, so that one file can't take the rest down."""
+"""Files are read in worker processes with limits on time and memory, so that one file can't take
+the rest down.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,8 @@ class TooHungryError(UnreadableError):
 def read_all(
     root: Path, files: Sequence[Path], limits: Limits, workers: int = 0
 ) -> Iterator[tuple[Path, Read | UnreadableError]]:
-    """Each file with its content or the reason why it has none, in the order of `files`; 0 workers: one a core.
+    """Each file with its content or the reason why it has none, in the order of `files`; 0 workers:
+    one a core.
 
     The files of an archive follow in the order of their names, as if the archive were a folder.
     """
@@ -68,7 +71,8 @@ def read_all(
 
     def result(future: Any, file: Path, member: str = "") -> Any:
         found = _result(future, limits)
-        # Memory that earlier files left taken is not this one's fault: a fresh worker tries it again.
+        # Memory that earlier files left taken is not this one's fault: a fresh worker tries it
+        # again.
         return _alone(root, file, limits, member) if isinstance(found, TooHungryError) else found
 
     try:
@@ -170,7 +174,9 @@ def _admit(root: Path, file: Path, limits: Limits) -> None:
 
 
 def _start_server() -> None:
-    """Start the process that forks workers where it can't print: parsers would, and workers ended as they start."""
+    """Start the process that forks workers where it can't print: parsers would, and workers ended
+    as they start.
+    """
     screen = [os.dup(1), os.dup(2)]
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

@@ -17,6 +17,11 @@ RST = """\
 .. a comment
    of two lines
 
+.. |who| replace:: the office
+.. only:: html
+
+   Billed by |who|.
+
 Paid by :ref:`the carrier <carrier>`, see ``fees.csv`` or `the list <https://x.example>`_.
 
 Late payment
@@ -117,7 +122,7 @@ pay --all
 
 def test_restructured_text() -> None:
     assert [line for line in parse("a.rst", RST.encode()).text.split("\n") if line] == [
-        "# Fees", "Paid by the carrier, see `fees.csv` or the list.", "## Late payment", "Interest is *due*.",
+        "# Fees", "Billed by the office.", "Paid by the carrier, see `fees.csv` or the list.", "## Late payment", "Interest is *due*.",
         "From day ten.", "```", "# not a heading", "pay --all", "```", "Example:", "```", "# neither", "pay", "```",
         "1. first", "1. second", "| Port | Fee |", "| --- | --- |", "| RTM | 45 |", "| SIN | 60 more |",
         "| Port | Fee |", "| --- | --- |", "| RTM | 45 |", "1. Not a heading", "### OPENING",
