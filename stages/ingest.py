@@ -38,9 +38,10 @@ LANGUAGE_SAMPLE, LANGUAGE_WORDS = 2000, 5
 LONGEST_TITLE, LONGEST_VALUE, LONGEST_METADATA = 300, 2_000, 10_000
 # What programs call a document that nobody named.
 DEFAULT_TITLE = re.compile(
-    r"(?:untitled|unbenannt|sans titre|senza titolo|sin título|no title|new|neues?)?[ -]*(?:document|dokument)?[ -]?\d*"
-    r"|(?:powerpoint|google slides)[ -](?:presentation|präsentation)|présentation powerpoint|presentation ?\d*"
-    r"|(?:slide|folie|book|mappe|sheet|tabelle|page|seite) ?\d*|microsoft (?:word|excel|powerpoint) - .*|title|titel",
+    r"(?:(?:untitled|unbenannt|sans titre|senza titolo|sin título|no title|new)[ -]?)?"
+    r"(?:do[ck]ument|presentation|slide|folie|book|mappe|sheet|tabelle|page|seite)?[ -]?\d*"
+    r"|(?:powerpoint|google slides)[ -]presentation|powerpoint-präsentation"
+    r"|présentation powerpoint|microsoft (?:word|excel|powerpoint) - .*",
     re.IGNORECASE,
 )
 

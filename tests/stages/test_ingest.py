@@ -171,6 +171,12 @@ def test_mail_keeps_subject_people_and_text() -> None:
     assert letter.metadata["attachments"] == ["plan.pdf"]
 
 
+def test_a_mail_saved_as_utf_16_is_read() -> None:
+    text = "Subject: Berth\nFrom: ann@port.example\n\nTake berth nine."
+    for encoding in ("utf-16", "utf-16-le"):
+        assert parse("berth.eml", text.encode(encoding)).text.endswith("Take berth nine.")
+
+
 def test_pdf_tells_headings_by_size_and_drops_running_heads() -> None:
     text = markdown("book.pdf", pdf())
     assert text.startswith("# Tariff book\n\n## Part 0\n\nThe berth beside")
