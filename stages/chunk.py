@@ -28,13 +28,14 @@ from argot.tables import chunks, documents
 
 # Where a block too long for a passage is cut, best seam first; None: between sentences.
 ROW = re.compile(r"\n")
-ITEM = re.compile(r"\n(?=\s*(?:[-*+•]|\d{1,9}[.)])[ \t])")
-BLANK = re.compile(r"\n\s*\n")
+ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•]|\d{1,9}[.)])[ \t])")
+BLANK = re.compile(r"\n(?:[ \t]*\n)+")
 SEAMS: dict[str, tuple[re.Pattern[str] | None, ...]] = {
     "paragraph": (None, ROW),
     "list": (ITEM, None, ROW),
     "table": (ROW, None),
     "code": (BLANK, ROW),
+    "comment": (None, ROW),
 }
 # A table's header may take this share of a passage at most, to be repeated.
 HEADER_SHARE = 4

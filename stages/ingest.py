@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mimetypes
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,14 @@ from pydantic import Field
 from argot.core.params import Settings, load
 from argot.core.parquet import write_table
 from argot.core.stage import HERE, run_in_home, write_figures
+from argot.documents.formats import Parsed
+from argot.documents.formats.archive import LITTER
+from argot.documents.formats.sidecar import (
+    check_sidecars,
+    folder_metadata,
+    is_sidecar,
+    own_metadata,
+)
 from argot.documents.formats.workers import Limits, Read, read_all
 from argot.documents.markdown import blocks
 from argot.documents.words import WORD, count_words
@@ -22,12 +31,24 @@ from argot.errors import InputError
 from argot.tables import documents
 
 RAW = Path("data/raw")
-# Pictures, sounds and the like stand beside documents and are none: named and counted, but no failure.
+# Pictures, sounds and the like stand beside documents and are none: named and counted, but no
+# failure.
 NO_DOCUMENT = {"image", "audio", "video", "font"}
 SHINGLE, PERMUTATIONS, SEED = 5, 128, 13
 # How sure the index of near-duplicates must be to find a pair at the threshold.
 RECALL = 0.999
 LANGUAGE_SAMPLE, LANGUAGE_WORDS = 2000, 5
+# In characters, since each passage repeats them: of a title, of one value of the metadata, of all
+# of them as JSON.
+LONGEST_TITLE, LONGEST_VALUE, LONGEST_METADATA = 300, 2_000, 10_000
+# What programs call a document that nobody named.
+DEFAULT_TITLE = re.compile(
+    r"(?:(?:untitled|unbenannt|sans titre|senza titolo|sin título|no title|new)[ -]?)?"
+    r"(?:do[ck]ument|presentation|slide|folie|book|mappe|sheet|tabelle|page|seite)?[ -]?\d*"
+    r"|(?:powerpoint|google slides)[ -]presentation|powerpoint-präsentation"
+    r"|présentation powerpoint|microsoft (?:word|excel|powerpoint) - .*",
+    re.IGNORECASE,
+)
 
 
 class IngestSettings(Settings):
@@ -57,28 +78,35 @@ def main(home: Path = HERE) -> str:
     )
     files = find(RAW)
     results = read_all(RAW, files, limits, load("machine.ingest", Machine).workers)
-    rows, refused = [], []
+    rows, refused, left_out = [], [], []
     for file, result in tqdm(
         results, total=len(files), unit="file", desc="ingest", disable=None, delay=2
     ):
         if isinstance(result, Read):
             rows.append(row(file, result))
+            if keys := sorted(
+                result.parsed.metadata.keys() - fitting(result.parsed.metadata).keys()
+            ):
+                left_out.append({"document": _id(file), "keys": keys})
         else:
             refused.append(
                 {"document": _id(file).encode(errors="replace").decode(), "reason": str(result)}
             )
-    check(len(files), refused, settings.max_failed_share)
+    total = len(rows) + len(refused)  # an archive holds many files
+    check(total, refused, settings.max_failed_share)
     if not rows:
-        raise InputError(f"{RAW}: none of {len(files)} files could be read: {_named(refused)}")
+        raise InputError(f"{RAW}: none of {total} files could be read: {_named(refused)}")
     tell_languages(rows, settings.language)
     group(rows, settings.near_duplicate)
     write_table(home / documents.PATH, rows, documents.SCHEMA)
-    write_figures("ingest", figures(rows, refused), home)
-    return f"{len(files):,} files → {len(rows):,} documents; {len(refused):,} refused"
+    write_figures("ingest", figures(rows, refused) | {"metadata_left_out": left_out}, home)
+    return f"{total:,} files → {len(rows):,} documents; {len(refused):,} refused"
 
 
 def find(folder: Path) -> list[Path]:
-    """The files below a folder by path; those whose name, or whose folder's, begins with a dot are not documents."""
+    """The files below a folder by path, without names that begin with a dot, Office's lock files
+    and metadata.
+    """
     files = (
         sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
         if folder.is_dir()
@@ -88,6 +116,7 @@ def find(folder: Path) -> list[Path]:
         raise InputError(
             f"{folder} holds no documents; put Markdown, HTML, PDF, Office or mail files there"
         )
+    check_sidecars(folder, files)
     return files
 
 
@@ -99,8 +128,13 @@ def _walk(folder: Path) -> Iterator[Path]:
 
     for root, folders, names in os.walk(folder, onerror=unreadable):
         links = [name for name in folders if (Path(root) / name).is_symlink()]
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in links]
-        yield from (Path(root) / name for name in [*names, *links] if not name.startswith("."))
+        folders[:] = [name for name in folders if not name.startswith(LITTER) and name not in links]
+        kept = [
+            name
+            for name in [*names, *links]
+            if not name.startswith(LITTER) and not is_sidecar(name)
+        ]
+        yield from (Path(root) / name for name in kept)
 
 
 def check(total: int, refused: Sequence[dict[str, str]], most: float) -> None:
@@ -125,32 +159,63 @@ def _id(file: Path) -> str:
 
 
 def row(file: Path, read: Read) -> dict[str, Any]:
-    """The table's row of a document; language and group are told once all are read."""
+    """The table's row of a document; language and group are told once all are read.
+
+    Of metadata the nearest wins: its folders', then its own, then what is written beside it.
+    """
     parsed = read.parsed
+    beside = own_metadata(RAW, file)
+    metadata = folder_metadata(RAW, file) | fitting(parsed.metadata) | beside
     return {
         "document": _id(file),
-        "title": " ".join(parsed.title.split())
-        or _title(parsed.text)
-        or file.stem.replace("_", " ").replace("-", " "),
+        "title": _words(str(beside.get("title") or "")) or _title(file, parsed),
         "text": parsed.text,
         "format": parsed.format,
         "language": "",
         "sha256": read.sha256,
         "group": "",
-        "metadata": json.dumps(
-            parsed.metadata, sort_keys=True, ensure_ascii=False, allow_nan=False
-        ),
+        "metadata": json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False),
     }
 
 
-def _title(text: str) -> str:
-    """The one heading of level 1, where there is one."""
-    titles = [block.title for block in blocks(text) if block.kind == "heading" and block.level == 1]
-    return titles[0] if len(titles) == 1 else ""
+def fitting(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata without values too long to filter by: every passage of the document has a copy."""
+    sizes = {key: len(json.dumps({key: value})) for key, value in metadata.items()}
+    kept = sorted(metadata, key=lambda key: (sizes[key], key))
+    while kept and (
+        sizes[kept[-1]] > LONGEST_VALUE or sum(sizes[key] for key in kept) > LONGEST_METADATA
+    ):
+        kept.pop()
+    return {key: metadata[key] for key in metadata if key in kept}
+
+
+def _title(file: Path, parsed: Parsed) -> str:
+    """As the file tells, else its one heading of level 1, else its name; of code its path, as
+    people speak of it.
+    """
+    if parsed.format == "code":
+        return _id(file)
+    told = _words(parsed.title)
+    if told and not DEFAULT_TITLE.fullmatch(told):
+        return told
+    titles = [
+        block.title for block in blocks(parsed.text) if block.kind == "heading" and block.level == 1
+    ]
+    return (
+        titles[0]
+        if len(titles) == 1 and titles[0]
+        else file.stem.replace("_", " ").replace("-", " ")
+    )
+
+
+def _words(title: str) -> str:
+    return " ".join(title.split())[:LONGEST_TITLE]
 
 
 def tell_languages(rows: Sequence[dict[str, Any]], language: str) -> None:
-    """Set each document's language: as told, or as py3langid tells; of a few words it is that of most documents."""
+    """Set each document's language: as told, or as py3langid tells; of a few words it is that of
+    most documents.
+    """
     from py3langid import classify
 
     unsure = []
@@ -167,7 +232,9 @@ def tell_languages(rows: Sequence[dict[str, Any]], language: str) -> None:
 
 
 def group(rows: Sequence[dict[str, Any]], threshold: float) -> None:
-    """Set each document's group: the smallest path among its near-duplicates and theirs (MinHash, Broder 1997)."""
+    """Set each document's group: the smallest path among its near-duplicates and theirs (MinHash,
+    Broder 1997).
+    """
     from rensa import RMinHash, RMinHashLSH
 
     leaders: dict[tuple[int, ...], int] = {}  # the first of those with the same signature
@@ -197,7 +264,9 @@ def shingles(text: str) -> list[str]:
 
 
 def bands(threshold: float) -> int:
-    """The fewest bands of a signature that find a pair at the threshold: 1 - (1 - t^rows)^bands ≥ RECALL."""
+    """The fewest bands of a signature that find a pair at the threshold: 1 - (1 - t^rows)^bands ≥
+    RECALL.
+    """
     fits = (
         count
         for count in (4, 8, 16, 32, 64)

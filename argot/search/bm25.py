@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from argot.core.files import write_json
 from argot.core.params import Settings
+from argot.documents.words import LETTERS, UNSPACED
 from argot.errors import InputError, ParamsError
 from argot.search.hits import Hits, tie_order, top_k
 from argot.search.ranker import Rows
@@ -37,12 +38,12 @@ STOP_WORDS = {
     "tr": stopwords.STOPWORDS_TURKISH, "zh": stopwords.STOPWORDS_CHINESE,
 }  # fmt: skip
 # A word, or a code such as tw-d12, 10+2, 3.5 or 49/2021: parts that hold together without a space.
-TERM = re.compile(r"[^\W_]+(?:[-+./_:][^\W_]+)*")
-PART = re.compile(r"[^\W_]+")
+TERM = re.compile(rf"{LETTERS}(?:[-+./_:]{LETTERS})*")
+PART = re.compile(LETTERS)
 # The s of "driver's", the l of "l'eau": letters that are no words.
 ELISION = re.compile(r"\b[^\W\d_]['’](?=\w)|(?<=\w)['’][^\W\d_]\b")
 # Scripts without spaces between words are read as overlapping pairs of characters, as Lucene's CJK analyzer does.
-UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+PAIRED = re.compile(f"[{UNSPACED}]+")
 LEXICAL = Path("data/lexical")  # the index that the stage `lexical` writes, and others load
 WORDS_FILE = "words.json"
 DISTINCT = 1 << 17  # words whose terms are remembered: a corpus says the same ones over and over
@@ -178,7 +179,7 @@ class Bm25:
 
 
 def _pieces(part: str) -> list[str]:
-    if not UNSPACED.fullmatch(part):
+    if not PAIRED.fullmatch(part):
         return [part]
     return [part[at : at + 2] for at in range(max(1, len(part) - 1))]
 

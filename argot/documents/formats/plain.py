@@ -21,10 +21,10 @@ CAPITALS, COLON, LONGEST = 2, 3, 12
 def read_text(data: bytes) -> Parsed:
     """Text whose headings are underlined, numbered, in CAPITALS or end with a colon."""
     lines = clean(decode(data)).split("\n")
-    return Parsed("text", "\n".join(_marked(lines)))
+    return Parsed("text", "\n".join(marked(lines)))
 
 
-def _marked(lines: Sequence[str]) -> Iterator[str]:
+def marked(lines: Sequence[str]) -> Iterator[str]:
     """The lines with `#` in front of headings; an underline is left out.
 
     Underlined headings take their level from the order in which the underlines appear, as in reStructuredText.

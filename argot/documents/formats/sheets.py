@@ -1,37 +1,14 @@
-"""Tables of their own: CSV and XLSX."""
+"""Workbooks (XLSX)."""
 
 from __future__ import annotations
 
-import csv
 import datetime
 import io
 import itertools
-import sys
 from typing import Any
 
-from argot.documents.formats import Parsed, UnreadableError
-from argot.documents.formats.text import clean, decode, table
-
-SAMPLE = 1 << 16
-
-
-def read_csv(data: bytes) -> Parsed:
-    """Rows, separated by commas, semicolons, tabs or bars."""
-    text = clean(decode(data))
-    csv.field_size_limit(sys.maxsize)
-    try:
-        dialect: Any = csv.Sniffer().sniff(text[:SAMPLE], delimiters=",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    try:
-        rows = [
-            row
-            for row in csv.reader(io.StringIO(text, newline=""), dialect)
-            if any(cell.strip() for cell in row)
-        ]
-    except csv.Error:
-        raise UnreadableError("corrupt csv") from None
-    return Parsed("csv", table(rows))
+from argot.documents.formats import Parsed
+from argot.documents.formats.text import clean, table
 
 
 def read_xlsx(data: bytes) -> Parsed:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
 
-from argot.documents.formats import Parsed, UnreadableError
+from argot.documents.formats import UnreadableError
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -18,15 +19,21 @@ MARKS = (
 )
 BREAK = re.compile("\r\n?|\u2028|\x85")
 PAGE = re.compile("\f|\u2029")
-# Control characters that no text holds but tab and newline, stray marks, and halves of surrogate pairs.
+# Control characters that no text holds but tab and newline, stray marks, and halves of surrogate
+# pairs.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
+# What no reader sees and what parts a word in two: soft hyphens, spaces of no width, marks of
+# direction. The joiners U+200C and U+200D stay, for Persian and Hindi are spelt with them.
+UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]")
 # Letters that a typesetter joined: nobody searches for them so.
 LIGATURES = str.maketrans(
     {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 )
+FENCES = re.compile("^ *`{3,}", re.MULTILINE)
 BINARY = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
 SAMPLE = 1 << 18
-# Encodings that documents are found in, likeliest first: few words fit several, and rare ones lead astray.
+# Encodings that documents are found in, likeliest first: few words fit several, and rare ones lead
+# astray.
 COMMON = [
     *(f"cp{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257)),
     *("iso8859_2", "iso8859_5", "iso8859_7", "iso8859_9", "koi8_r", "koi8_u", "cp866", "cp874"),
@@ -35,7 +42,9 @@ COMMON = [
 
 
 def decode(data: bytes, declared: str = "") -> str:
-    """The text of `data`: by its byte order mark, as UTF-8, as it declares itself, or as charset-normalizer tells."""
+    """The text of `data`: by its byte order mark, as UTF-8, as it declares itself, or as
+    charset-normalizer tells.
+    """
     for mark, name in MARKS:
         if data.startswith(mark):
             return data.decode(name, errors="replace")
@@ -78,10 +87,9 @@ def _guess(data: bytes) -> str:
 
 
 def clean(text: str) -> str:
-    """Newlines as one character, no control characters, characters composed (NFC), ligatures taken apart."""
-    return unicodedata.normalize(
-        "NFC", CONTROL.sub("", BREAK.sub("\n", PAGE.sub("\n\n", text))).translate(LIGATURES)
-    )
+    """Newlines as one character, nothing unseen, characters composed (NFC), ligatures taken apart."""
+    lines = BREAK.sub("\n", PAGE.sub("\n\n", text))
+    return unicodedata.normalize("NFC", UNSEEN.sub("", CONTROL.sub("", lines)).translate(LIGATURES))
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -96,12 +104,34 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
 
 
+def tables(rows: Sequence[Sequence[str]]) -> str:
+    """A sheet: a table for each run of rows without a blank one between them; a run of one column
+    is text.
+    """
+    parts = []
+    for filled, group in itertools.groupby(rows, key=any):
+        run = [*group] if filled else []
+        width = max(map(len, run), default=0)
+        columns = [
+            column
+            for column in range(width)
+            if any(row[column : column + 1] not in ([], [""]) for row in run)
+        ]
+        kept = [[row[column] if column < len(row) else "" for column in columns] for row in run]
+        parts.append(table(kept) if len(columns) > 1 else "\n".join(row[0] for row in kept))
+    return "\n\n".join(part for part in parts if part)
+
+
 def _cell(value: str) -> str:
     return " ".join(value.replace("|", "\\|").split())
 
 
-def read_code(data: bytes) -> Parsed:
-    """A file that a program reads: one block of code, where a line beginning with # is no heading."""
-    text = clean(decode(data)).strip("\n")
-    fence = "```" if "```" not in text else "~~~~~~~~"
-    return Parsed("code", f"{fence}\n{text}\n{fence}" if text.strip() else "")
+def fenced(text: str) -> str:
+    """Text as a block of code, where a line that begins with # is no heading; nothing for blank
+    text.
+    """
+    if not text.strip():
+        return ""
+    longest = max(map(len, FENCES.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
