@@ -6,11 +6,13 @@ import datetime
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
 from argot.formats import Parsed, UnreadableError
 from argot.formats.pdf_layout import Line, Table, layout
+from argot.formats.pdf_page import View, has_picture, views
 from argot.formats.properties import properties, title
 from argot.formats.text import clean, table
 
@@ -23,6 +25,8 @@ UNSPACED = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003
 # A line of Markdown that would be a heading or a fence, though it is text.
 MARK = re.compile(r"(?=#{1,6}\s|```|~~~)")
 LARGER, SAME_SIZE, LONGEST, FEWEST_LETTERS = 1.15, 0.06, 14, 2
+# A table with a smaller share of filled cells is a form.
+SPARSE = 0.4
 # A page with fewer letters and a picture is a scan; a gap so many times that between lines ends a paragraph.
 SCANNED, GAP = 10, 1.25
 PASSWORD, SECURITY = 4, 5
@@ -51,9 +55,13 @@ def read_pdf(data: bytes) -> Parsed:
     document.init_forms()
     pages: list[list[list[Line] | Table]] = []
     scanned = []
+    monospaced: Counter[bool] = Counter()
     for number in range(len(document)):
-        blocks, is_scan = _page(document, number)
-        pages.append(blocks)
+        found, is_scan = _views(document, number)
+        monospaced.update(word.monospaced for view in found for word in view.words)
+        # Where most of a document is written as by a typewriter, such letters are no sign of code.
+        code = monospaced[True] <= monospaced[False]
+        pages.append([block for view in found for block in layout(view, code)])
         scanned += [number + 1] if is_scan else []
     if len(scanned) == len(pages):
         raise UnreadableError("a scan without text; run OCR over it")
@@ -66,11 +74,9 @@ def read_pdf(data: bytes) -> Parsed:
     return Parsed("pdf", text, "" if text.startswith("# ") else title(clean(about["Title"])), metadata)
 
 
-def _page(document: Any, number: int) -> tuple[list[list[Line] | Table], bool]:
-    """The page's columns and tables, and whether it is a scan. Text that runs another way follows the others."""
+def _views(document: Any, number: int) -> tuple[list[View], bool]:
+    """What a page says in each direction of writing, and whether it is a scan."""
     from pypdfium2 import raw
-
-    from argot.formats.pdf_page import has_picture, views
 
     page = document[number]
     # What was filled into forms and what stamps say is drawn beside the page; flattening writes it into it.
@@ -80,9 +86,8 @@ def _page(document: Any, number: int) -> tuple[list[list[Line] | Table], bool]:
     found = views(page)
     letters = sum(len(word.text) for view in found for word in view.words)
     is_scan = letters < SCANNED and has_picture(page)
-    blocks = [block for view in found for block in layout(view)]
     page.close()
-    return blocks, is_scan
+    return found, is_scan
 
 
 def _date(text: str) -> datetime.date | None:
@@ -99,6 +104,8 @@ def _without_running(pages: Sequence[Sequence[list[Line] | Table]]) -> Iterator[
     for page in pages:
         seen.update({_shape(line) for block in page for line in block if isinstance(line, Line) and line.edge})
     running = {shape for shape, count in seen.items() if count > 2 and count * 2 > len(pages)}
+    if all(isinstance(line, Line) and _shape(line) in running for page in pages for block in page for line in block):
+        running = set()  # the pages hold nothing else
     for block in (block for page in pages for block in page):
         if isinstance(block[0], Line):
             yield [line for line in block if isinstance(line, Line) and not (line.edge and _shape(line) in running)]
@@ -115,14 +122,31 @@ def _paragraphs(blocks: Iterator[list[Line] | Table]) -> Iterator[Paragraph]:
         if not block:
             continue
         if not isinstance(block[0], Line):
-            yield Paragraph(table(block), 0, False)
+            yield from (Paragraph(text, 0, False) for text in _rows(block))
             continue
         groups = [*_groups(block)]
         for number, group in enumerate(groups):
             code = all(line.code for line in group)
-            text = "\n".join(line.text for line in group) if code else _joined([line.text for line in group])
+            text = _indented(group) if code else _joined([line.text for line in group])
             size = group[0].size if group[0].main else 0.0
             yield Paragraph(text, size, all(line.bold for line in group), code, number == len(groups) - 1)
+
+
+def _rows(rows: Table) -> Iterator[str]:
+    """A table, without empty columns; a form, whose rules make many cells of which few are filled, as lines."""
+    columns = [number for number in range(len(rows[0])) if any(row[number] for row in rows)]
+    filled = sum(bool(cell) for row in rows for cell in row)
+    if filled >= SPARSE * len(rows) * len(columns) and len(columns) > 1:
+        yield table([[row[number] for number in columns] for row in rows])
+    else:
+        yield from (" | ".join(filter(None, row)) for row in rows if any(row))
+
+
+def _indented(lines: Sequence[Line]) -> str:
+    """Lines of code, with as many spaces before them as there is room."""
+    letter = (lines[0].x1 - lines[0].x0) / len(lines[0].text)
+    left = min(line.x0 for line in lines)
+    return "\n".join(" " * round((line.x0 - left) / letter) + line.text for line in lines)
 
 
 def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
@@ -130,7 +154,7 @@ def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
     edge = max(line.x1 for line in lines)
     pitch = _pitch(lines, edge)
     group = [lines[0]]
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if _opens(group, before, line, edge, pitch):
             yield group
             group = []
@@ -141,7 +165,7 @@ def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
 def _pitch(lines: Sequence[Line], edge: float) -> float:
     """The distance between the lines of a paragraph, in letters' sizes: that below lines which fill the column."""
     width = edge - min(line.x0 for line in lines)
-    pairs = [(before, line) for before, line in zip(lines, lines[1:], strict=False) if _same_size(before, line)]
+    pairs = [(before, line) for before, line in pairwise(lines) if _same_size(before, line)]
     gaps = [(line.y - before.y) / line.size for before, line in pairs if before.x1 > edge - 0.15 * width]
     return median(gaps) if gaps else 1.3
 
@@ -164,7 +188,7 @@ def _opens(group: Sequence[Line], before: Line, line: Line, edge: float, pitch: 
     if _item(line.text) or (_item(group[0].text) and line.x0 < group[0].x0 - line.size):
         return True
     indented = line.x0 > before.x0 + line.size and not _item(before.text)
-    if indented and before.x1 > edge - 3 * line.size or line.bold:
+    if (indented and before.x1 > edge - 3 * line.size) or line.bold:
         return indented and not line.bold
     # The writer broke the line although its next word had room.
     room = line.size if UNSPACED.match(line.text) else line.first + 0.3 * line.size

@@ -51,8 +51,13 @@ Row = list[Segment]
 Table = list[list[str]]
 
 
-def layout(view: View) -> Iterator[list[Line] | Table]:
-    """The page's columns, each a list of lines, and tables, each a list of rows of text."""
+def layout(view: View, code: bool) -> Iterator[list[Line] | Table]:
+    """The page's columns, each a list of lines, and tables, each a list of rows of text.
+
+    `code` tells whether letters of one width are a sign of code.
+    """
+    if not code:
+        view = view._replace(words=[word._replace(monospaced=False) for word in view.words])
     tables = ruled(view)
     inside = {word for table in tables for words in table.words for word in words}
     rest = [word for word in view.words if word not in inside]
@@ -172,7 +177,9 @@ def _table(rows: Sequence[Row], em: float) -> tuple[int, int, Table] | None:
         return None
     if sum(0 in places[number] for number in filled) < 0.7 * labelled:
         return None
-    first = [segment for row, place in zip(rows, places, strict=True) for segment in row if _place(segment, starts) == 0]
+    first = [
+        segment for row, place in zip(rows, places, strict=True) for segment in row if _place(segment, starts) == 0
+    ]
     if _prose(first, em):
         return None
     start, end = filled[0], filled[-1] + 1

@@ -13,12 +13,13 @@ BOLD = re.compile(r"bold|black|heavy|demi|medi(?!o)|cmbx|sfbx|,b\b", re.IGNORECA
 MONOSPACED = re.compile(r"mono|courier|consol|menlo|typewriter|cmtt|sftt", re.IGNORECASE)
 HEAVY, STROKED = 600, 2
 # Letters of symbol fonts that open an item of a list, and what pdfium writes for a hyphen at a line's end.
-SYMBOLS = {code: "•" for code in (0xF0A7, 0xF0B7, 0xF0D8, 0xF0FC, 0xF076, 0x2022)} | {2: "-", 0xFFFE: "-", 0xAD: "-"}
+SYMBOLS = dict.fromkeys((61607, 61623, 61656, 61692, 61558, 8226), "•") | {2: "-", 0xFFFE: "-", 0xAD: "-"}
 FORM, PATH, IMAGE = 5, 2, 3
 LINE, BEZIER = 0, 1
 # Drawings of more strokes than this are pictures or maps, and no tables.
 MOST_STROKES, DEEPEST = 5000, 8
-# Shares of the letters' size: a gap that pdfium lets pass, though it ends a word; a letter drawn twice to look bold, a raised or lowered letter.
+# Shares of the letters' size: a gap that ends a word though pdfium lets it pass, how far apart a letter is drawn twice
+# to look bold, and how far one is raised or lowered.
 GAP, TWICE, SHIFT = 0.9, 0.12, 0.1
 
 
@@ -58,6 +59,8 @@ class View(NamedTuple):
 
 
 class Letter(NamedTuple):
+    """A letter as pdfium finds it; `box` is its left and its right edge."""
+
     text: str
     x: float
     y: float
@@ -67,6 +70,8 @@ class Letter(NamedTuple):
 
 
 class Style(NamedTuple):
+    """How the letters look that a file draws at once."""
+
     size: float
     angle: int  # degrees
     bold: bool
@@ -82,7 +87,7 @@ def views(page: Any) -> list[View]:
     found = sorted(directions, key=lambda angle: (-len(directions[angle]), angle))
     left, bottom, right, top = page.get_cropbox()
     strokes = _strokes(page.raw) if found else []
-    result = []
+    result: list[View] = []
     for angle in found:
         corners = [_turned(x, y, angle) for x in (left, right) for y in (bottom, top)]
         xs, ys = zip(*corners, strict=True)
@@ -125,8 +130,12 @@ def _letters(page: Any) -> Iterator[Letter]:
         style = styles.get(address) or styles.setdefault(address, _style(text_page, number, source, address))
         raw.FPDFText_GetCharBox(text_page, number, left, right, bottom, top)
         raw.FPDFText_GetCharOrigin(text_page, number, x, y)
-        corners = [_turned(h.value, v.value, style.angle)[0] for h in (left, right) for v in (bottom, top)]
-        yield Letter(character, *_turned(x.value, y.value, style.angle), (min(corners), max(corners)), style, spaced)
+        if style.angle:
+            corners = [_turned(h.value, v.value, style.angle)[0] for h in (left, right) for v in (bottom, top)]
+            box = min(corners), max(corners)
+        else:
+            box = left.value, right.value
+        yield Letter(character, *_turned(x.value, y.value, style.angle), box, style, spaced)
         spaced = False
     text_page.close()
 
@@ -153,7 +162,7 @@ def _once(letters: Sequence[Letter]) -> Iterator[Letter]:
     for letter in letters:
         near = TWICE * letter.style.size
         row = round(letter.y / 4)
-        others = [other for key in (row - 1, row, row + 1) for other in seen.get((letter.text, key), [])]
+        others = [other for key in (row - 1, row, row + 1) for other in seen.get((letter.text, key), ())]
         # Both letters of a ligature stand at one place, and are two all the same.
         ligature = previous is not None and previous.style.source == letter.style.source and previous.x == letter.x
         if ligature or not any(abs(other.x - letter.x) < near and abs(other.y - letter.y) < near for other in others):

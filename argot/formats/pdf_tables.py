@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -75,7 +76,7 @@ def merge(rows: Sequence[tuple[float, list[str]]]) -> list[list[str]]:
     A line continues the row above it if its first cell is empty and it stands nearer than rows do, or fills one cell
     only.
     """
-    gaps = [below[0] - above[0] for above, below in zip(rows, rows[1:], strict=False)]
+    gaps = [below[0] - above[0] for above, below in pairwise(rows)]
     whole = [gap for gap, (_, cells) in zip(gaps, rows[1:], strict=True) if cells[0]]
     apart = 0.85 * median(whole or [0.0])
     merged: list[list[str]] = []

@@ -9,7 +9,8 @@ from typing import Any
 # Titles that programs give, and names of files.
 DEFAULT_TITLE = re.compile(
     r"untitled.*|unbenannt.*|\(?anonymous\)?|(?:microsoft )?(?:power ?point|word|excel)\b.*|presentation\d*|dokument\d*"
-    r"|document\d*|slide \d+|(?:book|mappe|workbook)\d*|title|unspecified|\S+\.(?:docx?|pptx?|xlsx?|pdf|html?|md|tex|dvi|indd|qxd)",
+    r"|document\d*|slide \d+|(?:book|mappe|workbook)\d*|title|unspecified"
+    r"|\S+\.(?:docx?|pptx?|xlsx?|pdf|html?|md|tex|dvi|indd|qxd)",
     re.IGNORECASE,
 )
 DEFAULT_AUTHOR = re.compile(
