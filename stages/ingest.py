@@ -67,8 +67,11 @@ def main(home: Path = HERE) -> str:
     tell_languages(rows, settings.language)
     group(rows, settings.near_duplicate)
     write_table(home / documents.PATH, rows, documents.SCHEMA)
-    write_figures("ingest", figures(rows, refused), home)
-    return f"{len(files):,} files → {len(rows):,} documents; {len(refused):,} refused"
+    counts = figures(rows, refused)
+    write_figures("ingest", counts, home)
+    scanned = sum(len(entry["pages"]) for entry in counts["pages_without_text"])
+    pages = f"; {scanned:,} pages are pictures without text" if scanned else ""
+    return f"{len(files):,} files → {len(rows):,} documents; {len(refused):,} refused{pages}"
 
 
 def find(folder: Path) -> list[Path]:
@@ -209,10 +212,17 @@ def figures(rows: Sequence[dict[str, Any]], refused: Sequence[dict[str, str]]) -
         "formats": Counter(row["format"] for row in rows),
         "languages": Counter(row["language"] for row in rows),
         "near_duplicates": sum(row["group"] != row["document"] for row in rows),
+        "pages_without_text": [_pages(row) for row in rows if "pages_without_text" in row["metadata"]],
         "refused": len(refused),
         "refused_reasons": Counter(entry["reason"] for entry in refused),
         "refused_documents": list(refused),
     }
+
+
+def _pages(row: dict[str, Any]) -> dict[str, Any]:
+    """A document of which some pages are pictures: which, and of how many."""
+    metadata = json.loads(row["metadata"])
+    return {"document": row["document"], "pages": metadata["pages_without_text"], "of": metadata["pages"]}
 
 
 if __name__ == "__main__":

@@ -76,14 +76,17 @@ def hungry_docx() -> bytes:
 
 
 def pdf(text: str = "", password: str = "", pages: int = 1) -> bytes:
+    from PIL import Image
     from reportlab.lib.pdfencrypt import StandardEncryption
     from reportlab.pdfgen.canvas import Canvas
 
     stream = io.BytesIO()
     canvas = Canvas(stream, encrypt=StandardEncryption(password) if password else None)
     for _ in range(pages):
-        canvas.rect(10, 10, 200, 200)
-        canvas.drawString(100, 500, text)
+        if text:
+            canvas.drawString(100, 500, text)
+        else:
+            canvas.drawInlineImage(Image.new("L", (8, 8)), 10, 10, 200, 200)
         canvas.showPage()
     canvas.save()
     return stream.getvalue()

@@ -333,6 +333,29 @@ def test_the_stage_writes_the_same_bytes_twice(tmp_path: Path, monkeypatch: pyte
     assert json.loads(outputs[1].read_text())["formats"] == {"docx": 1, "html": 1, "eml": 1, "markdown": 1}
 
 
+def test_pages_that_are_pictures_stand_in_the_figures() -> None:
+    metadata = json.dumps({"pages": 4, "pages_without_text": [2, 3]})
+    rows = [
+        {
+            "document": "a.pdf",
+            "text": "A berth",
+            "format": "pdf",
+            "language": "en",
+            "group": "a.pdf",
+            "metadata": metadata,
+        },
+        {
+            "document": "b.md",
+            "text": "A berth",
+            "format": "markdown",
+            "language": "en",
+            "group": "b.md",
+            "metadata": "{}",
+        },
+    ]
+    assert ingest.figures(rows, [])["pages_without_text"] == [{"document": "a.pdf", "pages": [2, 3], "of": 4}]
+
+
 @pytest.mark.slow
 def test_fifty_megabytes_of_text_are_read(tmp_path: Path) -> None:
     (tmp_path / "large.txt").write_text(NOTICE * (50 * (1 << 20) // len(NOTICE)))
