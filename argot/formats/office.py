@@ -65,7 +65,7 @@ def main_part(archive: zipfile.ZipFile) -> str:
     """The file that holds the document; most are called word/document.xml, but not all."""
     entries = parsed(read_part(archive, "_rels/.rels"))
     found = [entry.get("Target") for entry in entries if entry.get("Type", "").endswith("/officeDocument")]
-    return str(found[0]).lstrip("/")
+    return str(found[0]).lstrip("/") if found else "word/document.xml"
 
 
 def related(archive: zipfile.ZipFile, part: str) -> dict[str, str]:

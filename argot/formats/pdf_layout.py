@@ -20,6 +20,8 @@ FEWEST = 3
 # A column whose lines are at least so many letters wide, and mostly full, is prose.
 PROSE_WIDTH, PROSE_FILL = 12, 0.75
 MARGIN = 0.09
+# Units that are squared or cubed, as m².
+UNIT, POWERS = re.compile(r"(?<![^\W\d_])[^\W\d_]{1,2}$"), {"2": "²", "3": "³"}
 
 
 class Line(NamedTuple):
@@ -91,7 +93,11 @@ def joined(words: Sequence[Word]) -> str:
     ordered = sorted(words, key=(lambda word: word.number) if right_to_left else (lambda word: word.x0))
     text = ""
     for number, word in enumerate(ordered):
-        text += (_between(ordered[number - 1], word) if number else "") + word.text
+        between = _between(ordered[number - 1], word) if number else ""
+        if between == "^" and word.text in POWERS and UNIT.search(text):
+            text += POWERS[word.text]
+        else:
+            text += between + word.text
     return text
 
 

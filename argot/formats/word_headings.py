@@ -27,6 +27,9 @@ def mark_headings(document: Any, styles: Styles, numbered: set[Any]) -> None:
             paragraph.insert(0, properties)
         for old in properties.findall(named("w:pStyle")):
             properties.remove(old)
+        # A heading needs no weight of its own.
+        for weight in [*paragraph.iter(named("w:b"))]:
+            weight.getparent().remove(weight)
         value = {named("w:val"): f"{HEADING}{min(level, DEEPEST)}"}
         properties.insert(0, properties.makeelement(named("w:pStyle"), value))
 

@@ -40,10 +40,10 @@ class Numbering:
             base = element.find(named("w:abstractNumId"))
             key = _value(base, "w:val") if base is not None else ""
             entries = abstract[key].findall(named("w:lvl")) if key in abstract else []
-            levels = {int(_value(level, "w:ilvl")): _level(level) for level in entries}
+            levels = {_place(level): _level(level) for level in entries}
             overridden = False
             for override in element.findall(named("w:lvlOverride")):
-                place = int(_value(override, "w:ilvl"))
+                place = _place(override)
                 start, level = override.find(named("w:startOverride")), override.find(named("w:lvl"))
                 if level is not None:
                     levels[place] = _level(level)
@@ -52,7 +52,7 @@ class Numbering:
                 overridden |= start is not None
             for level in entries:
                 for style in level.xpath("w:pStyle/@w:val", namespaces=NAMES):
-                    self._places[number, style] = int(_value(level, "w:ilvl"))
+                    self._places[number, style] = _place(level)
             self._levels[number] = levels
             self._shared[number] = number if overridden else f"abstract {key}"
 
@@ -85,6 +85,10 @@ class Numbering:
 
 def _value(element: Any, name: str) -> str:
     return element.get(named(name)) or ""
+
+
+def _place(element: Any) -> int:
+    return int(_value(element, "w:ilvl") or 0)
 
 
 def _level(element: Any) -> Level:

@@ -117,13 +117,12 @@ def _write_notes(document: Any, roots: dict[str, Any]) -> None:
     for reference in [*document.iter(*(named(f"w:{kind}Reference") for kind in NOTES))]:
         kind = reference.tag.rsplit("}", 1)[-1].removesuffix("Reference")
         text = texts.get((kind, reference.get(named("w:id"))), "")
-        if not text:
+        paragraph = next(reference.iterancestors(named("w:p")), None)
+        if not text or paragraph is None:
             continue
         count += 1
-        paragraph = next(reference.iterancestors(named("w:p")))
         # Beside the run and not in it: its raised letters would make another number of it.
-        run = next(reference.iterancestors(named("w:r")))
-        run.addprevious(_run(f" [{count}]"))
+        reference.getparent().addprevious(_run(f" [{count}]"))
         reference.getparent().remove(reference)
         note = _paragraph(f"[{count}] {text}")
         last.get(paragraph, paragraph).addnext(note)
@@ -133,15 +132,16 @@ def _write_notes(document: Any, roots: dict[str, Any]) -> None:
 def _write_drawing(drawing: Any, archive: zipfile.ZipFile, parts: dict[str, str]) -> None:
     """The data of a chart and the lines of a diagram below the paragraph that they stand in."""
     below: list[Any] = []
-    for key in drawing.xpath(".//c:chart/@r:id", namespaces=NAMES):
-        heading, rows = chart_rows(archive.read(parts[key]))
+    there = {key: part for key, part in parts.items() if part in archive.namelist()}
+    for key in filter(there.get, drawing.xpath(".//c:chart/@r:id", namespaces=NAMES)):
+        heading, rows = chart_rows(archive.read(there[key]))
         below += [_paragraph(heading)] if heading else []
         below += [_table(rows)] if rows else []
-    for key in drawing.xpath(".//dgm:relIds/@r:dm", namespaces=NAMES):
-        below += [_paragraph(line) for line in diagram_lines(archive.read(parts[key]))]
-    paragraph = [*drawing.iterancestors(named("w:p"))][-1]
-    for element in reversed(below):
-        paragraph.addnext(element)
+    for key in filter(there.get, drawing.xpath(".//dgm:relIds/@r:dm", namespaces=NAMES)):
+        below += [_paragraph(line) for line in diagram_lines(archive.read(there[key]))]
+    for paragraph in [*drawing.iterancestors(named("w:p"))][-1:]:
+        for element in reversed(below):
+            paragraph.addnext(element)
 
 
 def _text(note: Any) -> str:

@@ -98,9 +98,15 @@ def test_raised_digits_do_not_join_the_number_before_them() -> None:
         text.setFont("Helvetica", 7)
         text.setRise(-3)
         text.textOut("2")
+        text.setFont("Helvetica", 12)
+        text.setRise(0)
+        text.textOut(" per m")
+        text.setFont("Helvetica", 7)
+        text.setRise(5)
+        text.textOut("3")
         canvas.drawText(text)
 
-    assert read(draw).text == "At most 10^6 particles of CO2"
+    assert read(draw).text == "At most 10^6 particles of CO2 per m³"
 
 
 def test_columns_are_read_one_after_the_other() -> None:

@@ -54,12 +54,12 @@ def test_a_table_with_its_own_header_begins_after_a_blank_row() -> None:
 
 def test_the_strict_form_of_the_standard_is_read() -> None:
     stream = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(book([["Port", "Fee"], ["Northquay", 45]]))) as old:
-        with zipfile.ZipFile(stream, "w") as new:
-            for name in old.namelist():
-                content = old.read(name)
-                for family in (b"spreadsheetml", b"officeDocument"):
-                    loose = b"http://schemas.openxmlformats.org/" + family + b"/2006/"
-                    content = content.replace(loose, b"http://purl.oclc.org/ooxml/" + family + b"/")
-                new.writestr(name, content)
+    data = book([["Port", "Fee"], ["Northquay", 45]])
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            for family in (b"spreadsheetml", b"officeDocument"):
+                loose = b"http://schemas.openxmlformats.org/" + family + b"/2006/"
+                content = content.replace(loose, b"http://purl.oclc.org/ooxml/" + family + b"/")
+            new.writestr(name, content)
     assert "| Northquay | 45 |" in read_xlsx(stream.getvalue()).text

@@ -145,8 +145,8 @@ def test_headings_by_their_letters_where_no_style_tells_them() -> None:
     large, bold = '<w:b/><w:sz w:val="36"/>', "<w:b/>"
     sentence = "A berth costs forty-five euro a day, and a crane sixty."
     xml = paragraph("Tariff", run=large) + paragraph("Berths", run=bold) + paragraph(sentence)
-    assert text(xml + paragraph("Note that this is due at once.", run=bold)).replace("**", "") == (
-        f"# Tariff\n\n## Berths\n\n{sentence}\n\nNote that this is due at once."
+    assert text(xml + paragraph("Note that this is due at once.", run=bold)) == (
+        f"# Tariff\n\n## Berths\n\n{sentence}\n\n**Note that this is due at once.**"
     )
 
 
