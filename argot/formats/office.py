@@ -29,7 +29,12 @@ def parsed(xml: bytes) -> Any:
     """The root of an XML file, which must not reach for other files nor grow by its entities."""
     from lxml import etree
 
-    return etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
+    try:
+        return etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
+    except etree.XMLSyntaxError as error:
+        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from None
+        raise
 
 
 def named(prefixed: str) -> str:

@@ -69,7 +69,7 @@ def slow_xlsx() -> bytes:
 
 
 def hungry_docx() -> bytes:
-    body = (b"<w:p><w:r><w:t>" + b"berth " * 2_000 + b"</w:t></w:r></w:p>") * 5_000
+    body = b"<w:p><w:r><w:t>berth</w:t></w:r></w:p>" * 1_000_000
     space = b'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
     document = b"<w:document " + space + b"><w:body>" + body + b"</w:body></w:document>"
     return replaced(docx(), "word/document.xml", document)
