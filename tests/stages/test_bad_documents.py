@@ -88,21 +88,24 @@ def slow_xlsx() -> bytes:
 
 
 def hungry_docx() -> bytes:
-    body = (b"<w:p><w:r><w:t>" + b"berth " * 2_000 + b"</w:t></w:r></w:p>") * 5_000
+    body = b"<w:p><w:r><w:t>berth</w:t></w:r></w:p>" * 1_000_000
     space = b'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
     document = b"<w:document " + space + b"><w:body>" + body + b"</w:body></w:document>"
     return replaced(docx(), "word/document.xml", document)
 
 
 def pdf(text: str = "", password: str = "", pages: int = 1) -> bytes:
+    from PIL import Image
     from reportlab.lib.pdfencrypt import StandardEncryption
     from reportlab.pdfgen.canvas import Canvas
 
     stream = io.BytesIO()
     canvas = Canvas(stream, encrypt=StandardEncryption(password) if password else None)
     for _ in range(pages):
-        canvas.rect(10, 10, 200, 200)
-        canvas.drawString(100, 500, text)
+        if text:
+            canvas.drawString(100, 500, text)
+        else:
+            canvas.drawInlineImage(Image.new("L", (8, 8)), 10, 10, 200, 200)
         canvas.showPage()
     canvas.save()
     return stream.getvalue()

@@ -380,6 +380,8 @@ def test_values_too_long_to_filter_by_are_left_out_and_named(
         "Microsoft Word - a.doc",
         "Document1",
         "Slide 1",
+        "plan.docx",
+        "(anonymous)",
     ],
 )
 def test_titles_that_programs_give_are_not_used(title: str) -> None:
@@ -395,41 +397,12 @@ def test_code_is_called_by_its_path() -> None:
     assert found["title"] == "src/fees.py"
 
 
-def grouped(*texts: str, threshold: float = 0.9) -> list[str]:
-    rows = [{"document": f"{number}.md", "text": text} for number, text in enumerate(texts)]
-    ingest.group(rows, threshold)
-    return [row["group"] for row in rows]
-
-
-def test_copies_and_near_copies_share_the_smallest_path() -> None:
-    long = " ".join(
-        f"berth {number} closes on day {number * 7} at {number % 24} hours" for number in range(200)
-    )
-    other = " ".join(f"crane {number} lifts {number * 3} tons" for number in range(200))
-    assert grouped(other, long, long + " Until further notice.", long, "x") == [
-        "0.md",
-        "1.md",
-        "1.md",
-        "1.md",
-        "4.md",
-    ]
-
-
-def test_near_duplicates_match_the_jaccard_similarity_they_are_named_after() -> None:
-    words = [f"w{number}" for number in range(2000)]
-    texts = [" ".join(words[:1000]), " ".join(words[:600] + words[1000:1400])]
-    one, other = (set(ingest.shingles(text)) for text in texts)
-    jaccard = len(one & other) / len(one | other)
-    assert len(set(grouped(*texts, threshold=jaccard - 0.15))) == 1
-    assert len(set(grouped(*texts, threshold=jaccard + 0.15))) == 2
-
-
-def test_languages_are_told_or_detected() -> None:
+def test_languages_are_given_or_detected() -> None:
     german = "Die Kräne stehen still, wenn der Wind zu stark wird, und niemand darf hinauf."
     rows = [{"text": text} for text in (NOTICE, NOTICE, german, "大风时起重机停止作业", "OK")]
-    ingest.tell_languages(rows, "auto")
+    ingest.set_languages(rows, "auto")
     assert [row["language"] for row in rows] == ["en", "en", "de", "zh", "en"]
-    ingest.tell_languages(rows, "fr")
+    ingest.set_languages(rows, "fr")
     assert {row["language"] for row in rows} == {"fr"}
 
 
@@ -506,6 +479,31 @@ def test_the_stage_writes_the_same_bytes_twice(
         "eml": 1,
         "markdown": 1,
     }
+
+
+def test_pages_that_are_pictures_stand_in_the_figures() -> None:
+    metadata = json.dumps({"pages": 4, "pages_without_text": [2, 3]})
+    rows = [
+        {
+            "document": "a.pdf",
+            "text": "A berth",
+            "format": "pdf",
+            "language": "en",
+            "group": "a.pdf",
+            "metadata": metadata,
+        },
+        {
+            "document": "b.md",
+            "text": "A berth",
+            "format": "markdown",
+            "language": "en",
+            "group": "b.md",
+            "metadata": "{}",
+        },
+    ]
+    assert ingest.figures(rows, [])["pages_without_text"] == [
+        {"document": "a.pdf", "pages": [2, 3], "of": 4}
+    ]
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ from typing import Any
 from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.archive import open_archive
 from argot.documents.formats.html import to_markdown
-from argot.documents.formats.text import clean, tables
+from argot.documents.formats.sheet_tables import tables
+from argot.documents.formats.text import clean
 
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
@@ -57,10 +58,9 @@ def read_ods(data: bytes) -> Parsed:
     """A section a sheet, with the values as they are shown."""
     document, parts = _Document(data), []
     for sheet in document.body("spreadsheet").findall(f"{TABLE}table"):
-        if found := tables(
-            [_row(row) for row in sheet.iter(f"{TABLE}table-row") for _ in range(_repeated(row))]
-        ):
-            parts.append(f"## {sheet.get(f'{TABLE}name', '')}\n\n{found}")
+        rows = [_row(row) for row in sheet.iter(f"{TABLE}table-row") for _ in range(_repeated(row))]
+        if found := tables(rows):
+            parts += [f"## {sheet.get(f'{TABLE}name', '')}", *found]
     return document.parsed("ods", clean("\n\n".join(parts)))
 
 

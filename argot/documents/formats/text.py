@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -102,24 +101,6 @@ def table(rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     ]
     return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
-
-
-def tables(rows: Sequence[Sequence[str]]) -> str:
-    """A sheet: a table for each run of rows without a blank one between them; a run of one column
-    is text.
-    """
-    parts = []
-    for filled, group in itertools.groupby(rows, key=any):
-        run = [*group] if filled else []
-        width = max(map(len, run), default=0)
-        columns = [
-            column
-            for column in range(width)
-            if any(row[column : column + 1] not in ([], [""]) for row in run)
-        ]
-        kept = [[row[column] if column < len(row) else "" for column in columns] for row in run]
-        parts.append(table(kept) if len(columns) > 1 else "\n".join(row[0] for row in kept))
-    return "\n\n".join(part for part in parts if part)
 
 
 def _cell(value: str) -> str:
