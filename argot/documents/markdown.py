@@ -1,5 +1,4 @@
-"""The blocks of a Markdown text and where they stand: a scan of lines, linear in the length of the
-text.
+"""The blocks of a Markdown text and their places, by a scan of its lines in linear time.
 
 A full CommonMark parser (markdown-it-py) also parses what is inside the lines, which passages keep
 as it is, and is many times slower.
@@ -12,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-# Patterns take each character once: what repeats never gives back (`*+`), and lines are stripped
-# before.
+# Patterns take linear time: possessive repeats (`*+`) never give a character back, and lines are
+# stripped before.
 HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
 CLOSING = re.compile(r"(?:^|[ \t])#+$")
 UNDERLINE = re.compile(r" {0,3}(=+|--+)[ \t]*")
@@ -26,9 +25,9 @@ INLINE = re.compile(
     r"(?P<ticks>`++)(?P<code>[^`]++)(?P=ticks)(?!`)|\*\*|__|`|\*(?=\S)|(?<=\S)\*"
     r"|!?\[(?P<link>[^\[\]]*+)\]\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)|\\(?P<escaped>[#`~=*_-])"
 )
-# No heading is longer, in characters: it would stand in the path of every passage below it.
+# No heading is longer, in characters: it would be in the path of every passage below it.
 LONGEST_HEADING = 300
-# HTML whose end is told by what it holds and not by a blank line (CommonMark, HTML blocks 1 and 2).
+# HTML that ends at its closing tag and not at a blank line (CommonMark, HTML blocks 1 and 2).
 VERBATIM = re.compile(r" {0,3}<(?:(pre|script|style|textarea)(?=[\s>]|$)|!--)", re.IGNORECASE)
 
 
@@ -43,7 +42,7 @@ class Block(NamedTuple):
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """The blocks of `text` in order; blank lines stand between them and belong to none."""
+    """The blocks of `text` in order; blank lines between them belong to none."""
     lines = text.split("\n")
     starts = [0, *accumulate(len(line) + 1 for line in lines)]
     first = 0
@@ -114,8 +113,9 @@ def _fence_end(lines: Sequence[str], first: int, fence: str) -> int:
 
 
 def _verbatim(lines: Sequence[str], first: int, tag: str) -> tuple[str, int]:
-    """HTML as it stands, to the line with its end or else to the last; a comment that words follow
-    is a paragraph.
+    """Kind and end of HTML, which goes to the line with its closing tag, or to the last line.
+
+    A comment with words after it on its last line is a paragraph.
     """
     close = f"</{tag.lower()}>" if tag else "-->"
     for number in range(first, len(lines)):

@@ -17,7 +17,8 @@ from argot.documents.formats import UnreadableError
 MOST_TIMES, ALWAYS_FINE, NEVER = 100, 64 << 20, 2 << 30
 MOST_MEMBERS = 10_000
 TYPES, KIND = "[Content_Types].xml", "mimetype"
-# What a file says that it is: macros or a template change the middle of the name, a show is a deck.
+# The content type of a file's main part. Macros and templates have other names in the middle, and
+# a slide show is a deck of slides.
 OFFICE = {
     "docx": re.compile(
         rb"(?:wordprocessingml|ms-word)\.(?:document|template)(?:\.macroEnabled\w*)?\.main\+xml"
@@ -51,8 +52,9 @@ LITTER = ("__MACOSX", "~$", ".")
 
 
 def open_archive(source: bytes | Path) -> zipfile.ZipFile:
-    """A zip file that is whole, not encrypted and no bomb. Python unpacks no more of a member than
-    its header tells.
+    """A zip file that is whole, not encrypted and no bomb; else UnreadableError.
+
+    Python unpacks no more of a member than its header says, so the headers' sum is the limit.
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
@@ -68,8 +70,8 @@ def open_archive(source: bytes | Path) -> zipfile.ZipFile:
 
 
 def kind_of_archive(data: bytes, suffix: str) -> str:
-    """One of READERS, by what the archive says of itself, else by what is in it; zip for an archive
-    of documents.
+    """One of READERS by the archive's own declaration, else by its files; zip for an archive of
+    documents.
     """
     archive = open_archive(data)
     names = set(archive.namelist())
@@ -105,9 +107,7 @@ def members(file: Path) -> list[str]:
 
 
 def read_member(file: Path, name: str, megabytes: int) -> bytes:
-    """The bytes of one file of an archive; UnreadableError where there are more than so many
-    megabytes.
-    """
+    """The bytes of one file of an archive; UnreadableError for a link or more than `megabytes`."""
     with open_archive(file) as archive:
         member = archive.getinfo(name)
         if stat.S_ISLNK(member.external_attr >> 16):
@@ -119,8 +119,7 @@ def read_member(file: Path, name: str, megabytes: int) -> bytes:
         except MemoryError:
             raise
         except Exception:
-            # zlib, lzma and zipfile each have errors of their own, and a damaged member may raise
-            # any.
+            # A damaged member may raise any error of zlib, lzma, bz2 or zipfile.
             raise UnreadableError("corrupt zip file") from None
 
 

@@ -12,12 +12,10 @@ from argot.documents.formats.text import clean, decode, fenced, table
 HEADING = re.compile(r"(={1,6})\s+(\S.*)")
 ATTRIBUTE = re.compile(r":(!?[\w-]+!?):\s*(.*)")
 USED = re.compile(r"\{([\w-]+)\}")
-# Blocks between two lines of the same marks; what TEXT surrounds is read like the text around it.
-CODE, COMMENT, TEXT = (
-    re.compile(r"-{4,}|\.{4,}|\+{4,}|`{3,}.*"),
-    re.compile(r"/{4,}"),
-    re.compile(r"={4,}|\*{4,}|_{4,}|--"),
-)
+# The first and last lines of blocks. A block between lines of TEXT is read like the text around it.
+CODE = re.compile(r"-{4,}|\.{4,}|\+{4,}|`{3,}.*")
+COMMENT = re.compile(r"/{4,}")
+TEXT = re.compile(r"={4,}|\*{4,}|_{4,}|--")
 TABLE = re.compile(r"[|,:!]={3,}")
 COLUMNS = re.compile(r"cols=\"?([^\"\]]+)")
 OPTIONS = re.compile(r"\[[^\[\]]*\]|\[\[[^\[\]]*\]\]")
@@ -27,11 +25,10 @@ CELL = re.compile(r"(?:(?:^|(?<=\s))(?:\d+(?:\.\d+)?[+*])?[.<^>]*[aehlmsdv]?)?(?
 LINK = re.compile(
     r"(?:link:|xref:|mailto:)?(?<![\w:/])((?:link:|xref:|https?://|mailto:)[^\s\[\]]+)\[([^\[\]]*)\]"
 )
-CROSS, NOTE = re.compile(r"<<[^<>,]*(?:,\s*([^<>]*))?>>"), re.compile(r"footnote:\w*\[([^\[\]]*)\]")
-IMAGE, ANCHOR = (
-    re.compile(r"image:[^\s\[\]]+\[[^\[\]]*\]"),
-    re.compile(r"\[\[[^\[\]]*\]\]|\[#[\w-]+\]"),
-)
+CROSS = re.compile(r"<<[^<>,]*(?:,\s*([^<>]*))?>>")
+NOTE = re.compile(r"footnote:\w*\[([^\[\]]*)\]")
+IMAGE = re.compile(r"image:[^\s\[\]]+\[[^\[\]]*\]")
+ANCHOR = re.compile(r"\[\[[^\[\]]*\]\]|\[#[\w-]+\]")
 
 
 def read_asciidoc(data: bytes) -> Parsed:
@@ -99,7 +96,7 @@ def _inline(text: str, attributes: dict[str, str]) -> str:
 
 
 def _columns(options: str) -> int:
-    """How many columns a table's options tell: `cols="1,2*,3"` or `cols="3*"`."""
+    """The number of columns in a table's options, such as `cols="1,2*,3"` or `cols="3*"`."""
     found = COLUMNS.search(options)
     if not found:
         return 0

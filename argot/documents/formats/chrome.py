@@ -34,11 +34,11 @@ WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 # A hint counts where the tag holds at most this share of the page's prose: themes name the whole
 # page "has-sidebar".
 SMALL = 0.2
-# A menu that nothing marks: so many links at least, of so few characters, and hardly a word beside
-# them.
+# A menu that nothing marks has at least this many links, with at most this many characters per
+# link on average, and this share of its text is in links.
 LINKS, SHORT, LINKED = 4, 30, 0.8
-# A page of links is no menu: where less than this share of its text would stay beside headings,
-# only marked navigation is left out.
+# A page that holds only links is no menu: where less than this share of its text would remain
+# without the headings, only marked navigation is left out.
 LEAST = 0.1
 
 
@@ -81,7 +81,7 @@ def _is_skip_link(link: Any) -> bool:
 
 
 class _Sizes:
-    """How many characters the tags of a page hold, in links and beside them."""
+    """How many characters the tags of a page hold, and how many of them are in links."""
 
     def __init__(self, body: Any) -> None:
         self.all: defaultdict[int, int] = defaultdict(int)
@@ -101,7 +101,7 @@ class _Sizes:
                 self.links[id(parent)] += linked
 
     def is_chrome(self, tag: Any) -> bool:
-        """By its name, by words in its class or id, or since it holds short links and nothing else."""
+        """By its name, by words in its class or id, or because it holds only short links."""
         if tag.name not in BLOCKS or not self.all[id(tag)] or id(tag) in self.holds_content:
             return False
         inside = id(tag) in self.in_content
@@ -132,8 +132,9 @@ def _hints(names: str) -> bool:
 
 
 def _is_anchor(tag: Any) -> bool:
-    """Whether its id is made of its heading, as manuals have it: a section "Cookies" is no cookie
-    banner.
+    """Whether its id is made of its heading, as in manuals.
+
+    A section with the heading "Cookies" is no cookie banner.
     """
     heading = tag.find(HEADINGS)
     slug = NO_LETTER.sub("-", heading.get_text(strip=True).lower()) if heading else ""

@@ -1,5 +1,6 @@
-"""Source code becomes a section for each definition, by tree-sitter's grammars: its signature is
-the heading.
+"""Source code becomes sections, one per definition, whose headings are the signatures.
+
+The grammars are tree-sitter's.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ ABOVE = {
     "attribute_list",
     "decorator",
 }
-# What a function defines within itself stays with it; what these define has sections of its own.
+# What these define inside themselves gets sections; what a function defines stays inside it.
 DEEP = ("class", "abstract_class", "struct", "impl", "trait", "interface", "record", "module")
 LONGEST = 200
 
@@ -65,8 +66,9 @@ def reader_of(language: str) -> Callable[[bytes], Parsed]:
 
 
 def read_code(data: bytes, language: str) -> Parsed:
-    """A section a definition, below those it is in; broken code is read as far as its grammar knows
-    it.
+    """A section per definition, below the sections of the definitions around it.
+
+    Broken code is read as far as the grammar knows it.
     """
     source = clean(decode(data)).encode()
     return Parsed("code", "\n\n".join(_sections(_tree(source, language), source, 0, 1)))
@@ -111,9 +113,7 @@ def _grammars() -> dict[str, Callable[[], object]]:
 
 
 def _sections(node: Any, source: bytes, start: int, level: int) -> Iterator[str]:
-    """First what is in no definition (imports, constants, a class' fields), then each definition
-    under its heading.
-    """
+    """First what is in no definition (imports, constants, fields), then each definition."""
     rest, inner = [], []
     end = start
     for whole, definition in _definitions(node):
@@ -133,7 +133,7 @@ def _sections(node: Any, source: bytes, start: int, level: int) -> Iterator[str]
 
 
 def _definitions(node: Any) -> Iterator[tuple[Any, Any]]:
-    """The definitions in a node with what is around them (a decorator, `export`), in their order."""
+    """Pairs of a definition with what is around it (a decorator, `export`), and the definition."""
     for child in node.named_children:
         if child.type in DEFINES or _is_function(child):
             yield child, child
@@ -143,11 +143,9 @@ def _definitions(node: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_function(node: Any) -> bool:
-    values = (
-        [child.child_by_field_name("value") for child in node.named_children]
-        if node.type in ASSIGNED
-        else []
-    )
+    if node.type not in ASSIGNED:
+        return False
+    values = [child.child_by_field_name("value") for child in node.named_children]
     return any(value is not None and value.type in FUNCTIONS for value in values)
 
 
@@ -159,17 +157,12 @@ def _begin(node: Any, earliest: int, source: bytes) -> int:
             break
         node, above = above, above.prev_sibling
     line = source.rfind(b"\n", 0, node.start_byte) + 1
-    return (
-        line
-        if line >= earliest and not source[line : node.start_byte].strip()
-        else int(node.start_byte)
-    )
+    alone = line >= earliest and not source[line : node.start_byte].strip()
+    return line if alone else int(node.start_byte)
 
 
 def _signature(node: Any, source: bytes) -> str:
-    """Its first words, up to its body or a comment, on one line; of what has neither, its first
-    line.
-    """
+    """Its words up to its body or a comment, on one line; without either, its first line."""
     inner = [*_bodies(node), *(child for child in node.children if "comment" in child.type)]
     end = min((part.start_byte for part in inner), default=node.end_byte)
     text = source[node.start_byte : end].decode(errors="replace")

@@ -48,8 +48,8 @@ def read_csv(data: bytes) -> Parsed:
 
 
 def _rows(text: str, separator: str) -> list[list[str]]:
-    # Quotes are doubled within quotes, as all programs write them: a sample can't tell, for they
-    # may come late.
+    # A quote within quotes is doubled, as all programs write it. csv.Sniffer would guess it from
+    # a sample, which may hold no quotes yet.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     return [row for row in reader if any(cell.strip() for cell in row)]
 

@@ -30,12 +30,12 @@ BLOCKS = [
     "form",
     "center",
 ]
-# What would be read as Markdown at the start of a line and is none.
+# Text at the start of a line that would be read as Markdown.
 MARKUP = re.compile(
     r"^(\s*)(#{1,6}(?:\s|$)|`{3}|~{3}|<(?=pre|script|style|textarea|!--)|(?:=+|-{2,})\s*$)",
     re.MULTILINE,
 )
-# In scripts without spaces between words a line's end is no space.
+# In scripts without spaces between words, the end of a line is no space.
 CHINESE_END = re.compile(rf"(?<=[{UNSPACED}])[ \t]*\n\s*(?=[{UNSPACED}])")
 META = {
     "author": "author",
@@ -45,15 +45,16 @@ META = {
 }
 CELLS, TABLE = ["td", "th"], ["table", "thead", "tbody", "tfoot", "tr", "td", "th"]
 HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
-# A cell over rows is repeated in each, unless it is long; no table has more columns than this.
+# A cell over several rows is repeated in each if it has no more characters than this; more columns
+# than this are cut off.
 REPEATED, COLUMNS = 200, 200
 ORDINAL = re.compile(r"st|nd|rd|th|er|re|e|è|ème|º|ª|o|a", re.IGNORECASE)
 UNIT = re.compile(r"(?<![^\W\d_])[^\W\d_]{1,2}$")
 POWERS = {"2": "²", "3": "³"}
 RAISED = re.compile(r"[+\-−–]?\d")
-# markdownify calls itself for each level, and Python allows a thousand calls.
+# markdownify calls itself for each level of nesting, and Python allows a thousand such calls.
 DEEPEST = 300
-# A main that holds less of the page's text than this is not where its content is.
+# <main> counts where it holds at least this share of the page's text.
 MAIN = 0.5
 
 
@@ -106,8 +107,9 @@ def _prune(soup: Any) -> None:
 
 
 def _content(soup: Any) -> Any:
-    """The page's <main>, or all of several, where most of the text is in them, with the page's
-    <h1>; else its body.
+    """What holds the page's text: all <main> where most of the text is in them, else its body.
+
+    The page's only <h1> is put before them.
     """
     body = soup.body or soup
     mains = [tag for tag in body.find_all("main") if not tag.find_parent("main")]
@@ -128,7 +130,7 @@ def _markdown(content: Any) -> str:
     for table in content("table"):
         _regular(table)
     for tag in content(["sup", "sub"]):
-        _set_apart(tag)
+        _mark_raised(tag)
     return BLANK.sub("\n\n", clean(_converter().convert_soup(content))).strip()
 
 
@@ -190,8 +192,9 @@ def _is_layout(table: Any) -> bool:
 
 
 def _regular(table: Any) -> None:
-    """Rows as Markdown has them: one cell a column. A cell over rows is repeated, for each row is
-    read by itself.
+    """Rows as in Markdown, with one cell per column.
+
+    A cell over several rows is repeated, because each row must be understood by itself.
     """
     for caption in table("caption"):
         table.insert_before(caption.extract())
@@ -203,9 +206,8 @@ def _regular(table: Any) -> None:
     _collect_strays(table)
     if not table.find(CELLS, rowspan=True) and not table.find(CELLS, colspan=True):
         return
-    pending: dict[
-        int, tuple[Any, int]
-    ] = {}  # what of the rows above reaches into this one, by column
+    # By column: a cell of a row above that reaches down, and how many more rows it reaches.
+    pending: dict[int, tuple[Any, int]] = {}
     for row in table("tr"):
         cells = _spread(deque(row.find_all(CELLS, recursive=False)), pending)
         row.clear()
@@ -213,7 +215,7 @@ def _regular(table: Any) -> None:
 
 
 def _collect_strays(table: Any) -> None:
-    """Cells that stand in no row become rows, as browsers show them."""
+    """Cells outside of rows become rows, as browsers show them."""
     from bs4 import Tag
 
     row = None
@@ -264,10 +266,8 @@ def _empty(cell: Any) -> Any:
     return empty
 
 
-def _set_apart(tag: Any) -> None:
-    """Raised and lowered digits keep off the number or word before: 10^6, 45^2, days^1; but m² and
-    CO2.
-    """
+def _mark_raised(tag: Any) -> None:
+    """Write raised and lowered digits so that no number changes: 10^6, 45^2, days^1; m² and CO2."""
     text = tag.get_text(strip=True)
     before = tag.find_previous(string=True) if tag.previous_sibling is not None else None
     start = str(before or "")[-3:]
@@ -279,6 +279,6 @@ def _set_apart(tag: Any) -> None:
     elif text in POWERS and UNIT.search(start):
         mark = POWERS[text]
     else:
-        apart = RAISED.match(text) or (after_digit and not ORDINAL.fullmatch(text))
-        mark = f"^{text}" if apart else text
+        needs_mark = RAISED.match(text) or (after_digit and not ORDINAL.fullmatch(text))
+        mark = f"^{text}" if needs_mark else text
     tag.replace_with(mark)

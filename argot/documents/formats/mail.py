@@ -15,7 +15,10 @@ PEOPLE = ("From", "To", "Cc", "Date")
 
 
 def read_mail(data: bytes) -> Parsed:
-    """The plain text where there is one, else the HTML; attachments are named in the metadata, not read."""
+    """The plain text where there is one, else the HTML.
+
+    Attachments are not read; the metadata name them. UnreadableError where there is no header.
+    """
     if b"\0" in data[:SAMPLE]:  # some programs save a mail as UTF-16, whose headers no parser knows
         data = decode(data).encode()
     message = email.message_from_bytes(data, policy=email.policy.default)

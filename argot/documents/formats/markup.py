@@ -1,4 +1,4 @@
-"""Markdown as it stands, with its front matter as metadata."""
+"""Markdown as it is, with its front matter as metadata."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _front(block: str) -> dict[str, Any] | None:
 
 
 def as_json(value: Any) -> Any:
-    """The nearest that JSON can say: dates as ISO 8601, no infinite numbers.
+    """The nearest value that JSON has: dates become ISO 8601, infinite numbers null.
 
     UnreadableError where YAML's aliases unfold to more than MOST_VALUES.
     """

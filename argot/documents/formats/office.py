@@ -20,13 +20,16 @@ NAMES = {
     "r": "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
     "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
 }
-# The strict form of the standard differs in the names of its namespaces; libraries know those of the other form.
+# The strict form of the standard has other names of namespaces, which the libraries don't know.
 STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/")
 LOOSE = rb"http://schemas.openxmlformats.org/\1/2006/"
 
 
 def parsed(xml: bytes) -> Any:
-    """The root of an XML file, which must not reach for other files nor grow by its entities."""
+    """The root of an XML file, read without other files and without expanding its entities.
+
+    MemoryError where it needs more memory than there is.
+    """
     from lxml import etree
 
     try:
@@ -44,7 +47,7 @@ def named(prefixed: str) -> str:
 
 
 def rewritten(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
-    """An Office file whose XML files were changed by `change(name, content)`; its pictures are emptied."""
+    """The Office file with its XML files changed by `change(name, content)`, without pictures."""
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w") as new:
         for name in dict.fromkeys(old.namelist()):
@@ -116,7 +119,7 @@ def _date(text: str) -> datetime.date | None:
 
 
 def chart_rows(xml: bytes) -> tuple[str, list[list[str]]]:
-    """Title of a chart, and its values as a table: a row for each category, a column for each series."""
+    """A chart's title, and its values: a row per category, a column per series."""
     root = parsed(STRICT.sub(LOOSE, xml))
     heading = " ".join("".join(root.xpath("string(c:chart/c:title)", namespaces=NAMES)).split())
     series = [_series(element) for element in root.iter(named("c:ser"))]
@@ -135,7 +138,7 @@ def _series(element: Any) -> tuple[str, dict[str, str], dict[str, str]]:
 
 
 def _points(element: Any, *names: str) -> dict[str, str]:
-    """The values of a series by their places; of labels on several levels those of one place are joined."""
+    """The values of a series by their indexes; labels on several levels are joined into one."""
     points: dict[str, str] = {}
     for name in names:
         for point in element.xpath(f"{name}//c:pt", namespaces=NAMES):

@@ -1,6 +1,4 @@
-"""OpenDocument (LibreOffice): texts, sheets and slides become HTML by their elements, and so
-Markdown.
-"""
+"""OpenDocument (LibreOffice): texts, sheets and slides become HTML, which becomes Markdown."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ TAGS = {
     f"{TABLE}table-row": "tr",
     f"{DRAW}text-box": "div",
 }
-# A sheet repeats its last cell or row to its edge; what is filled is repeated so often at most.
+# A sheet repeats its last cell and row up to its edge, a million times; no more than this is read.
 MOST_REPEATED = 100
 MANIFEST = "META-INF/manifest.xml"
 
@@ -55,7 +53,7 @@ def read_odt(data: bytes) -> Parsed:
 
 
 def read_ods(data: bytes) -> Parsed:
-    """A section a sheet, with the values as they are shown."""
+    """A section per sheet, with the values as they are shown."""
     document, parts = _Document(data), []
     for sheet in document.body("spreadsheet").findall(f"{TABLE}table"):
         rows = [_row(row) for row in sheet.iter(f"{TABLE}table-row") for _ in range(_repeated(row))]
@@ -65,7 +63,7 @@ def read_ods(data: bytes) -> Parsed:
 
 
 def read_odp(data: bytes) -> Parsed:
-    """A section a slide, its notes at its end."""
+    """A section per slide, its notes at the end of the document."""
     document = _Document(data)
     pages = document.body("presentation").findall(f"{DRAW}page")
     text, _ = to_markdown(
@@ -77,9 +75,8 @@ def read_odp(data: bytes) -> Parsed:
 class _Document:
     def __init__(self, data: bytes) -> None:
         archive = open_archive(data)
-        if MANIFEST in archive.namelist() and b"encryption-data" in archive.read(
-            "META-INF/manifest.xml"
-        ):
+        listed = archive.read(MANIFEST) if MANIFEST in archive.namelist() else b""
+        if b"encryption-data" in listed:
             raise UnreadableError("encrypted")
         self.content = _xml(archive, "content.xml")
         self.meta = _xml(archive, "meta.xml") if "meta.xml" in archive.namelist() else None
@@ -151,8 +148,9 @@ class _Document:
         return f"<pre>{inner}</pre>" if style.startswith("Preformatted") else f"<p>{inner}</p>"
 
     def _style(self, node: Any) -> str:
-        """The name of the style that the author chose: what LibreOffice derives from it has a name
-        of its own.
+        """The name of the style that the author chose.
+
+        LibreOffice derives nameless ones from it, such as P1, for single paragraphs.
         """
         name = node.get(f"{TEXT}style-name", "")
         style = self.styles.get(name)

@@ -1,4 +1,4 @@
-"""PDF becomes Markdown: headings by the size and weight of their letters, tables by their rules or columns."""
+"""PDF becomes Markdown: headings by their letters, tables by their rules or columns."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ BULLET = re.compile(r"\s*[•‣◦▪●■○□–-](?:\s+|$)")
 ENUMERATOR = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{2,5})[.)]\s")
 NUMBER = re.compile(r"\d+")
 DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)")
-# Letters of writings that have no spaces between words.
+# Letters of scripts without spaces between words.
 UNSPACED = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 # A line of Markdown that would be a heading or a fence, though it is text.
 MARK = re.compile(r"(?=#{1,6}\s|```|~~~)")
 LARGER, SAME_SIZE, LONGEST, FEWEST_LETTERS = 1.15, 0.06, 14, 2
-# A table with a smaller share of filled cells is a form.
+# Where a smaller share of the cells is filled, it is a form and no table.
 SPARSE = 0.4
-# A page with fewer letters and a picture is a scan; a gap so many times that between lines ends a paragraph.
+# A page with fewer letters and a picture is a scan. A gap of this many times the usual distance
+# between lines ends a paragraph.
 SCANNED, GAP = 10, 1.25
 PASSWORD, SECURITY = 4, 5
 
@@ -61,7 +62,7 @@ def read_pdf(data: bytes) -> Parsed:
     for number in range(len(document)):
         found, is_scan = _views(document, number)
         monospaced.update(word.monospaced for view in found for word in view.words)
-        # Where most of a document is written as by a typewriter, such letters are no sign of code.
+        # Where most letters of a document are monospaced, they are no sign of code.
         code = monospaced[True] <= monospaced[False]
         pages.append([block for view in found for block in layout(view, code)])
         scanned += [number + 1] if is_scan else []
@@ -82,7 +83,7 @@ def _views(document: Any, number: int) -> tuple[list[View], bool]:
     from pypdfium2 import raw
 
     page = document[number]
-    # What was filled into forms and what stamps say is drawn beside the page; flattening writes it into it.
+    # Text in forms and stamps is not part of the page; flattening draws it into the page.
     if (
         raw.FPDFPage_GetAnnotCount(page)
         and raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS
@@ -105,7 +106,10 @@ def _date(text: str) -> datetime.date | None:
 
 
 def _without_running(pages: Sequence[Sequence[list[Line] | Table]]) -> Iterator[list[Line] | Table]:
-    """The blocks without lines at the edge of most pages, whatever their numbers: heads and page numbers."""
+    """The blocks without running heads and page numbers.
+
+    These are lines at the edge of most pages that differ at most in their digits.
+    """
     seen: Counter[str] = Counter()
     for page in pages:
         seen.update(
@@ -157,7 +161,7 @@ def _paragraphs(blocks: Iterator[list[Line] | Table]) -> Iterator[Paragraph]:
 
 
 def _rows(rows: Table) -> Iterator[str]:
-    """A table, without empty columns; a form, whose rules make many cells of which few are filled, as lines."""
+    """A table without empty columns; a form, of whose cells few are filled, as lines."""
     columns = [number for number in range(len(rows[0])) if any(row[number] for row in rows)]
     filled = sum(bool(cell) for row in rows for cell in row)
     if filled >= SPARSE * len(rows) * len(columns) and len(columns) > 1:
@@ -187,7 +191,10 @@ def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
 
 
 def _pitch(lines: Sequence[Line], edge: float) -> float:
-    """The distance between the lines of a paragraph, in letters' sizes: that below lines which fill the column."""
+    """The distance between the lines of a paragraph, as a multiple of their letters' size.
+
+    A line that fills its column is followed by one of its paragraph, so those are measured.
+    """
     width = edge - min(line.x0 for line in lines)
     pairs = [(before, line) for before, line in pairwise(lines) if _same_size(before, line)]
     gaps = [
@@ -239,7 +246,7 @@ def _joined(lines: Sequence[str]) -> str:
 
 
 def _markdown(paragraphs: Sequence[Paragraph]) -> Iterator[str]:
-    """Blocks of Markdown; what was begun in one column or page and ends in the next is made whole."""
+    """Blocks of Markdown; a paragraph that goes on in the next column or page is joined."""
     letters: Counter[float] = Counter()
     for paragraph in paragraphs:
         letters[paragraph.size] += len(paragraph.text) if paragraph.size else 0

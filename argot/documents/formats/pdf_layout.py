@@ -1,4 +1,4 @@
-"""The words of a PDF's page in the order of reading: columns one after the other, tables row by row."""
+"""The words of a PDF's page in reading order: columns one after the other, tables row by row."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from argot.documents.formats.pdf_page import View, Word
+from argot.documents.formats.pdf_page import PageWord, View
 from argot.documents.formats.pdf_tables import Ruled, merge, ruled
 
 MARKER = re.compile(r"[•‣◦▪●■○□–-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)]")
-# Shares of the letters' size: a gap that may part columns, one that parts words; how far a line's letters stand apart.
+# As shares of the letters' size: the gap between columns, the gap between words, and how far up or
+# down the letters of one line may be.
 COLUMN_GAP, WORD_GAP, SAME_LINE = 0.9, 0.15, 0.45
-# Fewer lines side by side are no columns.
+# At least this many lines side by side make columns.
 FEWEST = 3
-# A column whose lines are at least so many letters wide, and mostly full, is prose.
+# A column is prose if its median line is at least this many letters wide and this share full.
 PROSE_WIDTH, PROSE_FILL = 12, 0.75
 MARGIN = 0.09
 # Units that are squared or cubed, as m².
@@ -42,7 +43,7 @@ class Line(NamedTuple):
 class Segment(NamedTuple):
     """Words side by side without a gap as wide as that between columns, or a table with rules."""
 
-    words: list[Word]
+    words: list[PageWord]
     x0: float
     x1: float
     y: float
@@ -56,7 +57,7 @@ Table = list[list[str]]
 def layout(view: View, code: bool) -> Iterator[list[Line] | Table]:
     """The page's columns, each a list of lines, and tables, each a list of rows of text.
 
-    `code` tells whether letters of one width are a sign of code.
+    Where `code` is false, monospaced letters are no sign of code.
     """
     if not code:
         view = view._replace(words=[word._replace(monospaced=False) for word in view.words])
@@ -70,9 +71,9 @@ def layout(view: View, code: bool) -> Iterator[list[Line] | Table]:
     yield from _ordered(rows, em, view)
 
 
-def lines_of(words: Iterable[Word]) -> list[list[Word]]:
-    """The words by lines from top to bottom; raised and lowered letters stand on their line."""
-    lines: list[list[Word]] = []
+def lines_of(words: Iterable[PageWord]) -> list[list[PageWord]]:
+    """The words by lines from top to bottom; raised and lowered letters belong to their line."""
+    lines: list[list[PageWord]] = []
     base, size = 0.0, 0.0
     for word in sorted(words, key=lambda word: (word.y, word.x0)):
         if lines and abs(word.y - base) < SAME_LINE * max(size, word.size):
@@ -85,7 +86,7 @@ def lines_of(words: Iterable[Word]) -> list[list[Word]]:
     return lines
 
 
-def joined(words: Sequence[Word]) -> str:
+def joined(words: Sequence[PageWord]) -> str:
     """The text of words of one line; raised digits after a letter or digit get a ^ before them."""
     letters = Counter(unicodedata.bidirectional(letter) for word in words for letter in word.text)
     right_to_left = letters["R"] + letters["AL"] > letters["L"]
@@ -103,8 +104,8 @@ def joined(words: Sequence[Word]) -> str:
     return text
 
 
-def _between(before: Word, word: Word) -> str:
-    """What stands between two words of a line: a space, nothing, or the mark of a superscript."""
+def _between(before: PageWord, word: PageWord) -> str:
+    """What is written between two words of a line: a space, nothing, or ^ before a superscript."""
     size = max(before.size, word.size)
     gap = max(word.x0 - before.x1, before.x0 - word.x1)
     raised, lowered = before.y - word.y > 0.2 * size, word.y - before.y > 0.2 * size
@@ -123,7 +124,7 @@ def _between(before: Word, word: Word) -> str:
     return "" if close and not (follows and word.spaced) else " "
 
 
-def _segments(line: Sequence[Word]) -> Iterator[Segment]:
+def _segments(line: Sequence[PageWord]) -> Iterator[Segment]:
     ordered = sorted(line, key=lambda word: word.x0)
     group = [ordered[0]]
     for word in ordered[1:]:
@@ -142,7 +143,7 @@ def _segments(line: Sequence[Word]) -> Iterator[Segment]:
     yield _segment(group)
 
 
-def _segment(words: list[Word]) -> Segment:
+def _segment(words: list[PageWord]) -> Segment:
     return Segment(
         words, words[0].x0, max(word.x1 for word in words), max(words, key=lambda word: word.size).y
     )
@@ -170,7 +171,7 @@ def _ordered(rows: list[Row], em: float, view: View) -> Iterator[list[Line] | Ta
 
 
 def _gutter(rows: Sequence[Row], em: float) -> tuple[int, int, float] | None:
-    """The longest run of rows that leave a gap at one place, as first, last + 1 and the gap's left edge."""
+    """The longest run of rows with a gap at one place: first row, last + 1, the gap's left edge."""
     best = None
     most = FEWEST - 1
     for edge in sorted({segment.x1 for row in rows for segment in row}):
@@ -190,7 +191,7 @@ def _gutter(rows: Sequence[Row], em: float) -> tuple[int, int, float] | None:
 
 
 def _table(rows: Sequence[Row], em: float) -> tuple[int, int, Table] | None:
-    """A table without rules: its first row, last + 1 and cells; None where the rows are columns of prose."""
+    """A table without rules: first row, last + 1, cells; None where rows are columns of prose."""
     starts = _columns(rows, em)
     places = [[_place(segment, starts) for segment in row] for row in rows]
     filled = [number for number, place in enumerate(places) if len(set(place)) > 1]
@@ -210,9 +211,9 @@ def _table(rows: Sequence[Row], em: float) -> tuple[int, int, Table] | None:
     start, end = filled[0], filled[-1] + 1
     while end < len(rows) and 0 not in places[end]:
         end += 1
-    cells: list[tuple[float, list[list[Word]]]] = []
+    cells: list[tuple[float, list[list[PageWord]]]] = []
     for row, place in zip(rows[start:end], places[start:end], strict=True):
-        line: list[list[Word]] = [[] for _ in starts]
+        line: list[list[PageWord]] = [[] for _ in starts]
         for segment, number in zip(row, place, strict=True):
             line[number] += segment.words
         cells.append((row[0].y, line))
@@ -268,12 +269,12 @@ def _column(rows: Sequence[Row], view: View) -> Iterator[list[Line] | Table]:
         yield lines
 
 
-def cell_text(words: Sequence[Word]) -> str:
+def cell_text(words: Sequence[PageWord]) -> str:
     """The text of a cell of one or more lines."""
     return " ".join(joined(line) for line in lines_of(words))
 
 
-def _line(words: Sequence[Word], view: View) -> Line:
+def _line(words: Sequence[PageWord], view: View) -> Line:
     sizes: Counter[float] = Counter()
     for word in words:
         sizes[word.size] += len(word.text)

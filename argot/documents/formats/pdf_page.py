@@ -1,4 +1,7 @@
-"""The words and rules of a PDF's page, as pdfium finds them; the text is turned so that it runs from left to right."""
+"""The words and rules of a PDF's page, as pdfium finds them.
+
+Text in other directions is turned, so that all text runs from left to right.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,19 @@ from typing import Any, NamedTuple
 BOLD = re.compile(r"bold|black|heavy|demi|medi(?!o)|cmbx|sfbx|,b\b", re.IGNORECASE)
 MONOSPACED = re.compile(r"mono|courier|consol|menlo|typewriter|cmtt|sftt", re.IGNORECASE)
 HEAVY, STROKED = 600, 2
-# Letters of symbol fonts that open an item of a list, and what pdfium writes for a hyphen at a line's end.
-SYMBOLS = dict.fromkeys((61607, 61623, 61656, 61692, 61558, 8226), "•") | {
-    2: "-",
-    0xFFFE: "-",
-    0xAD: "-",
-}
+# Bullets of symbol fonts, and what pdfium writes for a hyphen at the end of a line.
+SYMBOLS = dict.fromkeys((61607, 61623, 61656, 61692, 61558, 8226), "•")
+SYMBOLS |= dict.fromkeys((2, 0xFFFE, 0xAD), "-")
 FORM, PATH, IMAGE = 5, 2, 3
 LINE, BEZIER = 0, 1
 # Drawings of more strokes than this are pictures or maps, and no tables.
 MOST_STROKES, DEEPEST = 5000, 8
-# Shares of the letters' size: a gap that ends a word though pdfium lets it pass, how far apart a letter is drawn twice
-# to look bold, and how far one is raised or lowered.
+# As shares of the letters' size: a gap that ends a word even where pdfium sees no space, the
+# distance of two drawings of one bold letter, and how far a raised letter is above others.
 GAP, TWICE, SHIFT = 0.9, 0.12, 0.1
 
 
-class Word(NamedTuple):
+class PageWord(NamedTuple):
     """Letters of one size side by side; y runs downwards, and all measures are points."""
 
     text: str
@@ -38,7 +38,7 @@ class Word(NamedTuple):
     bold: bool
     monospaced: bool
     number: int  # in the order of the file
-    spaced: bool  # a space or a line's end stands before it
+    spaced: bool  # a space or a line's end is before it
 
 
 class Stroke(NamedTuple):
@@ -53,7 +53,7 @@ class Stroke(NamedTuple):
 class View(NamedTuple):
     """What is written on a page in one direction."""
 
-    words: list[Word]
+    words: list[PageWord]
     strokes: list[Stroke]
     top: float
     bottom: float
@@ -103,7 +103,7 @@ def views(page: Any) -> list[View]:
 
 
 def has_picture(page: Any) -> bool:
-    """Whether a picture stands on the page, as on each page of a scan."""
+    """Whether a picture is on the page, as on each page of a scan."""
     return any(kind == IMAGE for kind, _, _ in _objects(page.raw, page=True))
 
 
@@ -116,7 +116,7 @@ def _turned(x: float, y: float, angle: int) -> tuple[float, float]:
 
 
 def _letters(page: Any) -> Iterator[Letter]:
-    """The letters in the file's order, where pdfium has put right-to-left text into the order of reading."""
+    """The letters in the file's order; pdfium has put right-to-left text into reading order."""
     from pypdfium2 import raw
 
     text_page = page.get_textpage()
@@ -170,7 +170,7 @@ def _style(text_page: Any, number: int, source: Any, address: int) -> Style:
 
 
 def _once(letters: Sequence[Letter]) -> Iterator[Letter]:
-    """The letters without those that were drawn again, a hair aside, to look bold or to throw a shadow."""
+    """The letters without second drawings, which make a letter look bold or give it a shadow."""
     seen: dict[tuple[str, int], list[Letter]] = {}
     previous = None
     for letter in letters:
@@ -179,7 +179,7 @@ def _once(letters: Sequence[Letter]) -> Iterator[Letter]:
         others = [
             other for key in (row - 1, row, row + 1) for other in seen.get((letter.text, key), ())
         ]
-        # Both letters of a ligature stand at one place, and are two all the same.
+        # Both letters of a ligature have the same place, and both count.
         ligature = (
             previous is not None
             and previous.style.source == letter.style.source
@@ -193,7 +193,7 @@ def _once(letters: Sequence[Letter]) -> Iterator[Letter]:
         previous = letter
 
 
-def _words(letters: Iterator[Letter], angle: int) -> Iterator[Word]:
+def _words(letters: Iterator[Letter], angle: int) -> Iterator[PageWord]:
     group: list[Letter] = []
     number = 0
     for letter in letters:
@@ -209,17 +209,17 @@ def _words(letters: Iterator[Letter], angle: int) -> Iterator[Word]:
 def _ends(before: Letter, letter: Letter) -> bool:
     size = max(before.style.size, letter.style.size)
     gap = max(letter.box[0] - before.box[1], before.box[0] - letter.box[1])
-    # A mark that combines with the letter before it has no room of its own.
+    # A combining mark is drawn over the letter before it.
     if unicodedata.combining(letter.text):
         return False
     resized = min(before.style.size, letter.style.size) < 0.85 * size
     return gap > GAP * size or abs(letter.y - before.y) > SHIFT * size or resized
 
 
-def _word(group: Sequence[Letter], number: int) -> Word:
+def _word(group: Sequence[Letter], number: int) -> PageWord:
     first = group[0]
     bold = sum(letter.style.bold for letter in group) * 2 > len(group)
-    return Word(
+    return PageWord(
         "".join(letter.text for letter in group),
         min(letter.box[0] for letter in group),
         max(letter.box[1] for letter in group),
@@ -233,7 +233,7 @@ def _word(group: Sequence[Letter], number: int) -> Word:
 
 
 def _objects(holder: Any, page: bool, depth: int = 0) -> Iterator[tuple[int, Any, list[Any]]]:
-    """Kind, object and the matrices of the forms around it, the innermost first, of all that is drawn."""
+    """All that is drawn: kind, object and the matrices of the forms around it, innermost first."""
     from pypdfium2 import raw
 
     count = raw.FPDFPage_CountObjects if page else raw.FPDFFormObj_CountObjects
@@ -250,7 +250,7 @@ def _objects(holder: Any, page: bool, depth: int = 0) -> Iterator[tuple[int, Any
 
 
 def _strokes(page: Any) -> list[Stroke]:
-    """The straight lines that were drawn, in the page's own measures; none where there are too many for a table."""
+    """The straight lines in the page's own coordinates; none where too many for a table."""
     strokes: list[Stroke] = []
     for kind, drawn, matrices in _objects(page, page=True):
         if kind == PATH:
@@ -288,7 +288,7 @@ def _path(path: Any, matrices: Sequence[Any]) -> Iterator[Stroke]:
 
 
 def _level(strokes: Sequence[Stroke], angle: int) -> list[Stroke]:
-    """The strokes that are level or upright once the page is turned, from left to right and from top to bottom."""
+    """The level and upright strokes of the turned page, from left to right and top to bottom."""
     turned = []
     for stroke in strokes:
         x0, y0 = _turned(stroke.x0, stroke.y0, angle)

@@ -1,4 +1,4 @@
-"""Tables of a PDF's page: those with rules by the rules, those without by rows of text that are merged here."""
+"""Tables of a PDF's page: those with rules by their rules, those without by merging rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
-from argot.documents.formats.pdf_page import Stroke, View, Word
+from argot.documents.formats.pdf_page import PageWord, Stroke, View
 
 # How far rules may miss each other, in points, and how short a rule may be.
 SNAP, SHORTEST = 3, 3
@@ -18,17 +18,23 @@ FILLED = 0.3
 
 
 class Ruled(NamedTuple):
-    """A table with rules; `rows` holds the numbers of its cells in `words`, -1 where a cell spans several."""
+    """A table with rules.
+
+    `rows` holds indexes into `words`, one per cell; -1 is a place that another cell spans.
+    """
 
     x0: float
     x1: float
     top: float
     rows: list[list[int]]
-    words: list[list[Word]]
+    words: list[list[PageWord]]
 
 
 def ruled(view: View) -> list[Ruled]:
-    """The tables that rules make, by pdfplumber's search for cells; each word goes to the cell around its middle."""
+    """The tables that rules make, by pdfplumber's search for cells.
+
+    A word belongs to the cell that its middle is in.
+    """
     from pdfplumber.table import (
         Table,
         cells_to_tables,
@@ -77,24 +83,24 @@ def _length(edge: dict[str, Any]) -> float:
     return float(max(edge["x1"] - edge["x0"], edge["bottom"] - edge["top"]))
 
 
-def _holds(cell: tuple[float, float, float, float], word: Word) -> bool:
+def _holds(cell: tuple[float, float, float, float], word: PageWord) -> bool:
     x, y = (word.x0 + word.x1) / 2, word.y - 0.3 * word.size
     return cell[0] <= x < cell[2] and cell[1] <= y < cell[3]
 
 
 def merge(rows: Sequence[tuple[float, list[str]]]) -> list[list[str]]:
-    """Rows of a table without rules, each with its height on the page, where lines of one cell become one row.
+    """Rows of a table without rules; lines of one cell become one row.
 
-    A line continues the row above it if its first cell is empty and it stands nearer than rows do, or fills one cell
-    only.
+    `rows` are pairs of a line's y and its cells. A line belongs to the row above it if its first
+    cell is empty, and it is nearer than rows are or fills one cell only.
     """
     gaps = [below[0] - above[0] for above, below in pairwise(rows)]
     whole = [gap for gap, (_, cells) in zip(gaps, rows[1:], strict=True) if cells[0]]
-    apart = 0.85 * median(whole or [0.0])
+    near = 0.85 * median(whole or [0.0])
     merged: list[list[str]] = []
     for number, (_, cells) in enumerate(rows):
         filled = sum(map(bool, cells))
-        if merged and not cells[0] and (gaps[number - 1] < apart or filled == 1):
+        if merged and not cells[0] and (gaps[number - 1] < near or filled == 1):
             merged[-1] = [
                 f"{above} {below}".strip() for above, below in zip(merged[-1], cells, strict=True)
             ]

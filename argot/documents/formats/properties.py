@@ -24,7 +24,7 @@ DEFAULT_AUTHOR = re.compile(
 
 
 def is_default_title(title: str) -> bool:
-    """Whether a program gives this title to documents that nobody named; so does the name of a file."""
+    """Whether a program gave this title, as to a document that nobody named; or a file's name."""
     return bool(DEFAULT_TITLE.fullmatch(title))
 
 

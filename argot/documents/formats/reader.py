@@ -1,4 +1,4 @@
-"""Which reader a file is for: by its content where that tells, else by its name."""
+"""Which reader a file is for: by its content where that is clear, else by its name."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
 
 def parse(name: str, data: bytes) -> Parsed:
-    """Read a file's bytes; UnreadableError tells in a few words why that can't be done."""
+    """Read a file's bytes; UnreadableError says in a few words why they can't be read."""
     if not data.strip():
         raise UnreadableError("empty")
     kind = kind_of(name, data)

@@ -23,7 +23,8 @@ USED = re.compile(r"\|([^|\s](?:[^|\n]*[^|\s])?)\|")
 FOOTNOTE = re.compile(r"\.\.\s+(\[[^\]]+\])\s+(.*)")
 OPTION = re.compile(r":[\w -]+:(?:\s|$)")
 ROLE = re.compile(r"(?::[\w:+-]+:)`([^`<]*?)(?:\s*<[^`>]*>)?`|`([^`<]+?)\s*<[^`>]*>`__?")
-PHRASE, CODE_SPAN = re.compile(r"(?<![`\w])`([^`]+)`__?"), re.compile(r"``([^`]+)``")
+PHRASE = re.compile(r"(?<![`\w])`([^`]+)`__?")
+CODE_SPAN = re.compile(r"``([^`]+)``")
 BORDER = re.compile(r"\+(?:[-=]+\+)+\s*")
 SIMPLE = re.compile(r"=+(?:\s+=+)+\s*")
 CODE = {
@@ -39,7 +40,7 @@ CODE = {
 }
 # Directives whose argument is for the program; what is below them is text.
 SETTINGS = {"figure", "only", "ifconfig", "container"}
-# What a page is made of and not what it says.
+# Directives that build a page and say nothing.
 LEFT_OUT = {
     "image", "toctree", "contents", "index", "include", "literalinclude", "raw", "highlight",
     "meta", "sectnum", "module", "currentmodule", "automodule", "autoclass", "autofunction",
@@ -49,7 +50,7 @@ LEFT_OUT = {
 
 
 def read_rst(data: bytes) -> Parsed:
-    """Headings, lists, tables, code and the text of directives; comments and targets are left out."""
+    """Headings, lists, tables, code and the text of directives, without comments and targets."""
     text = clean(decode(data)).expandtabs(8)
     replaced = dict(SUBSTITUTION.findall(text))
     if replaced:
@@ -59,8 +60,9 @@ def read_rst(data: bytes) -> Parsed:
 
 
 def _converted(lines: Sequence[str], rules: list[str]) -> Iterator[str]:
-    """Lines of Markdown. A heading's level is the place of its kind of rule among those seen
-    before.
+    """Lines of Markdown.
+
+    `rules` are the kinds of rules seen so far; a heading's level is the place of its kind.
     """
     number = 0
     while number < len(lines):
@@ -90,7 +92,7 @@ def _converted(lines: Sequence[str], rules: list[str]) -> Iterator[str]:
 
 
 def _heading(lines: Sequence[str], number: int) -> tuple[str, str, int] | None:
-    """Its kind of rule, its title and the line after it."""
+    """A heading's kind of rule, its title and the number of the line after it; None for others."""
     first, *rest = [line.rstrip() for line in lines[number : number + 3]]
     if (
         len(rest) == 2
@@ -151,8 +153,8 @@ def _table_end(lines: Sequence[str], number: int) -> int:
     while end < len(lines) and (lines[end].strip() or not grid):
         rules += bool(SIMPLE.fullmatch(lines[end]))
         end += 1
-        # A simple table has a rule above and below its header and one at its end; blank lines may
-        # part its rows.
+        # A simple table has rules above and below its header and one at its end. Blank lines may be
+        # between its rows.
         after = lines[end].strip() if end < len(lines) else ""
         if not grid and rules >= 2 and SIMPLE.fullmatch(lines[end - 1]) and not after:
             break

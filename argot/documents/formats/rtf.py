@@ -1,5 +1,6 @@
-"""Rich Text Format: striprtf takes the text out; marks put in before keep its headings, tables and
-raised digits.
+"""Rich Text Format. striprtf extracts the text.
+
+Before that, marks are written into the file that keep its headings, tables and raised digits.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from argot.documents.formats import Parsed
 from argot.documents.formats.plain import marked
 from argot.documents.formats.text import clean, table
 
-# Characters of no script, which striprtf passes on: cell and row ends, row starts, raised digits,
-# levels of headings.
+# Marks are private characters of Unicode, which striprtf keeps: ends of cells and rows, starts of
+# rows, raised digits, and levels of headings.
 CELL, ROW, START, RAISED, LEVEL = "\ue000", "\ue001", "\ue002", "\ue003", 0xE010
 CODEPAGE = re.compile(rb"\\ansicpg(\d{1,5})")
 WORDS = re.compile(
@@ -73,7 +74,7 @@ def _marked(match: re.Match[str], styles: dict[str, int]) -> str:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Paragraphs and tables in their order. A row is the text from its start to its end, in cells."""
+    """Paragraphs and tables in their order. A row of a table is what is between START and ROW."""
     rows: list[list[str]] = []
     for piece in re.split(f"\n{ROW}", text):
         before, start, row = piece.partition(START)
@@ -99,6 +100,6 @@ def _paragraph(line: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without marks; raised digits keep off the number or word before them."""
+    """Without marks; raised digits get a ^ between them and the word or number before."""
     raised = re.sub(f"(?<=\\w){RAISED}(?=\\d)", "^", text)
     return " ".join(MARKS.sub("", raised).split())

@@ -1,5 +1,6 @@
-"""Metadata that people write beside documents: for one in NAME.meta.yaml, for all below a folder in
-its _meta.yaml.
+"""Metadata that people write beside documents.
+
+NAME.meta.yaml is for the document NAME, _meta.yaml for all documents below its folder.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def is_sidecar(name: str) -> bool:
 
 
 def folder_metadata(root: Path, document: Path) -> dict[str, Any]:
-    """What the folders from `root` down to the document say of all below them: the nearer wins."""
+    """The metadata of the folders from `root` down to the document; the nearer folder wins."""
     found: dict[str, Any] = {}
     for folder in reversed([parent for parent in document.parents if parent.is_relative_to(root)]):
         found |= _read(folder / RULE)
@@ -28,7 +29,7 @@ def folder_metadata(root: Path, document: Path) -> dict[str, Any]:
 
 
 def own_metadata(root: Path, document: Path) -> dict[str, Any]:
-    """What its own file says; the files of an archive have the archive's."""
+    """The metadata in its own file; the files of an archive have those of the archive."""
     found: dict[str, Any] = {}
     for path in reversed([document, *document.parents]):
         if path.is_relative_to(root) and not path.is_dir():

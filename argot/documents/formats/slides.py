@@ -1,4 +1,4 @@
-"""Slides (PPTX) become Markdown: a section a slide, its notes at its end."""
+"""Slides (PPTX) become Markdown: a section per slide, with its notes at the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHERS = re.compile(r"(presentationml|ms-powerpoint)\.(?:slideshow|template)(?=[
 
 
 def read_pptx(data: bytes) -> Parsed:
-    """Titles become headings, text boxes lists and paragraphs, tables and charts tables, diagrams lists."""
+    """Titles become headings, text boxes paragraphs or lists, charts tables, and diagrams lists."""
     from pptx import Presentation
 
     deck = Presentation(io.BytesIO(_as_deck(data)))
@@ -79,7 +79,7 @@ def _shape(shape: Any) -> str:
 
 
 def _cells(rows: Any) -> list[list[str]]:
-    """The texts of a table; a cell that reaches over rows or columns stands in the first of them."""
+    """The texts of a table; a cell over several rows or columns is read in the first of them."""
     return [["" if cell.is_spanned else cell.text for cell in row.cells] for row in rows.rows]
 
 
@@ -99,7 +99,7 @@ def _text(paragraph: Any) -> str:
 
 
 def _drawing(shape: Any) -> str:
-    """The text of a chart or a diagram: its data, for they are drawn by the program that shows them."""
+    """The data of a chart or a diagram; what is seen is drawn from it."""
     for name in shape._element.xpath(".//*[local-name() = 'chart']/@r:id"):
         heading, rows = chart_rows(shape.part.related_part(name).blob)
         return "\n\n".join(part for part in (heading, table(rows)) if part)

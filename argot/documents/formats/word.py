@@ -1,4 +1,7 @@
-"""Word files (DOCX) become Markdown: mammoth reads their styles, after what it passes over was written out as text."""
+"""Word files (DOCX) become Markdown. mammoth reads them by their styles.
+
+Before that, `written_out` puts what mammoth would leave out into the file as text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headings of a Word file: by their outline level, or, where no paragraph has one, by the letters."""
+"""Headings of a Word file by their outline level, or by their letters where none has a level."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ DEEPEST, LONGEST, LARGER = 6, 14, 1.15
 
 
 def mark_headings(document: Any, styles: Styles, numbered: set[Any]) -> None:
-    """Give each heading the style of its level; those of a document without styles are bold or large lines."""
+    """Give each heading the style of its level.
+
+    In a document without styles of headings, bold or large lines are headings.
+    """
     paragraphs = [*document.iter(named("w:p"))]
     levels = {
         paragraph: level
@@ -41,7 +44,7 @@ def mark_headings(document: Any, styles: Styles, numbered: set[Any]) -> None:
 
 
 def _by_letters(paragraphs: list[Any], styles: Styles, numbered: set[Any]) -> dict[Any, int]:
-    """Short lines of their own in bold or larger letters than most; the largest are of level 1."""
+    """Short paragraphs in bold or in larger letters than most; the largest have level 1."""
     letters: Counter[float] = Counter()
     looks: dict[Any, tuple[float, bool]] = {}
     for paragraph in paragraphs:

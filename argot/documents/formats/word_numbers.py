@@ -1,4 +1,4 @@
-"""The numbers of Word's headings, clauses and lists, which the program counts when it shows a document."""
+"""The numbers of Word's headings, clauses and lists: a file holds rules, and the reader counts."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from typing import Any, NamedTuple
 from argot.documents.formats.office import NAMES, named
 
 PLACE = re.compile(r"%(\d)")
-ROMAN = [
-    *(
-        (1000, "m"),
-        (900, "cm"),
-        (500, "d"),
-        (400, "cd"),
-        (100, "c"),
-        (90, "xc"),
-        (50, "l"),
-        (40, "xl"),
-    ),
-    *((10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")),
-]
+ROMAN = (
+    (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"),
+    (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
+)  # fmt: skip
 MOST = 4000
 
 
@@ -56,10 +47,8 @@ class Numbering:
             overridden = False
             for override in element.findall(named("w:lvlOverride")):
                 place = _place(override)
-                start, level = (
-                    override.find(named("w:startOverride")),
-                    override.find(named("w:lvl")),
-                )
+                start = override.find(named("w:startOverride"))
+                level = override.find(named("w:lvl"))
                 if level is not None:
                     levels[place] = _level(level)
                 if start is not None and place in levels:
@@ -76,7 +65,7 @@ class Numbering:
         return self._places.get((number, style), 0)
 
     def next(self, number: str, place: int) -> str | None:
-        """The number of the next paragraph of a list, as text; None for a bullet or an unknown list."""
+        """The number of a list's next paragraph as text; None for a bullet or an unknown list."""
         levels = self._levels.get(number, {})
         level = levels.get(place)
         if level is None:

@@ -1,4 +1,4 @@
-"""The styles of a Word file, as far as they tell headings and lists (ECMA-376, 17.7)."""
+"""The styles of a Word file, as far as they decide headings and lists (ECMA-376, 17.7)."""
 
 from __future__ import annotations
 
@@ -33,15 +33,13 @@ class Styles:
 
     def name(self, style: str) -> str:
         """The name of a style in lower case; "heading 1" is so in every language of Word."""
-        found = (
-            self._styles[style].xpath("w:name/@w:val", namespaces=NAMES)
-            if style in self._styles
-            else []
-        )
+        if style not in self._styles:
+            return ""
+        found = self._styles[style].xpath("w:name/@w:val", namespaces=NAMES)
         return str(found[0]).lower() if found else ""
 
     def first(self, style: str, path: str) -> Any | None:
-        """What stands at `path` in a style or the first of those it builds on that has it."""
+        """What is at `path` in a style, else in the nearest one that it builds on; else None."""
         for _ in range(DEEPEST):
             if style not in self._styles:
                 return None
@@ -53,21 +51,17 @@ class Styles:
         return None
 
     def list_of(self, paragraph: Any) -> tuple[str, int | None]:
-        """Number of a paragraph's list, empty if it is in none, and its level there, where that is given."""
+        """The id of a paragraph's list, empty if it is in none, and its level there, if any."""
         style = self.of(paragraph)
         own = paragraph.xpath("w:pPr/w:numPr/w:numId/@w:val", namespaces=NAMES)
         place = paragraph.xpath("w:pPr/w:numPr/w:ilvl/@w:val", namespaces=NAMES)
         number = own[0] if own else self.first(style, "w:pPr/w:numPr/w:numId/@w:val")
-        level = (
-            place[0]
-            if place
-            else self.first(style, "w:pPr/w:numPr/w:ilvl/@w:val")
-            if not own
-            else "0"
-        )
-        return ("" if number in (None, "0") else str(number)), int(
-            level
-        ) if level is not None else None
+        if place:
+            level = place[0]
+        else:
+            level = "0" if own else self.first(style, "w:pPr/w:numPr/w:ilvl/@w:val")
+        listed = "" if number in (None, "0") else str(number)
+        return listed, None if level is None else int(level)
 
     def outline(self, paragraph: Any) -> int | None:
         """The level of a heading, 1 to 9, by its outline; None for text."""

@@ -1,6 +1,7 @@
-"""What Word shows and mammoth passes over, written into a Word file as text.
+"""What Word shows and mammoth leaves out, written into a Word file as text.
 
-Values of fields, equations, numbers of clauses, notes after the paragraph that refers to them, charts and diagrams.
+These are values of fields, equations, numbers of clauses, notes, charts and diagrams. A note comes
+after the paragraph that refers to it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ NOTES = ("footnote", "endnote")
 
 
 def written_out(data: bytes) -> bytes:
-    """The file with everything that it shows as text of its paragraphs, and its headings marked by their style."""
+    """The file with all that it shows as text of paragraphs, and its headings marked by a style."""
     from lxml import etree
 
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -79,10 +80,10 @@ def _write_equations(document: Any) -> None:
 
 
 def _write_numbers(document: Any, styles: Styles, numbering: Numbering) -> set[Any]:
-    """Write the number of each paragraph that has one before its text; which these are. Bullets stay as they are."""
+    """Write each paragraph's number before its text, except bullets; return the numbered ones."""
     numbered = set()
     for paragraph in document.iter(named("w:p")):
-        # A box stands in the file twice, for old programs and for new ones.
+        # A box is in the file twice, for old programs and for new ones.
         if next(paragraph.iterancestors(named("w:txbxContent")), None) is not None:
             continue
         style = styles.of(paragraph)
@@ -109,7 +110,7 @@ def _write_numbers(document: Any, styles: Styles, numbering: Numbering) -> set[A
 
 
 def _write_notes(document: Any, roots: dict[str, Any]) -> None:
-    """Each reference becomes [1], [2] and so on, and the note's text a paragraph below that of the reference."""
+    """Number the references [1], [2] and so on; a note becomes a paragraph after its reference."""
     texts: dict[tuple[str, str | None], str] = {}
     for kind, root in roots.items():
         for note in root.findall(named(f"w:{kind}")) if root is not None else []:
@@ -123,7 +124,7 @@ def _write_notes(document: Any, roots: dict[str, Any]) -> None:
         if not text or paragraph is None:
             continue
         count += 1
-        # Beside the run and not in it: its raised letters would make another number of it.
+        # It goes beside the run, whose raised letters would turn [1] into a power.
         reference.getparent().addprevious(_run(f" [{count}]"))
         reference.getparent().remove(reference)
         note = _paragraph(f"[{count}] {text}")
@@ -132,7 +133,7 @@ def _write_notes(document: Any, roots: dict[str, Any]) -> None:
 
 
 def _write_drawing(drawing: Any, archive: zipfile.ZipFile, parts: dict[str, str]) -> None:
-    """The data of a chart and the lines of a diagram below the paragraph that they stand in."""
+    """Write a chart's data and a diagram's lines below the paragraph that they are in."""
     below: list[Any] = []
     there = {key: part for key, part in parts.items() if part in archive.namelist()}
     for key in filter(there.get, drawing.xpath(".//c:chart/@r:id", namespaces=NAMES)):

@@ -1,5 +1,6 @@
-"""Files are read in worker processes with limits on time and memory, so that one file can't take
-the rest down.
+"""Files are read in worker processes with limits on time and memory.
+
+So one bad file can't end the stage.
 """
 
 from __future__ import annotations
@@ -59,10 +60,10 @@ class TooHungryError(UnreadableError):
 def read_all(
     root: Path, files: Sequence[Path], limits: Limits, workers: int = 0
 ) -> Iterator[tuple[Path, Read | UnreadableError]]:
-    """Each file with its content or the reason why it has none, in the order of `files`; 0 workers:
-    one a core.
+    """Each file with its content or the reason why it has none, in the order of `files`.
 
     The files of an archive follow in the order of their names, as if the archive were a folder.
+    With 0 workers there is one per core.
     """
     pool = _pool(min(workers or os.cpu_count() or 1, len(files)), FILES_PER_WORKER, limits)
 
@@ -71,8 +72,7 @@ def read_all(
 
     def result(future: Any, file: Path, member: str = "") -> Any:
         found = _result(future, limits)
-        # Memory that earlier files left taken is not this one's fault: a fresh worker tries it
-        # again.
+        # Earlier files may have left memory taken, so a fresh worker tries this one again.
         return _alone(root, file, limits, member) if isinstance(found, TooHungryError) else found
 
     try:
@@ -131,7 +131,7 @@ def _result(future: Any, limits: Limits) -> Any:
 
 
 def read(root: Path, file: Path, limits: Limits, member: str = "") -> Read | Members:
-    """Read one file, or one of an archive; UnreadableError tells why it can't be read."""
+    """Read one file, or one of an archive; UnreadableError says why it can't be read."""
     try:
         _admit(root, file, limits)
         if member:
@@ -160,7 +160,7 @@ def _members(file: Path) -> Members:
 
 
 def _admit(root: Path, file: Path, limits: Limits) -> None:
-    """Refuse by what the file system tells, before a byte is read."""
+    """Refuse by what the file system knows, before a byte is read."""
     try:
         str(file).encode()
     except UnicodeEncodeError:
@@ -178,8 +178,9 @@ def _admit(root: Path, file: Path, limits: Limits) -> None:
 
 
 def _start_server() -> None:
-    """Start the process that forks workers where it can't print: parsers would, and workers ended
-    as they start.
+    """Start the process that forks workers, with its output to nowhere.
+
+    Parsers print, and so do workers that are ended while they start.
     """
     screen = [os.dup(1), os.dup(2)]
     nowhere = os.open(os.devnull, os.O_WRONLY)
