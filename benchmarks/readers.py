@@ -82,13 +82,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     folder = parser.parse_args().folder
     if folder:
-        told = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
-        print(
-            compared(
-                folder,
-                {name: Expected(**({"content": []} | entry)) for name, entry in told.items()},
-            )
-        )
+        named = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+        expected = {name: Expected(**({"content": []} | entry)) for name, entry in named.items()}
+        print(compared(folder, expected))
         return
     with TemporaryDirectory() as made:
         print(compared(Path(made), make(Path(made))))
@@ -119,6 +115,8 @@ def scored(read: Callable[[Path], str], path: Path, wanted: Expected) -> Score |
         read(path)  # the first reading of a kind imports its library
         started = time.perf_counter()
         text = read(path)
+    except ModuleNotFoundError:
+        raise  # a library that is missing refuses nothing
     except Exception:
         return None
     seconds = time.perf_counter() - started
