@@ -4,7 +4,8 @@
     python -m benchmarks.readers FOLDER      the files that FOLDER/expected.json names
 
 `expected.json` maps a file's path in FOLDER to what a reader should make of it, all of it optional:
-{"content": ["a run of words"], "chrome": ["a run of words"], "headings": ["Fees"], "rows": [["Port", "Fee"]]}.
+{"content": ["a run of words"], "chrome": ["a run of words"], "headings": ["Fees"],
+"rows": [["Port", "Fee"]]}.
 Prints a table for docs/PERFORMANCE.md. Both libraries come with the extra `bench`.
 """
 
@@ -28,14 +29,20 @@ from argot.documents.formats import UnreadableError
 from argot.documents.formats.reader import parse
 
 WORD = re.compile(r"\w+")
-HEAD = "| {} | reader | files read | words kept | headings found | table rows right | chrome kept | ms a file |"
+HEAD = (
+    "| {} | reader | files read | words kept | headings found | table rows right | chrome kept "
+    "| ms a file |"
+)
 RULE = "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
 
 TITLE = "Berth tariff of the north harbour"
 SECTIONS = {
-    "Opening hours": "The gate opens at five in the morning and closes at eleven at night, on Sundays at six.",
-    "Demurrage": "It is counted from the fifth day on, and billed by the office on the first of each month.",
-    "Complaints": "Whoever finds a mistake writes to the claims desk within thirty days of the invoice.",
+    "Opening hours": "The gate opens at five in the morning and closes at eleven at night, on "
+    "Sundays at six.",
+    "Demurrage": "It is counted from the fifth day on, and billed by the office on the first of "
+    "each month.",
+    "Complaints": "Whoever finds a mistake writes to the claims desk within thirty days of the "
+    "invoice.",
 }
 ITEMS = ["Return empty containers to the depot.", "Book a slot for the crane a day before."]
 ROWS = [
@@ -45,7 +52,8 @@ ROWS = [
     ["Millpier", "tank", "75"],
 ]
 CHROME = [
-    "Skip to content", "Latest news from the wiki", "Imprint and privacy", "Accept all cookies", "Share this page",
+    "Skip to content", "Latest news from the wiki", "Imprint and privacy", "Accept all cookies",
+    "Share this page",
     "Related articles about cranes", "Sign up for our newsletter", "You are here",
 ]  # fmt: skip
 LINKS = "".join(
@@ -137,7 +145,7 @@ def scored(read: Callable[[Path], str], path: Path, wanted: Expected) -> Score |
 
 
 def _kept(run: str, flat: str) -> int:
-    """How many words of a run are kept: all of them in their order, or each that is there at all."""
+    """How many words of a run are kept: all if they are in order, else those that are there."""
     return (
         len(WORD.findall(run))
         if _flat(run) in flat
@@ -324,7 +332,8 @@ def _odt() -> bytes:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
         archive.writestr(
             "content.xml",
-            f'<office:document-content {spaces} office:version="1.3"><office:body><office:text>{body}</office:text>'
+            f'<office:document-content {spaces} office:version="1.3">'
+            f"<office:body><office:text>{body}</office:text>"
             "</office:body></office:document-content>",
         )
     return stream.getvalue()
