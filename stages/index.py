@@ -1,7 +1,8 @@
-"""Put the release together: the model that won, its vectors, BM25, the texts, and a manifest that binds them.
+"""Put the release together: the model that ships, its vectors, BM25, the texts, and a manifest.
 
-Reads data/verdict.json, and writes models/release/ as a whole or not at all. The same inputs give the same bytes.
-With `--home refresh` model and verdict are those of models/release/ as it is, and refresh/models/release/ is written.
+Reads data/verdict.json, and writes models/release/ as a whole or not at all. The same inputs give
+the same bytes. With `--home refresh`, the model and the verdict are those of models/release/, and
+refresh/models/release/ is written.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ MODELS = Path("models")
 RELEASE = MODELS / "release"
 VECTORS = Path("data/embeddings")
 LIBRARIES = Path("numerics.lock")
-SAMPLE = 500  # queries by which the recall of an approximate index is measured
+# The recall of an approximate index is measured with this many queries.
+SAMPLE = 500
 
 
 class IndexSettings(params.Settings):
@@ -60,12 +62,12 @@ class IndexSettings(params.Settings):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a release's model comes from, and what was found of it."""
+    """Where a release's model comes from, and how it was judged."""
 
     verdict: Verdict
     model: Path
-    vectors: Path  # of the passages, by this model
-    dim: int  # to which its vectors were cut when it was judged
+    vectors: Path  # the passages' vectors by this model
+    dim: int  # the vectors were cut to so many dimensions when the model was judged; 0 keeps all
     refreshed: Refreshed | None
 
 
@@ -75,18 +77,20 @@ def main(home: Path = HERE) -> str:
     machine = params.load("machine", ray_engine.EngineSettings)
     table = read_table(home / chunks.PATH, chunks.SCHEMA)
     ids, texts = table["chunk"].to_pylist(), passages_of(table)
+    # 1. The model, and the passages' vectors as they were judged.
     origin = evaluated(settings.dim) if home == HERE else released(home, ids)
     verdict = origin.verdict
     vectors = cut(read_vectors(origin.vectors).of(texts), origin.dim)
     sample = cut(read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE], origin.dim)
     kind = kind_for(len(vectors)) if settings.kind == "auto" else settings.kind
     check_folder(origin.model)
+    # 2. Everything is written into a folder beside the release, which then takes its place.
     with replacing_folder(home / RELEASE) as folder:
         shutil.copytree(origin.model, folder / EMBEDDER)
         shutil.copyfile(home / chunks.PATH, folder / CHUNKS)
         shutil.copytree(home / LEXICAL, folder / PARTS["bm25"])
-        each = ray_engine.each if machine.engine == "ray" else in_turn
-        index = VectorIndex.build(vectors, kind, each)
+        map_shards = ray_engine.each if machine.engine == "ray" else in_turn
+        index = VectorIndex.build(vectors, kind, map_shards)
         recall = tune(index, vectors, sample, settings.recall)
         index.save(folder / PARTS["dense"])
         figures: dict[str, int | float] = {
@@ -97,6 +101,7 @@ def main(home: Path = HERE) -> str:
             "recall@10": recall,
             "effort": index.effort,
         }
+        # 3. The manifest is the last file, because it holds the hashes of all others.
         manifest = describe(folder, origin, index, figures)
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
@@ -168,7 +173,7 @@ def prompts(embedder: Path) -> dict[str, str]:
 
 
 def versions(lock: Path) -> dict[str, str]:
-    """The libraries that decide numbers, out of lines such as numpy==2.4.6."""
+    """The versions of the libraries that change numbers, read from lines such as numpy==2.4.6."""
     lines = lock.read_text(encoding="utf-8").split()
     return dict(line.split("==", 1) for line in lines)
 

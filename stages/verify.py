@@ -1,8 +1,9 @@
-"""Ask the release as a user would, and hold it to what the evaluation said of it.
+"""Search the release as a user would, and compare the results with the evaluation.
 
-Every test query that `evaluate` judged is asked of models/release/ through `Retriever`; nDCG@10 may lie below the
-evaluation's by no more than `verify.max_loss`. A refreshed release (`--home refresh`) is asked the real questions whose
-passages are all still there; what it lost to new texts is told, and no error.
+Every test query that `evaluate` judged is asked of models/release/ through `Retriever`. nDCG@10 may
+be lower than in the evaluation by at most `verify.max_loss`. A refreshed release (`--home refresh`)
+is asked the real questions whose passages are all still there. What it lost to new texts is no
+error, but it is reported.
 """
 
 from __future__ import annotations
@@ -42,48 +43,52 @@ def main(home: Path = HERE) -> str:
     )
     if retriever.manifest.refreshed:
         return after_refresh(retriever, rows, home)
+    # A release of today must do as well as `evaluate` measured, on questions and pairs.
     figures = ask(retriever, rows, SETS)
     write_figures("verify", figures)
     if not len(rows):
         return "the release loads and its parts belong together; there is no test query to ask it"
     refuse(figures, retriever.manifest.verdict.system, settings.max_loss)
-    told = [
+    found = [
         f"{row['ndcg@10']:.4f} on {row['queries']:,} test {name}" for name, row in figures.items()
     ]
-    return f"nDCG@10 {', '.join(told)}: as evaluated, within {settings.max_loss}"
+    return f"nDCG@10 {', '.join(found)}: as evaluated, within {settings.max_loss}"
 
 
 def after_refresh(retriever: Retriever, rows: pa.Table, home: Path) -> str:
-    """Check a release whose model is older than its texts: encode passages again, ask what can still be answered."""
+    """Check a release whose model is older than its texts.
+
+    Some passages are encoded again, and the questions that can still be answered are asked.
+    """
     checked, here = retriever.verify(), set(retriever.chunks["chunk"].to_pylist())
+    # A question can be answered if all passages that were judged relevant are in the release.
     answerable = [here.issuperset(relevant) for relevant in rows["relevant"].to_pylist()]
     figures = ask(retriever, rows.filter(pa.array(answerable, pa.bool_())), ("questions",))
     write_figures("verify", figures, home)
-    told = [
-        f"; nDCG@10 {row['ndcg@10']:.4f} on {row['queries']:,} test {name} that can still be answered, "
-        f"{row['evaluated']:.4f} when the model was judged"
+    found = [
+        f"; nDCG@10 {row['ndcg@10']:.4f} on {row['queries']:,} test {name} that can still be "
+        f"answered, {row['evaluated']:.4f} when the model was judged"
         for name, row in figures.items()
     ]
-    return f"{checked} passages encoded again{''.join(told)}; {retriever.manifest.age}"
+    return f"{checked} passages encoded again{''.join(found)}; {retriever.manifest.age}"
 
 
 def ask(retriever: Retriever, rows: pa.Table, sets: Sequence[str]) -> dict[str, dict[str, float]]:
-    """nDCG@10 of each set's test queries, asked of the release, beside what the evaluation said."""
+    """nDCG@10 of the release on each set's test queries, and what the evaluation measured."""
     figures = {}
     for name in sets:
         judged = of_release(rows, name, retriever.manifest.verdict.system)
+        # A project may have no real questions, or no pairs.
         if not len(judged):
             continue
         found = retriever.search_many(judged["query"].to_pylist(), k=CUTOFF)
-        asked, expected = (
-            mean_ndcg(found, judged["relevant"].to_pylist()),
-            pc.mean(judged["ndcg@10"]).as_py(),
-        )
+        now = mean_ndcg(found, judged["relevant"].to_pylist())
+        before = pc.mean(judged["ndcg@10"]).as_py()
         figures[name] = {
             "queries": len(judged),
-            "ndcg@10": asked,
-            "evaluated": expected,
-            "loss": expected - asked,
+            "ndcg@10": now,
+            "evaluated": before,
+            "loss": before - now,
         }
     return figures
 
@@ -97,14 +102,16 @@ def of_release(rows: pa.Table, name: str, system: str) -> pa.Table:
 
 def mean_ndcg(found: Sequence[Sequence[Passage]], relevant: Sequence[Sequence[str]]) -> float:
     """Mean nDCG@10 of what was found, against the chunks judged relevant."""
+    # Where fewer than ten passages were found, the rest of the row counts as not relevant.
     hits = np.zeros((len(found), CUTOFF), dtype=bool)
-    for row, (passages, right) in enumerate(zip(found, map(set, relevant), strict=True)):
-        hits[row, : len(passages)] = [passage.id in right for passage in passages]
-    return float(ndcg(hits, np.array([len(set(right)) for right in relevant])).mean())
+    answers = [set(chunks) for chunks in relevant]
+    for row, (passages, own) in enumerate(zip(found, answers, strict=True)):
+        hits[row, : len(passages)] = [passage.id in own for passage in passages]
+    return float(ndcg(hits, np.array([len(own) for own in answers])).mean())
 
 
 def refuse(figures: dict[str, dict[str, float]], system: str, max_loss: float) -> None:
-    """Raise ReleaseError where the release does worse than its evaluation, or nothing was there to ask."""
+    """Raise ReleaseError where the release does worse than its evaluation, or has no test query."""
     if not figures:
         raise ReleaseError(
             f"data/judgments.parquet holds no test query for {system}; run `dvc repro evaluate`"
@@ -112,8 +119,9 @@ def refuse(figures: dict[str, dict[str, float]], system: str, max_loss: float) -
     for name, row in figures.items():
         if row["loss"] > max_loss:
             raise ReleaseError(
-                f"{RELEASE} has nDCG@10 {row['ndcg@10']:.4f} on the test {name}, {system} was evaluated at "
-                f"{row['evaluated']:.4f}: a loss above verify.max_loss ({max_loss}); run `dvc repro --force index`"
+                f"{RELEASE} has nDCG@10 {row['ndcg@10']:.4f} on the test {name}, {system} was "
+                f"evaluated at {row['evaluated']:.4f}: a loss above verify.max_loss ({max_loss}); "
+                "run `dvc repro --force index`"
             )
 
 

@@ -119,7 +119,7 @@ def guard(folder: Path, other: Path, params: Params) -> list[Row]:
 
 
 def ndcg(workspace: Path) -> tuple[NDArray[np.float64], NDArray[np.int64], str]:
-    """nDCG@10 of a workspace's base model for each test query, the queries' clusters, and which they are."""
+    """nDCG@10 of a workspace's base model on each test query, their clusters, and their set."""
     from argot.evaluation.judged import JudgedCorpus, read_pairs, read_questions
     from argot.evaluation.metrics import score
     from argot.evaluation.systems import stored

@@ -50,15 +50,15 @@ class JudgedCorpus(Corpus):
 
 @dataclass(frozen=True)
 class Queries:
-    """One set of judged queries; `cluster` is each one's document group, by number."""
+    """One set of judged queries."""
 
-    set: str
-    split: str
+    set: str  # questions or pairs
+    split: str  # dev or test
     ids: list[str]
     texts: list[str]
     kinds: list[str]
-    groups: list[str]
-    cluster: NDArray[np.int64]
+    groups: list[str]  # the document group of each query
+    cluster: NDArray[np.int64]  # the same by number, (queries,)
     seen: NDArray[np.bool_]  # were training pairs made from a document that answers it?
     relevance: Relevance
 
@@ -70,6 +70,7 @@ def read_questions(split: str, corpus: JudgedCorpus) -> Queries:
     """Real questions of a split; all passages that their table names are relevant."""
     table = read_table(questions.PATHS[split], questions.SCHEMA).to_pydict()
     relevant = [corpus.places_of(ids) for ids in table["chunks"]]
+    # A question is seen if any passage that answers it is of a document that was trained on.
     trained = np.array([group in corpus.trained for group in corpus.groups], dtype=bool)
     seen = [trained[places].any() for places in relevant]
     return Queries(
@@ -93,10 +94,12 @@ def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
     table = read_table(
         pairs.PATHS[split], pairs.SCHEMA, ["pair", "query", "chunk", "source"]
     ).to_pydict()
+    # 1. The passages that have the same text as the passage of a pair.
     places = corpus.places_of(table["chunk"])
     copies: dict[str, list[int]] = defaultdict(list)
     for at, text in enumerate(corpus.passages):
         copies[text].append(at)
+    # 2. For each query, the passages of all pairs that ask it, with their copies.
     asked: dict[str, set[int]] = defaultdict(set)
     for query, at in zip(table["query"], places, strict=True):
         asked[query].update(copies[corpus.passages[at]])

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bm25s
 import numpy as np
@@ -19,34 +20,43 @@ from argot.core.files import write_json
 from argot.core.params import Settings
 from argot.documents.words import LETTERS, UNSPACED
 from argot.errors import InputError, ParamsError
-from argot.search.hits import Hits, tie_order, top_k
-from argot.search.ranker import Rows
+from argot.search.hits import Hits, stacked, tie_order, top_k
 
-# ISO 639-1 to the Snowball stemmer's name.
+if TYPE_CHECKING:
+    from argot.search.ranker import Rows
+
+# The Snowball stemmer of each language, by the language's ISO 639-1 code.
 STEMMERS = {
-    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
-    "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish", "fr": "french",
-    "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian",
-    "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "pl": "polish", "pt": "portuguese",
-    "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german",
+    "el": "greek", "en": "english", "es": "spanish", "et": "estonian", "eu": "basque",
+    "fa": "persian", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi",
+    "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian",
+    "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian", "pl": "polish",
+    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish",
+    "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
 STOP_WORDS = {
-    "da": stopwords.STOPWORDS_DANISH, "de": stopwords.STOPWORDS_GERMAN, "en": stopwords.STOPWORDS_EN_PLUS,
-    "es": stopwords.STOPWORDS_SPANISH, "fr": stopwords.STOPWORDS_FRENCH, "it": stopwords.STOPWORDS_ITALIAN,
-    "ko": stopwords.STOPWORDS_KOREAN, "nl": stopwords.STOPWORDS_DUTCH, "no": stopwords.STOPWORDS_NORWEGIAN,
-    "pt": stopwords.STOPWORDS_PORTUGUESE, "ru": stopwords.STOPWORDS_RUSSIAN, "sv": stopwords.STOPWORDS_SWEDISH,
+    "da": stopwords.STOPWORDS_DANISH, "de": stopwords.STOPWORDS_GERMAN,
+    "en": stopwords.STOPWORDS_EN_PLUS, "es": stopwords.STOPWORDS_SPANISH,
+    "fr": stopwords.STOPWORDS_FRENCH, "it": stopwords.STOPWORDS_ITALIAN,
+    "ko": stopwords.STOPWORDS_KOREAN, "nl": stopwords.STOPWORDS_DUTCH,
+    "no": stopwords.STOPWORDS_NORWEGIAN, "pt": stopwords.STOPWORDS_PORTUGUESE,
+    "ru": stopwords.STOPWORDS_RUSSIAN, "sv": stopwords.STOPWORDS_SWEDISH,
     "tr": stopwords.STOPWORDS_TURKISH, "zh": stopwords.STOPWORDS_CHINESE,
 }  # fmt: skip
-# A word, or a code such as tw-d12, 10+2, 3.5 or 49/2021: parts that hold together without a space.
+# A word, or a code such as tw-d12, 10+2, 3.5 or 49/2021, whose parts are joined without a space.
 TERM = re.compile(rf"{LETTERS}(?:[-+./_:]{LETTERS})*")
 PART = re.compile(LETTERS)
-# The s of "driver's", the l of "l'eau": letters that are no words.
+# The s of "driver's" and the l of "l'eau" are letters, not words.
 ELISION = re.compile(r"\b[^\W\d_]['’](?=\w)|(?<=\w)['’][^\W\d_]\b")
-# Scripts without spaces between words are read as overlapping pairs of characters, as Lucene's CJK analyzer does.
+# Scripts without spaces between words are read as overlapping pairs of characters, as Lucene's CJK
+# analyzer does: 東京都 gives 東京 and 京都.
 PAIRED = re.compile(f"[{UNSPACED}]+")
-LEXICAL = Path("data/lexical")  # the index that the stage `lexical` writes, and others load
+# The stage `lexical` writes the index here, and other stages load it.
+LEXICAL = Path("data/lexical")
 WORDS_FILE = "words.json"
-DISTINCT = 1 << 17  # words whose terms are remembered: a corpus says the same ones over and over
+# The terms of at most this many words are kept in memory, because a corpus repeats its words.
+DISTINCT = 1 << 17
 
 
 class LexicalSettings(Settings):
@@ -58,7 +68,11 @@ class LexicalSettings(Settings):
 
 
 class Words:
-    """Turns text into the terms that BM25 counts: lower-case stems without stop words, and codes whole and in parts."""
+    """Turns text into the terms that BM25 counts.
+
+    Terms are lower-case stems of words that are no stop words. A code such as tw-d12 counts as a
+    whole and in parts.
+    """
 
     def __init__(self, language: str) -> None:
         self.stop = frozenset(STOP_WORDS.get(language, ()))
@@ -71,16 +85,17 @@ class Words:
         return [term for word in TERM.findall(plain) for term in self._terms(word)]
 
     def _terms_of(self, word: str) -> list[str]:
+        """The terms of one match of TERM, without those that are stop words."""
         parts = [piece for part in PART.findall(word) for piece in _pieces(part)]
         terms = [part for part in parts if part not in self.stop]
-        # "near-miss" is two words, but "tw-d12" is also one name.
+        # "near-miss" is only two words, but "tw-d12", which has a digit, is also a name as a whole.
         if len(parts) > 1 and any(character.isdigit() for character in word):
             terms.insert(0, word)
         return self._stemmer.stemWords(terms) if self._stemmer else terms
 
 
 class Bm25:
-    """The ranker by words: BM25 (Robertson et al. 1994) in Lucene's variant (Kamphuis et al. 2020)."""
+    """The ranker by words: BM25 (Robertson et al. 1994), Lucene's form (Kamphuis et al. 2020)."""
 
     name = "bm25"
 
@@ -95,7 +110,7 @@ class Bm25:
     def build(
         cls, ids: Sequence[str], texts: Sequence[str], settings: LexicalSettings, language: str
     ) -> Bm25:
-        """Index `texts`, one an id; `language` decides where `settings.language` is 'auto'."""
+        """Index `texts`, one for each id; where the settings say 'auto', `language` decides."""
         if not ids:
             raise InputError(
                 "no passages to index: put documents under data/raw and run `dvc repro`"
@@ -103,16 +118,14 @@ class Bm25:
         language = _known(settings.language) if settings.language != "auto" else language
         words = Words(language)
         tokens = [words.of(text) for text in texts]
-        # Sorted, so that the same passages give the same bytes; "" stands for what bm25s calls the empty token.
-        vocabulary = {term: place for place, term in enumerate(["", *sorted(set().union(*tokens))])}
+        # Terms are sorted, so that the same passages give the same bytes. "" is bm25s' empty token.
+        terms = ["", *sorted(set().union(*tokens))]
+        vocabulary = {term: number for number, term in enumerate(terms)}
+        numbered = [[vocabulary[term] for term in row] for row in tokens]
         index = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene", backend="numpy")
-        with np.errstate(
-            invalid="ignore"
-        ):  # where no passage holds a word, their average length is 0
-            index.index(
-                ([[vocabulary[term] for term in row] for row in tokens], vocabulary),
-                show_progress=False,
-            )
+        # If no passage holds any word, the average length is 0, and numpy would warn of 0 / 0.
+        with np.errstate(invalid="ignore"):
+            index.index((numbered, vocabulary), show_progress=False)
         return cls(index, ids, language)
 
     def search(self, queries: Sequence[str], k: int, rows: Rows | None = None) -> Hits:
@@ -121,13 +134,7 @@ class Bm25:
         Passages that share no word with the query are no hits.
         """
         k = min(k, len(self.ids))
-        best = [self._best(query, k, rows) for query in queries]
-        if not best:
-            return Hits(np.empty((0, k), np.int32), np.empty((0, k), np.float32))
-        return Hits(
-            np.concatenate([hits.positions for hits in best]),
-            np.concatenate([hits.scores for hits in best]),
-        )
+        return stacked([self._best(query, k, rows) for query in queries], k)
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """The score of every passage for one query, (passages,)."""
@@ -169,6 +176,7 @@ class Bm25:
         return bm25
 
     def _best(self, query: str, k: int, rows: Rows | None) -> Hits:
+        """The hits of one query; `top_k` takes a score of -inf for no hit."""
         scores = self.scores(query)
         found = np.where(scores > 0, scores, np.float32(-np.inf))
         if rows is not None:
@@ -179,6 +187,7 @@ class Bm25:
 
 
 def _pieces(part: str) -> list[str]:
+    """A word as it is, or the overlapping pairs of characters of a script without spaces."""
     if not PAIRED.fullmatch(part):
         return [part]
     return [part[at : at + 2] for at in range(max(1, len(part) - 1))]
@@ -189,6 +198,7 @@ def _known(language: str) -> str:
     if language not in known:
         names = ", ".join(sorted(known))
         raise ParamsError(
-            f"params.yaml: lexical.language: '{language}' is unknown; expected auto or one of {names}"
+            f"params.yaml: lexical.language: '{language}' is unknown; "
+            f"expected auto or one of {names}"
         )
     return language

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from argot.search.hits import MISSING, Hits, search_exact
-from argot.search.ranker import Rows
+
+if TYPE_CHECKING:
+    from argot.search.ranker import Rows
 
 Vectors = NDArray[np.float32]
 
 
 class Nearest(Protocol):
-    """Passages' vectors, in whichever form: the k nearest to each query's, by (score, tie order)."""
+    """Passages' vectors in any form that can be searched: Exact, or VectorIndex of FAISS.
+
+    `search` finds the k vectors nearest to each query's, by (score, tie order).
+    """
 
     def search(
         self, queries: Vectors, k: int, ties: NDArray[np.int64], rows: Rows | None = None
@@ -41,7 +46,10 @@ class Dense:
         self.ties = ties
 
     def search(self, queries: Sequence[str], k: int, rows: Rows | None = None) -> Hits:
-        """The k passages nearest to each query; every passage is some distance away, so none is missing."""
+        """The k passages nearest to each query, among `rows` where they are given.
+
+        Every passage has a distance to the query, so that none is MISSING.
+        """
         return self.passages.search(self.encode(queries), k, self.ties, rows)
 
     def save(self, path: Path) -> None:
@@ -50,7 +58,7 @@ class Dense:
 
 
 class Exact:
-    """Passages' vectors as they are, (passages, dimension): what an index is measured against."""
+    """Passages' vectors as they are, (passages, dimension); an index is measured against them."""
 
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
@@ -61,6 +69,7 @@ class Exact:
         """The k nearest passages to each query, among `rows` where they are given."""
         if rows is None:
             return search_exact(queries, self.vectors, k, ties)
+        # Only the vectors of those rows are compared, and the positions are turned back.
         return among(rows, search_exact(queries, self.vectors[rows], k, ties[rows]))
 
     def save(self, path: Path) -> None:
@@ -69,7 +78,11 @@ class Exact:
 
 
 def among(rows: Rows, hits: Hits) -> Hits:
-    """Hits within some rows, as positions in the whole corpus."""
+    """Hits among some rows, turned into positions in the whole corpus.
+
+    `rows` are positions in the corpus, and `hits` has positions in `rows`: hit 1 of rows 4, 7 is 7.
+    """
+    # No row lets no hit through, and there is nothing to look up a position in.
     if not len(rows):
         return hits
     positions = np.where(hits.positions == MISSING, MISSING, rows[hits.positions])

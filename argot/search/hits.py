@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 MISSING = -1
 # Queries are scored in blocks of at most this many scores (256 MiB of float32).
 BLOCK = 1 << 26
-# From so many multiplications on, a card is worth the seconds that torch takes to be imported.
+# From this many multiplications on, a GPU saves more time than importing torch costs.
 HEAVY = 1 << 40
 
 
@@ -27,9 +27,10 @@ class Hits:
 
 
 def tie_order(ids: Sequence[str]) -> NDArray[np.int64]:
-    """The place of each id, (passages,), when ids are sorted: of two equal scores the smaller id stands first.
+    """The place of each id, (passages,), when ids are sorted: b, c, a gives 1, 2, 0.
 
-    Sorting by score alone lets the order of the corpus decide (embeddings-benchmark/mteb #5092).
+    Of two passages with equal scores, the one with the smaller place ranks first. Sorting by score
+    alone would let the order of the corpus decide (embeddings-benchmark/mteb #5092).
     """
     order = np.empty(len(ids), dtype=np.int64)
     order[np.argsort(np.asarray(ids, dtype=object), kind="stable")] = np.arange(len(ids))
@@ -41,6 +42,7 @@ def top_k(scores: NDArray[np.float32], k: int, ties: NDArray[np.int64]) -> Hits:
     k = min(k, scores.shape[1])
     positions = np.empty((len(scores), k), dtype=np.int32)
     for row, values in enumerate(scores):
+        # Of all that score at least as high as the k-th, the tie order decides who is in.
         threshold = (
             np.partition(values, len(values) - k)[len(values) - k] if k < len(values) else -np.inf
         )
@@ -53,9 +55,10 @@ def top_k(scores: NDArray[np.float32], k: int, ties: NDArray[np.int64]) -> Hits:
 def search_exact(
     queries: NDArray[np.float32], passages: NDArray[np.float32], k: int, ties: NDArray[np.int64]
 ) -> Hits:
-    """The k passages nearest to each query by inner product; `queries` (n, d), `passages` (m, d), both normalised.
+    """The k passages nearest to each query by inner product.
 
-    Where there is much to do and a CUDA card to do it, there; its sums may differ from a processor's in the last bits.
+    The vectors `queries` (queries, d) and `passages` (passages, d) have length 1. Large products
+    are computed on a GPU, if there is one; its sums may differ from a CPU's in the last bits.
     """
     step = max(1, BLOCK // max(1, len(passages)))
     parts = [queries[at : at + step] for at in range(0, len(queries), step)]
@@ -63,11 +66,16 @@ def search_exact(
         blocks = list(search_torch(parts, passages, k, ties, device))
     else:
         blocks = [top_k(part @ passages.T, k, ties) for part in parts]
+    return stacked(blocks, k)
+
+
+def stacked(blocks: Sequence[Hits], k: int) -> Hits:
+    """The hits of several blocks of queries as one; (0, k) where there is no block."""
     if not blocks:
         return Hits(np.empty((0, k), np.int32), np.empty((0, k), np.float32))
-    return Hits(
-        np.concatenate([b.positions for b in blocks]), np.concatenate([b.scores for b in blocks])
-    )
+    positions = [block.positions for block in blocks]
+    scores = [block.scores for block in blocks]
+    return Hits(np.concatenate(positions), np.concatenate(scores))
 
 
 def search_torch(
@@ -77,22 +85,27 @@ def search_torch(
     ties: NDArray[np.int64],
     device: str,
 ) -> Iterator[Hits]:
-    """The hits of each part of the queries, on a device of torch: what may be among the best is ranked here."""
+    """The hits of each part of the queries, computed on a device of torch."""
     import torch
 
     k = min(k, len(passages))
-    there = torch.tensor(passages).to(device).T
+    on_device = torch.tensor(passages).to(device).T
     for part in parts:
-        scores = torch.tensor(part).to(device) @ there
+        # 1. On the device: all passages that score at least as high as the query's k-th.
+        scores = torch.tensor(part).to(device) @ on_device
         places = torch.nonzero(scores >= scores.topk(k, dim=1).values[:, -1:])
         row, place = places.T.cpu().numpy()
         values = scores[places[:, 0], places[:, 1]].cpu().numpy()
+        # 2. Here: those few are sorted by query, score and tie order.
         order = np.lexsort((ties[place], -values, row))
+        # 3. `row` is in ascending order. A passage's place, less the place of its row's first
+        #    passage, is its rank from 0.
         kept = order[np.arange(len(row)) - np.searchsorted(row, row) < k]
         yield Hits(place[kept].reshape(-1, k).astype(np.int32), values[kept].reshape(-1, k))
 
 
 def _card() -> str:
+    """The device of torch that is a GPU, or "" where there is none."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else ""

@@ -1,9 +1,11 @@
 """The dense side of a release: passages' vectors in a FAISS index, exact or approximate.
 
-flat     exact, and the choice up to some 50,000 passages: the ranking of the evaluation, ties included
-hnsw     a graph over the exact vectors (Malkov and Yashunin, arXiv 1603.09320): fast to search, slow to build
-ivf_pq   cells of product-quantised vectors (Jegou et al. 2011), the best candidates scored again by 8 bits a
-         dimension: a quarter of the memory, for millions
+flat     Exact search: the ranking of the evaluation, ties included. The choice up to 50,000
+         passages.
+hnsw     A graph over the exact vectors (Malkov and Yashunin, arXiv 1603.09320): fast to search,
+         slow to build.
+ivf_pq   Cells of product-quantised vectors (Jegou et al. 2011). The best candidates are scored
+         again by 8 bits a dimension. It takes a quarter of the memory, for millions of passages.
 """
 
 from __future__ import annotations
@@ -25,27 +27,37 @@ from argot.search.dense import among
 from argot.search.hits import MISSING, Hits, search_exact, tie_order
 
 Kind = Literal["flat", "hnsw", "ivf_pq"]
-# FAISS' own name of each kind, at the head of the file; the dimension and the number of vectors follow it.
+# FAISS' own name of each kind: the first four bytes of its file. The dimension and the number of
+# vectors follow.
 HEADS: dict[bytes, Kind] = {b"IxFI": "flat", b"IHNf": "hnsw", b"IxRF": "ivf_pq"}
+# `auto` takes flat and hnsw up to these numbers of passages.
 FLAT_UP_TO, HNSW_UP_TO = 50_000, 200_000
-NEIGHBOURS, BUILD_EFFORT = 32, 200  # of the graph
-SUBVECTOR = 8  # dimensions that share one byte in ivf_pq
-REFINED = 10  # candidates that ivf_pq scores again, for each passage asked for
-EFFORTS = tuple(2**power for power in range(4, 13))  # efSearch or nprobe, least first
+# M and efConstruction of the graph of hnsw.
+NEIGHBOURS, BUILD_EFFORT = 32, 200
+# This many dimensions share one byte in ivf_pq.
+SUBVECTOR = 8
+# For each passage that is asked for, ivf_pq scores this many candidates again.
+REFINED = 10
+# `tune` tries these values of efSearch or nprobe, the least first: 16, 32, ... 4096.
+EFFORTS = tuple(2**power for power in range(4, 13))
 CUTOFF = 10
-FEW = 32  # up to so many queries one BLAS thread is faster: 3 ms instead of 12 (_one_blas_thread)
-SHARD = 1 << 17  # vectors that are added to ivf_pq at a time
+# Up to this many queries one BLAS thread is faster, 3 ms instead of 12 (see _one_blas_thread).
+FEW = 32
+# This many vectors are added to ivf_pq at a time.
+SHARD = 1 << 17
+# The limit on BLAS' threads holds for the whole process, so that one search at a time may set it.
 PRODUCT = threading.Lock()
 
 Vectors = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
-Each = Callable[[Callable[[Bytes, Vectors], Bytes], Bytes, Iterable[Vectors]], Iterable[Bytes]]
+# Fills an empty index with some vectors; both indexes are in FAISS' bytes.
+Fill = Callable[[Bytes, Vectors], Bytes]
+# Applies such a function to each of many shards, here or on other machines, and keeps their order.
+MapShards = Callable[[Fill, Bytes, Iterable[Vectors]], Iterable[Bytes]]
 
 
-def in_turn(
-    work: Callable[[Bytes, Vectors], Bytes], common: Bytes, parts: Iterable[Vectors]
-) -> Iterator[Bytes]:
-    """What `work(common, part)` gives for each part, done here."""
+def in_turn(work: Fill, common: Bytes, parts: Iterable[Vectors]) -> Iterator[Bytes]:
+    """`work(common, part)` for each part, one after the other in this process."""
     return (work(common, part) for part in parts)
 
 
@@ -58,39 +70,43 @@ class VectorIndex:
 
     @property
     def dimension(self) -> int:
-        """Of each vector."""
+        """The number of dimensions of a vector."""
         return int(self.index.d)
 
     def __len__(self) -> int:
         return int(self.index.ntotal)
 
     @classmethod
-    def build(cls, vectors: Vectors, kind: Kind = "flat", each: Each = in_turn) -> VectorIndex:
+    def build(
+        cls, vectors: Vectors, kind: Kind = "flat", map_shards: MapShards = in_turn
+    ) -> VectorIndex:
         """Index `vectors`, (passages, dimension); the same vectors give the same bytes.
 
-        ivf_pq is filled shard by shard: `each` does the work on them, here or elsewhere.
+        ivf_pq is filled shard by shard, which `map_shards` may do elsewhere.
         """
         index = cls(_empty(kind, *vectors.shape), kind)
-        cards = _on_cards(index.index) if kind == "ivf_pq" else None
+        # FAISS keeps no reference to the index on the GPUs: this name does until it is trained.
+        on_gpus = _train_on_gpus(index.index) if kind == "ivf_pq" else None
+        # One thread, so that the same vectors give the same bytes.
         with _threads(1):
             index.index.train(vectors)
-        del cards  # which FAISS holds no reference to
+        del on_gpus
         if kind == "ivf_pq":
-            parts = (vectors[start : start + SHARD] for start in range(0, len(vectors), SHARD))
-            for shard in each(_filled, index.to_bytes(), parts):
-                index.merge(cls.from_bytes(shard))
+            shards = (vectors[start : start + SHARD] for start in range(0, len(vectors), SHARD))
+            for filled in map_shards(_filled, index.to_bytes(), shards):
+                index.merge(cls.from_bytes(filled))
         else:
             index.add(vectors)
         return index
 
     def add(self, vectors: Vectors) -> None:
         """Add `vectors`, (passages, dimension), after those that are there."""
-        # With several threads FAISS links the graph in the order in which they happen to come.
+        # With several threads FAISS would link the graph in an order that differs from run to run.
         with _threads(1):
             self.index.add(np.ascontiguousarray(vectors, dtype=np.float32))
 
     def merge(self, other: VectorIndex) -> None:
-        """Move the vectors of another ivf_pq index with the same training behind those of this one."""
+        """Move the vectors of another ivf_pq index, of the same training, behind this one's."""
         cells, store = self._cells, self._store
         cells.merge_from(other._cells, cells.ntotal)
         store.merge_from(other._store)
@@ -117,7 +133,10 @@ class VectorIndex:
 
     @classmethod
     def load(cls, path: Path) -> VectorIndex:
-        """Read what `save` wrote; ReleaseError if its head is of no known kind, or FAISS can't read it."""
+        """Read what `save` wrote.
+
+        ReleaseError if its head is of no known kind, or FAISS can't read it.
+        """
         faiss = import_faiss()
         kind, _, _ = read_head(path)
         try:
@@ -129,18 +148,25 @@ class VectorIndex:
 
     @property
     def vectors(self) -> Vectors:
-        """The vectors as they are kept, (passages, dimension): exact but for ivf_pq, which keeps 8 bits a dimension."""
+        """The vectors as they are kept, (passages, dimension).
+
+        They are exact, except those of ivf_pq, which keeps 8 bits a dimension.
+        """
         import faiss
 
         store = self._store
         if self.kind == "ivf_pq":
             return np.asarray(store.reconstruct_n(0, len(self)), dtype=np.float32)
+        # A view of FAISS' own memory: nothing is copied.
         flat = faiss.rev_swig_ptr(store.get_xb(), store.ntotal * store.d)
         return np.asarray(flat, dtype=np.float32).reshape(store.ntotal, store.d)
 
     @property
     def effort(self) -> int:
-        """How far a search looks: efSearch of hnsw, nprobe of ivf_pq; kept in the file. 0 where search is exact."""
+        """How far a search looks: efSearch of hnsw, nprobe of ivf_pq, 0 for exact search.
+
+        It is kept in the file.
+        """
         if self.kind == "hnsw":
             return int(self.index.hnsw.efSearch)
         return int(self._cells.nprobe) if self.kind == "ivf_pq" else 0
@@ -174,6 +200,7 @@ class VectorIndex:
         scores, positions = self.index.search(
             np.ascontiguousarray(queries, np.float32), min(k, len(self))
         )
+        # FAISS sorts by score alone.
         order = np.lexsort((ties[positions], -scores), axis=1)
         best = np.take_along_axis(positions, order, axis=1).astype(np.int32)
         ranked = np.take_along_axis(scores, order, axis=1)
@@ -181,23 +208,25 @@ class VectorIndex:
 
     @property
     def _store(self) -> Any:
-        """What keeps the vectors themselves."""
+        """The part of FAISS' index that keeps the vectors themselves."""
         import faiss
 
         if self.kind == "hnsw":
             return faiss.downcast_index(self.index.storage)
-        return (
-            faiss.downcast_index(self._whole.refine_index) if self.kind == "ivf_pq" else self.index
-        )
+        if self.kind == "ivf_pq":
+            return faiss.downcast_index(self._whole.refine_index)
+        return self.index
 
     @property
     def _cells(self) -> Any:
+        """The part of ivf_pq that finds candidates: cells of product-quantised vectors."""
         import faiss
 
         return faiss.downcast_index(self._whole.base_index)
 
     @property
     def _whole(self) -> Any:
+        """The index as FAISS' own class of it, whose parts can be reached."""
         import faiss
 
         return faiss.downcast_index(self.index)
@@ -216,30 +245,27 @@ def import_faiss() -> Any:
 
 
 def kind_for(passages: int) -> Kind:
-    """The kind that `auto` stands for."""
+    """The kind that `auto` chooses for so many passages."""
     if passages <= FLAT_UP_TO:
         return "flat"
     return "hnsw" if passages <= HNSW_UP_TO else "ivf_pq"
 
 
 def recall(index: VectorIndex, exact: Hits, queries: Vectors) -> float:
-    """The share of the ten truly nearest passages that the index finds, over all queries."""
+    """The share of the truly nearest passages, `exact`, that the index finds, over all queries."""
     ties = tie_order([f"{row:09}" for row in range(len(index))])
     found = index.search(queries, exact.positions.shape[1], ties).positions
-    return float(
-        np.mean(
-            [
-                len(np.intersect1d(a, b)) / len(b)
-                for a, b in zip(found, exact.positions, strict=True)
-            ]
-        )
-    )
+    shares = []
+    for ours, true in zip(found, exact.positions, strict=True):
+        shares.append(len(np.intersect1d(ours, true)) / len(true))
+    return float(np.mean(shares))
 
 
 def tune(index: VectorIndex, vectors: Vectors, queries: Vectors, target: float) -> float:
-    """Set the least effort that finds `target` of the ten `vectors` nearest to each query; return the recall@10.
+    """Set the least effort that reaches a recall@10 of `target`; return the recall@10.
 
-    Raises InputError, with the recall that was reached, where none does.
+    The recall is the share of the ten `vectors` nearest to each query that the index finds. Raises
+    InputError, with the recall that was reached, where no effort is enough.
     """
     if index.kind == "flat" or not len(queries):
         return 1.0
@@ -252,8 +278,8 @@ def tune(index: VectorIndex, vectors: Vectors, queries: Vectors, target: float) 
         if reached >= target:
             return reached
     raise InputError(
-        f"index.kind: {index.kind} reaches recall@10 {reached:.3f} on these passages, index.recall asks for {target}: "
-        "lower it in params.yaml, or take flat"
+        f"index.kind: {index.kind} reaches recall@10 {reached:.3f} on these passages, "
+        f"index.recall asks for {target}: lower it in params.yaml, or take flat"
     )
 
 
@@ -270,6 +296,7 @@ def read_head(path: Path) -> tuple[Kind, int, int]:
 
 
 def _empty(kind: Kind, passages: int, dimension: int) -> Any:
+    """An index of FAISS without vectors, sized for so many passages."""
     faiss = import_faiss()
     if kind == "flat":
         return faiss.IndexFlatIP(dimension)
@@ -277,20 +304,22 @@ def _empty(kind: Kind, passages: int, dimension: int) -> Any:
         index: Any = faiss.IndexHNSWFlat(dimension, NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = BUILD_EFFORT
         return index
-    # FAISS wants 39 vectors a cell, and 256 for the codes of product quantisation.
-    cells = max(1, min(int(4 * passages**0.5), passages // 39))
-    parts = next(
-        parts for parts in range(max(1, dimension // SUBVECTOR), 0, -1) if dimension % parts == 0
-    )
+    # The codes of product quantisation have 256 values, each of which must be learnt from a vector.
     if passages < 256:
         raise InputError(
             f"index.kind: ivf_pq needs 256 passages or more, there are {passages}; take flat"
         )
-    # np: without the order of centroids that only a polysemous search needs, and that takes sixty times the training.
+    # FAISS recommends 4 sqrt(passages) cells, and wants at least 39 vectors to train a cell.
+    cells = max(1, min(int(4 * passages**0.5), passages // 39))
+    # The parts of a vector must have the same size: the largest number of parts that divides it.
+    most = max(1, dimension // SUBVECTOR)
+    parts = next(parts for parts in range(most, 0, -1) if dimension % parts == 0)
+    # "np" leaves out an order of centroids that only a polysemous search needs: training would take
+    # sixty times as long with it.
     index = faiss.index_factory(
         dimension, f"IVF{cells},PQ{parts}np,Refine(SQ8)", faiss.METRIC_INNER_PRODUCT
     )
-    # A downcast index doesn't own itself: what was made must be kept.
+    # A downcast index doesn't own its memory: `index` itself is what must be returned.
     refined: Any = faiss.downcast_index(index)
     refined.k_factor = REFINED
     return index
@@ -303,23 +332,25 @@ def _filled(empty: Bytes, vectors: Vectors) -> Bytes:
     return index.to_bytes()
 
 
-def _on_cards(index: Any) -> Any:
-    """Let the cells' k-means run on the graphics cards, where the faiss at hand knows of any; what it runs on."""
+def _train_on_gpus(index: Any) -> Any:
+    """Let the cells' k-means run on the GPUs; return the index on them, or None without a GPU."""
     import faiss
 
     if not faiss.get_num_gpus():
         return None
     refined: Any = faiss.downcast_index(index)
     cells: Any = faiss.downcast_index(refined.base_index)
-    cells.clustering_index = cards = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(index.d))
-    return cards
+    cells.clustering_index = on_gpus = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(index.d))
+    return on_gpus
 
 
 @contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """Keep BLAS to this thread: its own, once woken, wait for more work by spinning, where torch's would encode next.
+    """Keep BLAS to this thread.
 
-    A question took 12 ms with them and 3 ms without (two cores, 10,000 passages).
+    BLAS' own threads, once woken, wait for more work by spinning, on cores that torch needs to
+    encode the next query. A question took 12 ms with them and 3 ms without (two cores, 10,000
+    passages).
     """
     with PRODUCT, _libraries().limit(limits=1, user_api="blas"):
         yield
@@ -332,6 +363,7 @@ def _libraries() -> ThreadpoolController:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
+    """Let FAISS use so many threads inside the block."""
     import faiss
 
     before = faiss.omp_get_max_threads()

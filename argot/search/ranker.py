@@ -1,7 +1,7 @@
 """What a ranker is: one way of finding passages, by a name of its own.
 
-A *system* is a model, its rankers and their fusion (argot.evaluation.systems). To add a ranker, write
-its class, name its part of a release in argot.search.release.PARTS, and load it in
+A *system* is a model, its rankers and their fusion (argot.evaluation.systems). To add a ranker,
+write its class, name its part of a release in argot.search.release.PARTS, and load it in
 argot.search.retriever.
 """
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from argot.search.hits import Hits
 
+# Positions of passages in the corpus, such as those that a filter lets through.
 Rows = NDArray[np.int64]
 
 

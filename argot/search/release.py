@@ -1,15 +1,14 @@
-"""A release: embedder, index, BM25 and texts of one version, in one folder that can't drift apart.
+"""A release: embedder, index, BM25 and texts of one version, in one folder.
 
-`manifest.json` names every file with its hash. `check` refuses a folder that differs from it in any
-file. That keeps a tuned model from being searched with the base's vectors, which look the same in
-every other way.
+`manifest.json` names every file with its hash, and `check` refuses a folder that differs from it in
+any file. Otherwise a tuned model could be searched with the base's vectors, which have the same
+form: no error would show it, and the results would be bad.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -25,21 +24,14 @@ MANIFEST = "manifest.json"
 EMBEDDER, CHUNKS, CARD = "embedder", "chunks.parquet", "README.md"
 # Each ranker's part of a release.
 PARTS = {"bm25": "lexical", "dense": "index.faiss"}
+# The format of manifest.json. `_of_today` reads the one before it too.
 FORMAT = 2
-# Endings of files that are only ever read as data. Pickles (.bin, .pt, .pkl) and code (.py, .so) are not.
+# Endings of files that are only read as data. Pickles (.bin, .pt, .pkl) and code (.py, .so) are
+# refused, because reading them can run code.
 DATA = {
-    ".faiss",
-    ".json",
-    ".jsonl",
-    ".md",
-    ".model",
-    ".npy",
-    ".onnx",
-    ".parquet",
-    ".safetensors",
-    ".txt",
-    ".xml",
-}
+    ".faiss", ".json", ".jsonl", ".md", ".model", ".npy", ".onnx", ".parquet", ".safetensors",
+    ".txt", ".xml",
+}  # fmt: skip
 GET_IT_AGAIN = "get the release again: dvc pull {folder}, or dvc repro where it was made"
 
 
@@ -54,8 +46,8 @@ class Refreshed(Part):
     """How the texts of a refreshed release differ from those its model was made and judged on."""
 
     release: str  # SHA-256 of the manifest of the release whose model it is
-    new: int  # passages that weren't there
-    gone: int
+    new: int  # passages that the release had not
+    gone: int  # passages that the release had, and that are no more
 
 
 class Manifest(Part):
@@ -63,19 +55,19 @@ class Manifest(Part):
 
     format: Literal[2]
     verdict: Verdict
-    rankers: dict[str, str]  # by name, each ranker's file or folder
-    fingerprint: str  # of the embedder: argot.encoding.embedder.fingerprint
+    rankers: dict[str, str]  # the file or folder of each ranker, by the ranker's name
+    fingerprint: str  # of the embedder, as argot.encoding.embedder.fingerprint gives it
     prompts: dict[str, str]
     dimension: int
-    dim: int  # vectors were cut to their first so many dimensions; 0: they are whole
-    metric: Literal["inner_product"]  # of vectors of length 1: the cosine
+    dim: int  # the vectors were cut to so many dimensions; 0 if they are whole
+    metric: Literal["inner_product"]  # it is the cosine, because vectors have length 1
     kind: Kind
     passages: int
     figures: dict[str, int | float]
-    libraries: dict[str, str]  # those that decide numbers, with their versions
-    refreshed: Refreshed | None  # by `make refresh`; None: the model was made for these very texts
+    libraries: dict[str, str]  # the versions of those libraries that change numbers
+    refreshed: Refreshed | None  # set by `make refresh`; None if the model was made for these texts
     files: dict[str, File]
-    seal: str = ""  # SHA-256 of all the rest
+    seal: str = ""  # SHA-256 of all other fields
 
     @property
     def age(self) -> str:
@@ -88,9 +80,10 @@ class Manifest(Part):
 
 
 def inventory(folder: Path) -> dict[str, File]:
-    """Every file of a release but its manifest, by its name with slashes; hidden files are no part of it.
+    """Every file of a release except its manifest, by its path in the folder, with slashes.
 
-    Raises ReleaseError for a link, and for a file of a kind that could run code when it is read.
+    Hidden files are no part of a release. Raises ReleaseError for a link, and for a file of a kind
+    that could run code when it is read.
     """
     names = sorted(_names(folder) - {MANIFEST})
     for name in names:
@@ -100,6 +93,7 @@ def inventory(folder: Path) -> dict[str, File]:
             raise ReleaseError(
                 f"{folder / name}: only data files may be in a release ({', '.join(sorted(DATA))})"
             )
+    # Hashing releases Python's lock, so that threads use all cores.
     with ThreadPoolExecutor() as pool:
         hashes = pool.map(sha256, [folder / name for name in names])
         return {
@@ -114,9 +108,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """A manifest with the hash of itself, so that a bit that flips in it is found like any other."""
+    """A manifest with the hash of its other fields as `seal`, so that any change to it is found."""
     rest = {key: value for key, value in content.items() if key != "seal"}
-    return {**rest, "seal": hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()}
+    text = json.dumps(rest, sort_keys=True)
+    return {**rest, "seal": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -135,7 +130,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise ReleaseError(f"{path} is no JSON ({error}); {_again(folder)}") from None
     if not isinstance(content, dict) or "seal" not in content:
         raise ReleaseError(f"{path} is no manifest of a release; {_again(folder)}")
-    # What was read is sealed, not what it becomes below: a field that is new here was not there then.
+    # The seal is of the content as it was written. `_of_today` may add fields to it afterwards.
     if sealed(content)["seal"] != content["seal"]:
         raise ReleaseError(f"{path} was changed after it was written; {_again(folder)}")
     try:
@@ -149,7 +144,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _of_today(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """A manifest in today's form; format 1 knew two rankers, and the weight of one."""
+    """A manifest in today's format. Format 1 knew two rankers and held the weight of dense only."""
     if content.get("format") == FORMAT:
         return content
     if content.get("format") != 1:
@@ -177,9 +172,13 @@ def _of_today(content: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def check(folder: Path) -> Manifest:
-    """Hash every file and compare it with the manifest; raise ReleaseError naming the first part that differs."""
+    """Hash every file and compare it with the manifest.
+
+    Raises ReleaseError, which names the first file that differs, is missing or is too many.
+    """
     manifest = read_manifest(folder)
     found = inventory(folder)
+    # 1. Every file is as the manifest says.
     for name in sorted(manifest.files.keys() | found.keys()):
         expected, actual = manifest.files.get(name), found.get(name)
         if actual is None:
@@ -195,6 +194,7 @@ def check(folder: Path) -> Manifest:
             raise ReleaseError(
                 f"{folder / name} doesn't match its manifest ({how}); {_again(folder)}"
             )
+    # 2. A manifest that fits its files may still lack a part, if it was made by other software.
     parts = {PurePosixPath(name).parts[0] for name in found}
     needed = [EMBEDDER, *manifest.rankers.values(), CHUNKS, CARD]
     missing = [part for part in needed if part not in parts]
@@ -204,7 +204,10 @@ def check(folder: Path) -> Manifest:
 
 
 def mismatch(folder: Path, part: str, found: int, expected: int, what: str) -> ReleaseError:
-    """The error for a part that holds another number of passages or dimensions than the manifest."""
+    """The error for a part whose number of passages or dimensions is not the manifest's.
+
+    `what` names the things that are counted.
+    """
     return ReleaseError(
         f"{folder / part} holds {found} {what}, its manifest says {expected}; {_again(folder)}"
     )
@@ -215,8 +218,11 @@ def _again(folder: Path) -> str:
 
 
 def _names(folder: Path) -> set[str]:
-    paths: Iterable[Path] = (
-        path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
-    )
-    names = (path.relative_to(folder).as_posix() for path in paths)
-    return {name for name in names if not any(part.startswith(".") for part in name.split("/"))}
+    """The paths of a folder's files and links, without hidden ones and those in hidden folders."""
+    names = set()
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if not hidden and (path.is_symlink() or not path.is_dir()):
+            names.add(inside.as_posix())
+    return names

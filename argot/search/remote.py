@@ -1,4 +1,4 @@
-"""Releases that stand in a DVC repository elsewhere, at any of its revisions."""
+"""Releases of another DVC repository, at any of its revisions."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def is_remote(place: str | Path) -> bool:
 
 
 def fetch(repository: str, rev: str | None, cache: Path | None = None) -> Path:
-    """Bring models/release of `repository` at `rev` (a tag, branch or commit) here; return its folder.
+    """Download models/release of `repository` at `rev`, a tag, branch or commit; return its folder.
 
-    It is kept by the hash of its manifest under `cache` (the user's cache folder), so the same release comes once.
+    It is kept under `cache` (the user's cache folder) by the hash of its manifest, so that the same
+    release is downloaded once. ReleaseError where there is none, or it can't be read.
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
@@ -31,17 +32,13 @@ def fetch(repository: str, rev: str | None, cache: Path | None = None) -> Path:
     try:
         files = DVCFileSystem(repository, rev=rev)
         manifest = files.cat_file(f"{INSIDE}/{MANIFEST}")
-        folder = (
-            (cache or user_cache_path("argot"))
-            / "releases"
-            / hashlib.sha256(manifest).hexdigest()[:16]
-        )
+        key = hashlib.sha256(manifest).hexdigest()[:16]
+        folder = (cache or user_cache_path("argot")) / "releases" / key
         if not folder.exists():
             with replacing_folder(folder) as beside:
                 for file in files.find(INSIDE):
-                    name = Path(file).relative_to(
-                        INSIDE if not file.startswith("/") else f"/{INSIDE}"
-                    )
+                    # DVC lists files with or without a slash in front.
+                    name = Path(file.removeprefix("/")).relative_to(INSIDE)
                     (beside / name).parent.mkdir(parents=True, exist_ok=True)
                     files.get_file(file, str(beside / name))
     except FileNotFoundError:

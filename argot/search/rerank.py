@@ -10,7 +10,8 @@ import numpy as np
 
 from argot.errors import ModelError
 
-DEPTH = 50  # passages that it reads for each question
+# The number of passages that the cross-encoder reads for each question.
+DEPTH = 50
 
 
 class Reranker:
@@ -19,9 +20,8 @@ class Reranker:
     def __init__(self, folder: str | Path, device: str = "auto") -> None:
         folder = Path(folder)
         try:
-            kinds = json.loads((folder / "config.json").read_text(encoding="utf-8")).get(
-                "architectures", []
-            )
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            kinds = config.get("architectures", [])
         except (OSError, ValueError):
             raise ModelError(
                 f"{folder} holds no cross-encoder: its config.json can't be read"
@@ -30,6 +30,7 @@ class Reranker:
             raise ModelError(
                 f"{folder} is no cross-encoder: expected ...ForSequenceClassification, got {kinds}"
             )
+        # Imported here, because it takes seconds and most searches do without a cross-encoder.
         from sentence_transformers import CrossEncoder
 
         self._model = CrossEncoder(
@@ -43,9 +44,8 @@ class Reranker:
         """How well each passage answers the question; higher is better."""
         if not passages:
             return []
-        scores = self._model.predict(
-            [(query, passage) for passage in passages], show_progress_bar=False
-        )
-        return [
-            float(score) for score in np.asarray(scores, dtype=np.float32).reshape(len(passages))
-        ]
+        pairs = [(query, passage) for passage in passages]
+        scores = self._model.predict(pairs, show_progress_bar=False)
+        # A model with one label gives (passages,) or (passages, 1).
+        values = np.asarray(scores, dtype=np.float32).reshape(len(passages))
+        return [float(value) for value in values]

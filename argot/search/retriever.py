@@ -1,4 +1,4 @@
-"""Search a release by each of its rankers, or by all of them fused, exactly as the evaluation did."""
+"""Search a release by one of its rankers, or by all of them fused, as the evaluation did."""
 
 from __future__ import annotations
 
@@ -32,8 +32,11 @@ from argot.tables.chunks import passage, passages_of
 
 Filter = Mapping[str, Any]
 HYBRID = "hybrid"
-VERIFIED = 32  # passages that `verify` encodes again
-SAME = 0.98  # cosine of a passage's two vectors; hardware and int8 move it less, another model more
+# `verify` encodes this many passages again.
+VERIFIED = 32
+# The least cosine of a passage's vector in the index and its vector encoded again. Other hardware
+# or 8-bit storage changes the cosine less than this allows, another model changes it more.
+SAME = 0.98
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class Passage:
 
 
 class Retriever:
-    """A loaded release, made by `Retriever.load`. The model is loaded by the first search that needs it."""
+    """A loaded release, made by `Retriever.load`.
+
+    Its parts, such as the model, are read by the first search that needs them.
+    """
 
     def __init__(
         self,
@@ -91,18 +97,18 @@ class Retriever:
     ) -> Retriever:
         """Open a release: a folder, or models/release of a DVC repository at revision `rev`.
 
-        The repository is named by its address or folder. `reranker` is the folder of a cross-encoder
-        that reads the best passages again. ReleaseError names the part that doesn't match the manifest.
+        The repository is named by its address or folder. `reranker` is the folder of a
+        cross-encoder that reads the best passages again. ReleaseError names the part that doesn't
+        match the manifest.
         """
         folder = fetch(str(place), rev) if rev or is_remote(place) else Path(place)
         manifest = check(folder)
-        _, dimension, count = read_head(folder / PARTS["dense"])
-        for found, expected, what in (
-            (dimension, manifest.dimension, "dimensions"),
-            (count, manifest.passages, "passages"),
-        ):
-            if found != expected:
-                raise mismatch(folder, PARTS["dense"], found, expected, what)
+        # The head of the index is read here, so that a mismatch is found before the first search.
+        _, dimension, passages = read_head(folder / PARTS["dense"])
+        if dimension != manifest.dimension:
+            raise mismatch(folder, PARTS["dense"], dimension, manifest.dimension, "dimensions")
+        if passages != manifest.passages:
+            raise mismatch(folder, PARTS["dense"], passages, manifest.passages, "passages")
         return cls(folder, manifest, device, Reranker(reranker, device) if reranker else None)
 
     def search(
@@ -111,8 +117,8 @@ class Retriever:
         """The k best passages for `query`, best first.
 
         `mode` is hybrid, dense or bm25; without it, the release is searched as it was evaluated.
-        `filter` keeps documents whose metadata have these values (one of them, where the metadata hold
-        a list).
+        `filter` keeps documents whose metadata have these values. Where the metadata hold a list,
+        one of its values must be the same.
         """
         return self.search_many([query], k, mode, filter)[0]
 
@@ -127,12 +133,16 @@ class Retriever:
         fusion = self.fusion(mode)
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
+        # 1. How many passages are needed. A cross-encoder wants more than k. A fusion takes as many
+        #    candidates as the evaluation did, so that scores are scaled in the same way.
         count = max(k, RERANKED) if self.reranker else k
         depth = max(count, DEPTH) if len(fusion.rankers) > 1 else count
+        # 2. Rank and fuse.
         rows = self._rows(filter) if filter else None
         ranked = {name: self.ranker(name).search(queries, depth, rows) for name in fusion.rankers}
         hits = fuse(ranked, fusion, count, self._ties)
         found = [self._passages(row, hits, ranked) for row in range(len(queries))]
+        # 3. The cross-encoder, if there is one, ranks them again.
         if self.reranker is None:
             return found
         return [
@@ -157,21 +167,23 @@ class Retriever:
         return self._rankers[name]
 
     def _load(self, name: str) -> Ranker:
+        """A ranker by its name; a new ranker is loaded here."""
         if name == Bm25.name:
             return self.bm25
         return Dense(self.index, self.embedder.encode_queries, self._ties)
 
     def verify(self) -> int:
-        """Open every part and encode some passages again; return how many. `load` has hashed the files already.
+        """Open every part and encode some passages again; return how many.
 
-        Raises ReleaseError where the vectors in the index aren't those of the embedder.
+        The files' hashes are not compared: `load` did that. Raises ReleaseError where the vectors
+        in the index aren't those of the embedder.
         """
+        # Reading BM25 checks it. The passages are spread evenly over the index.
         _ = self.bm25
         rows = np.unique(np.linspace(0, self.manifest.passages - 1, VERIFIED).astype(int))
-        some = self.chunks.take(rows)
-        texts = passages_of(some)
-        likeness = np.einsum("nd,nd->n", self.embedder.encode_passages(texts), self.vectors[rows])
-        if likeness.min() < SAME:
+        texts = passages_of(self.chunks.take(rows))
+        cosines = np.einsum("nd,nd->n", self.embedder.encode_passages(texts), self.vectors[rows])
+        if cosines.min() < SAME:
             part, model = self.folder / PARTS["dense"], self.folder / EMBEDDER
             raise ReleaseError(f"{part} holds vectors of another model than {model}")
         return len(rows)
@@ -219,12 +231,16 @@ class Retriever:
 
     @cached_property
     def _metadata(self) -> tuple[list[dict[str, Any]], NDArray[np.int64]]:
-        """Each distinct set of metadata, and which one a passage has: those of a document share one."""
+        """Each distinct set of metadata, and the number of the set that each passage has.
+
+        All passages of a document have the same metadata, so each set is parsed and compared once.
+        """
         encoded = self.chunks["metadata"].combine_chunks().dictionary_encode()
         distinct = [json.loads(text) for text in encoded.dictionary.to_pylist()]
         return distinct, encoded.indices.to_numpy()
 
     def _rows(self, filter: Filter) -> Rows:
+        """The positions of the passages that a filter lets through."""
         distinct, owner = self._metadata
         for key in filter:
             if key not in self.metadata_keys:
@@ -234,6 +250,7 @@ class Retriever:
         return np.flatnonzero(allowed[owner])
 
     def _passages(self, row: int, hits: Hits, ranked: Mapping[str, Hits]) -> list[Passage]:
+        """The passages that were found for the query number `row`, best first."""
         positions = hits.positions[row][hits.positions[row] != MISSING]
         ranks = {name: _ranks(found.positions[row]) for name, found in ranked.items()}
         table = self.chunks.take(positions).to_pylist()
@@ -256,6 +273,7 @@ class Retriever:
 
 
 def _reranked(reranker: Reranker, query: str, found: Sequence[Passage]) -> list[Passage]:
+    """The same passages by (the cross-encoder's score, id), with that score and the new ranks."""
     scores = reranker.scores(query, [passage(one.heading, one.text) for one in found])
     best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
     return [replace(one, score=score, rank=at) for at, (score, one) in enumerate(best, start=1)]
@@ -266,9 +284,11 @@ def _matches(metadata: Mapping[str, Any], filter: Filter) -> bool:
 
 
 def _holds(value: Any, wanted: Any) -> bool:
+    """Is `wanted` the value, or one of a list? A text such as "3" is equal to the number 3."""
     values = value if isinstance(value, list) else [value]
     return any(one == wanted or (one is not None and str(one) == str(wanted)) for one in values)
 
 
 def _ranks(positions: NDArray[np.int32]) -> dict[int, int]:
+    """The rank of each passage, from 1, by its position in the corpus."""
     return {at: rank for rank, at in enumerate(positions.tolist(), start=1) if at != MISSING}

@@ -75,7 +75,7 @@ def question_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
 
 
 def tokenizer() -> str:
-    """WordPiece that knows the even words; word7 stands in two pieces."""
+    """WordPiece that knows the even words; word7 is split into two pieces."""
     known = ["[UNK]", "ask", "word", *WORDS[::2], *(f"##{number}" for number in range(300))]
     made = Tokenizer(WordPiece({piece: at for at, piece in enumerate(known)}, unk_token="[UNK]"))
     made.pre_tokenizer = Whitespace()
@@ -173,7 +173,7 @@ def test_without_real_questions_nothing_is_proven(
     assert figures["pairs"]["test"]["tuned"]["ndcg@10"] > 0
 
 
-def test_questions_on_trained_and_held_out_documents_stand_apart(
+def test_questions_on_trained_and_held_out_documents_are_measured_separately(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, figures = outcome(tmp_path, monkeypatch, base=1.0, tuned=2.0, asked=160)
@@ -258,7 +258,7 @@ def test_slices_and_differences_add_up(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(sliced["kind"]["phone"]) == 6
 
 
-def test_the_figures_tell_how_the_weight_carries_over(
+def test_the_figures_say_how_the_weight_carries_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict, figures = outcome(tmp_path, monkeypatch, base=0.5, tuned=2.0)

@@ -42,7 +42,7 @@ def test_the_same_inputs_give_the_same_bytes(inputs: Path) -> None:
     assert (index.RELEASE / "manifest.json").read_bytes() == manifest
 
 
-def test_the_manifest_tells_all_that_search_must_know(inputs: Path) -> None:
+def test_the_manifest_has_all_that_search_must_know(inputs: Path) -> None:
     manifest = read_manifest(index.RELEASE)
     assert manifest.verdict.model_dump() == VERDICT
     assert manifest.fingerprint == fingerprint(index.MODELS / "tuned")
@@ -66,9 +66,9 @@ def test_what_did_not_make_a_release_leaves_its_bytes_alone(inputs: Path) -> Non
     assert (index.RELEASE / "manifest.json").read_bytes() == before
 
 
-def test_the_card_tells_the_verdict_and_no_path_or_time(inputs: Path) -> None:
+def test_the_card_has_the_verdict_and_no_path_or_time(inputs: Path) -> None:
     card = (index.RELEASE / "README.md").read_text()
-    assert "was proven to help" in card.lower()
+    assert "## Verdict: tuned\n\nFine-tuning was proven to help" in card
     assert "| Passages | 8 of 4 documents" in card
     assert str(inputs) not in card
 
@@ -100,24 +100,24 @@ def test_a_model_with_code_of_its_own_is_not_released(inputs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [({"model": "best"}, "model"), ({"fusion": {"method": "convex"}}, r"fusion\.weights")],
 )
-def test_a_verdict_that_is_none_is_told_by_its_key(
-    inputs: Path, changes: dict[str, Any], told: str
+def test_an_invalid_verdict_is_named_by_its_key(
+    inputs: Path, changes: dict[str, Any], message: str
 ) -> None:
     judge(**changes)
-    with pytest.raises(InputError, match=rf"verdict\.json: {told}"):
+    with pytest.raises(InputError, match=rf"verdict\.json: {message}"):
         index.main()
 
 
-def test_a_missing_verdict_is_told(inputs: Path) -> None:
+def test_a_missing_verdict_is_an_error(inputs: Path) -> None:
     index.VERDICT.unlink()
     with pytest.raises(InputError, match=r"verdict\.json is missing; run `dvc repro`"):
         index.main()
 
 
-def test_an_unknown_kind_of_index_is_told(inputs: Path) -> None:
+def test_an_unknown_kind_of_index_is_an_error(inputs: Path) -> None:
     Path("params.yaml").write_text(
         (ROOT / "params.yaml").read_text().replace("kind: auto", "kind: tree")
     )
@@ -131,7 +131,7 @@ def change(before: str, after: str) -> None:
     Path("params.yaml").write_text(text.replace(before, after))
 
 
-def test_vectors_are_cut_on_request_and_search_cuts_queries_alike(inputs: Path) -> None:
+def test_vectors_are_cut_on_request_and_search_cuts_queries_too(inputs: Path) -> None:
     change("  dim: 0\n", "  dim: 16\n")
     index.main()
     retriever = Retriever.load(index.RELEASE, device="cpu")
@@ -149,7 +149,7 @@ def test_a_graph_is_built_on_request(inputs: Path) -> None:
     assert len(Retriever.load(index.RELEASE, device="cpu").search("pump", 5, "dense")) == 5
 
 
-def test_more_dimensions_than_there_are_is_told(inputs: Path) -> None:
+def test_more_dimensions_than_there_are_is_an_error(inputs: Path) -> None:
     change("  dim: 0\n", "  dim: 64\n")
     with pytest.raises(ParamsError, match=r"index\.dim: 64 is more than the model's 32"):
         index.main()

@@ -69,7 +69,7 @@ def test_the_curve_has_both_ends() -> None:
     assert (WEIGHTS[-1], values[-1]) == (1.0, values.max())
 
 
-def test_convex_is_chosen_unless_rrf_is_surely_better() -> None:
+def test_convex_is_chosen_unless_rrf_is_significantly_better() -> None:
     rng = np.random.default_rng(0)
     values = np.clip(rng.normal(0.5, 0.2, (len(WEIGHTS), 200)), 0, 1)
     clusters = np.arange(200)

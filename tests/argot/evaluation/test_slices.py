@@ -42,7 +42,7 @@ def test_a_model_without_a_tokenizer_file_has_no_jargon(tmp_path: Path) -> None:
     assert by_jargon(["the pump"], tmp_path) == []
 
 
-def test_slices_are_compared_apart() -> None:
+def test_slices_are_compared_one_by_one() -> None:
     names = ["short"] * 60 + ["long"] * 60
     ours = np.concatenate([np.full(60, 0.9), np.full(60, 0.3)]) + np.random.default_rng(0).normal(
         0, 0.05, 120

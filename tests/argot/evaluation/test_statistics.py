@@ -52,7 +52,7 @@ def test_joint_intervals_hold_all_truths_at_once() -> None:
     assert 0.91 <= covered / 300 <= 0.98
 
 
-def test_clustered_questions_tell_less_than_independent_ones() -> None:
+def test_clustered_questions_prove_less_than_independent_ones() -> None:
     rng = np.random.default_rng(1)
     clusters = np.repeat(np.arange(30), 10)
     differences = (rng.normal(0, 0.2, 30)[clusters] + rng.normal(0, 0.05, 300))[:, None]
@@ -86,7 +86,7 @@ def test_one_lucky_document_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize("queries", [0, 3])
-def test_fewer_than_two_documents_tell_nothing(queries: int) -> None:
+def test_fewer_than_two_documents_prove_nothing(queries: int) -> None:
     found = paired(np.ones((queries, 1)), np.zeros(queries, dtype=np.int64), 100, 0)
     assert (found.low.tolist(), found.high.tolist()) == ([-1.0], [1.0])
 

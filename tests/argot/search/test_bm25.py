@@ -117,14 +117,14 @@ def test_passages_without_words_can_be_indexed() -> None:
     assert (build(["the", "…"], ["a", "b"]).search(["the pump"], 2).positions == -1).all()
 
 
-def test_no_passages_and_unknown_languages_are_told() -> None:
+def test_no_passages_and_unknown_languages_are_errors() -> None:
     with pytest.raises(InputError, match="no passages"):
         build([], [])
     with pytest.raises(ParamsError, match=r"lexical\.language: 'klingon'"):
         Bm25.build(["a"], ["b"], LexicalSettings(language="klingon", k1=1.2, b=0.75), "en")
 
 
-def test_a_damaged_index_is_told(tmp_path: Path) -> None:
+def test_a_damaged_index_is_an_error(tmp_path: Path) -> None:
     build().save(tmp_path)
     (tmp_path / "vocab.index.json").write_text('{"": 0}')
     with pytest.raises(InputError, match="don't belong together"):

@@ -75,7 +75,7 @@ def test_more_effort_finds_no_less(
     assert reached[0] < reached[-1]
 
 
-def test_a_recall_out_of_reach_is_told(vectors: Vectors, queries: Vectors) -> None:
+def test_a_recall_out_of_reach_is_an_error(vectors: Vectors, queries: Vectors) -> None:
     index = VectorIndex.build(vectors, "ivf_pq")
     index.index.k_factor = 1
     with pytest.raises(
@@ -140,7 +140,7 @@ def test_among_given_rows_search_is_exact(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_equal_scores_stand_in_the_order_of_ids(kind: Kind) -> None:
+def test_equal_scores_are_in_the_order_of_ids(kind: Kind) -> None:
     same = np.repeat(unit(np.random.default_rng(1).standard_normal((150, 8))), 2, axis=0)
     index = VectorIndex.build(same, kind)
     index.effort = 512
@@ -154,12 +154,12 @@ def test_auto_goes_by_the_number_of_passages() -> None:
     assert [kind_for(size) for size in sizes] == ["flat", "flat", "hnsw", "hnsw", "ivf_pq"]
 
 
-def test_too_few_passages_for_ivf_pq_are_told(vectors: Vectors) -> None:
+def test_too_few_passages_for_ivf_pq_are_an_error(vectors: Vectors) -> None:
     with pytest.raises(InputError, match="ivf_pq needs 256 passages or more, there are 100"):
         VectorIndex.build(vectors[:100], "ivf_pq")
 
 
-def test_a_file_that_is_no_index_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_index_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"IxPT" + bytes(40))
     with pytest.raises(ReleaseError, match="no FAISS index of a known kind"):
         VectorIndex.load(tmp_path / "x")

@@ -74,7 +74,7 @@ def test_the_other_models_weights_of_the_same_length_are_refused(made: Path, spo
         check(spoilt)
 
 
-def test_a_file_cut_short_is_told_with_its_lengths(spoilt: Path) -> None:
+def test_a_file_cut_short_is_named_with_its_lengths(spoilt: Path) -> None:
     content = (spoilt / "index.faiss").read_bytes()
     (spoilt / "index.faiss").write_bytes(content[:-1])
     with pytest.raises(ReleaseError, match=f"{len(content) - 1} bytes, not {len(content)}"):
@@ -125,14 +125,14 @@ def test_a_manifest_that_leaves_a_part_out_is_refused(spoilt: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [({"dimension": "32"}, "dimension"), ({"kind": "tree"}, "kind"), ({"files": 3}, "files")],
 )
 def test_a_manifest_of_another_form_is_refused_by_its_key(
-    spoilt: Path, changes: dict[str, object], told: str
+    spoilt: Path, changes: dict[str, object], message: str
 ) -> None:
     rewrite(spoilt, **changes)
-    with pytest.raises(ReleaseError, match=f"manifest.json: {told}"):
+    with pytest.raises(ReleaseError, match=f"manifest.json: {message}"):
         read_manifest(spoilt)
 
 
@@ -172,7 +172,7 @@ def test_a_release_of_version_0_1_is_searched_as_it_was(spoilt: Path) -> None:
     assert Retriever.load(spoilt, device="cpu").search("pump seal") == expected
 
 
-def test_no_release_and_no_manifest_are_told_apart(tmp_path: Path) -> None:
+def test_no_release_and_no_manifest_are_different_errors(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="doesn't exist"):
         check(tmp_path / "none")
     with pytest.raises(ReleaseError, match=r"has no manifest.json"):

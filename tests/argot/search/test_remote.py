@@ -53,18 +53,18 @@ def test_the_same_release_is_fetched_once(repository: Path) -> None:
     assert (fetch(str(repository), "v1") / ".mark").exists()
 
 
-def test_a_revision_without_release_is_told(repository: Path) -> None:
+def test_a_revision_without_release_is_an_error(repository: Path) -> None:
     with pytest.raises(ReleaseError, match="has no models/release"):
         fetch(str(repository), "HEAD")
 
 
 @pytest.mark.parametrize("rev", ["v9", "nothing-of-this-name"])
-def test_an_unknown_revision_is_told(repository: Path, rev: str) -> None:
+def test_an_unknown_revision_is_an_error(repository: Path, rev: str) -> None:
     with pytest.raises(ReleaseError, match=rev):
         fetch(str(repository), rev)
 
 
-def test_addresses_are_told_from_folders() -> None:
+def test_addresses_are_distinguished_from_folders() -> None:
     assert is_remote("https://example.com/team/docs.git")
     assert is_remote("git@example.com:team/docs.git")
     assert not is_remote("models/release")

@@ -56,7 +56,7 @@ def test_an_embedder_is_no_cross_encoder(made: Path) -> None:
         Reranker(made / "models" / "base")
 
 
-def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no cross-encoder"):
         Reranker(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({}))

@@ -31,7 +31,7 @@ def retriever(made: Path) -> Retriever:
     return Retriever.load(made / "models" / "release", device="cpu")
 
 
-def test_a_passage_tells_where_it_stands(retriever: Retriever) -> None:
+def test_a_passage_says_where_it_is_from(retriever: Retriever) -> None:
     best = retriever.search("error E-17", k=3)[0]
     assert (best.document, best.heading, best.title) == (
         "pumps/noise.md",
@@ -133,7 +133,7 @@ def test_more_than_there_is_gives_all_there_is(retriever: Retriever) -> None:
     assert len(retriever.search("pump", k=1000, mode="dense")) == 8
 
 
-def test_a_bad_call_is_told_in_one_line(retriever: Retriever) -> None:
+def test_a_bad_call_is_an_error_of_one_line(retriever: Retriever) -> None:
     with pytest.raises(InputError, match="mode must be one of hybrid, bm25, dense, got 'fuzzy'"):
         retriever.search("pump", mode="fuzzy")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="k must be at least 1, got 0"):
