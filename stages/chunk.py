@@ -1,7 +1,7 @@
 """Cut documents into passages: by headings first, then blocks, then sentences.
 
-A passage is one run of its document's Markdown: `text[start:end]` of the document is the passage itself. Only a passage
-from the middle of a table has the table's header in front, for without it its rows mean little.
+A passage is one run of its document's Markdown, `text[start:end]`. Only a passage from the middle
+of a table has the table's header in front, because its rows mean little without it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ from argot.tables import chunks, documents
 
 # Where a block too long for a passage is cut, best seam first; None: between sentences.
 ROW = re.compile(r"\n")
-ITEM = re.compile(r"\n(?=\s*(?:[-*+•]|\d{1,9}[.)])[ \t])")
-BLANK = re.compile(r"\n\s*\n")
+ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•]|\d{1,9}[.)])[ \t])")
+BLANK = re.compile(r"\n(?:[ \t]*\n)+")
 SEAMS: dict[str, tuple[re.Pattern[str] | None, ...]] = {
     "paragraph": (None, ROW),
     "list": (ITEM, None, ROW),
     "table": (ROW, None),
     "code": (BLANK, ROW),
+    "comment": (None, ROW),
 }
 # A table's header may take this share of a passage at most, to be repeated.
 HEADER_SHARE = 4
@@ -49,12 +50,12 @@ class ChunkSettings(Settings):
 
 
 class Section(NamedTuple):
-    """What stands under one heading, up to the next one."""
+    """The blocks under one heading, up to the next one."""
 
     path: tuple[str, ...]
     heading: Block | None
     body: list[Block]
-    leaf: bool  # no section stands below it
+    leaf: bool  # no section is below it
 
 
 class Chunk(NamedTuple):
@@ -79,7 +80,7 @@ def main(home: Path = HERE) -> str:
         without += [] if passages else [document["document"]]
     if not rows:
         raise InputError(
-            "no document holds a passage; check what stands in data/raw, or lower chunk.min_words"
+            "no document holds a passage; check what is in data/raw, or lower chunk.min_words"
         )
     write_table(home / chunks.PATH, rows, chunks.SCHEMA)
     write_figures("chunk", figures(rows, stubs, without), home)
@@ -90,8 +91,8 @@ def main(home: Path = HERE) -> str:
 def cut(text: Text, title: str, settings: ChunkSettings) -> tuple[list[Chunk], int]:
     """The passages of a document, and how many stubs were dropped.
 
-    A section of hardly a word joins the passage before it or else the one after it, its heading line with it; where
-    neither has room it is a stub.
+    A section of fewer than `min_words` words joins the passage before it, or else the one after it,
+    with its heading line. Where neither has room it is a stub.
     """
     passages: list[Chunk] = []
     waiting: Span | None = None
@@ -100,12 +101,10 @@ def cut(text: Text, title: str, settings: ChunkSettings) -> tuple[list[Chunk], i
         spans = list(pack(pieces(section.body, text, settings.max_words), text, settings))
         if _is_short(section, spans, settings.min_words):
             if not spans and not section.leaf:
-                continue  # its heading stands in the paths of the sections below it
+                continue  # its heading is in the paths of the sections below it
             short = _whole(section, text)
-            if (
-                passages
-                and (joined := text.upto(passages[-1].span, short.end)).words <= settings.max_words
-            ):
+            joined = text.upto(passages[-1].span, short.end) if passages else None
+            if joined is not None and joined.words <= settings.max_words:
                 passages[-1] = Chunk(passages[-1].path, joined)
             elif waiting is None:
                 waiting = short
@@ -114,9 +113,10 @@ def cut(text: Text, title: str, settings: ChunkSettings) -> tuple[list[Chunk], i
             continue
         if waiting is not None:
             joined = text.upto(waiting, spans[0].end)
-            spans[0], stubs = (
-                (joined, stubs) if joined.words <= settings.max_words else (spans[0], stubs + 1)
-            )
+            if joined.words <= settings.max_words:
+                spans[0] = joined
+            else:
+                stubs += 1
             waiting = None
         passages += [Chunk(section.path, span) for span in spans]
     return passages, stubs + (waiting is not None)
@@ -129,12 +129,12 @@ def _is_short(section: Section, spans: Sequence[Span], least: int) -> bool:
 
 
 def _whole(section: Section, text: Text) -> Span:
-    stands = [section.heading, *section.body] if section.heading else section.body
-    return text.span(stands[0].start, stands[-1].end)
+    whole = [section.heading, *section.body] if section.heading else section.body
+    return text.span(whole[0].start, whole[-1].end)
 
 
 def sections(text: str, title: str) -> Iterator[Section]:
-    """The sections of a document; the title stands first in every heading path."""
+    """The sections of a document; the title comes first in every heading path."""
     stack: list[Block] = []
     heading: Block | None = None
     body: list[Block] = []
@@ -175,11 +175,12 @@ def _rows(span: Span, text: Text, limit: int) -> Iterator[Span]:
         yield from _fitting(span, SEAMS["table"], text, limit)
         return
     repeated = text.text[header.start : header.end]
-    for number, row in enumerate(
-        _fitting(text.span(header.end, span.end), SEAMS["table"], text, limit - header.words)
-    ):
-        first = number == 0
-        yield text.span(span.start if first else row.start, row.end, "" if first else repeated)
+    below = text.span(header.end, span.end)
+    for number, row in enumerate(_fitting(below, SEAMS["table"], text, limit - header.words)):
+        if number == 0:
+            yield text.span(span.start, row.end)
+        else:
+            yield text.span(row.start, row.end, repeated)
 
 
 def _fitting(
@@ -195,26 +196,29 @@ def _fitting(
 
 
 def pack(spans: Iterable[Span], text: Text, settings: ChunkSettings) -> Iterator[Span]:
-    """Join neighbours while they fit into the longest passage; repeat the overlap in front of all but the first."""
+    """Join neighbours while they fit into `max_words`; all but the first begin with an overlap."""
     limit, floor = settings.max_words, -1
     current: Span | None = None
     for span in spans:
         if current is None:
             current, floor = span, span.start
-        elif (
-            words := current.words + span.words - (count_words(span.header) if span.header else 0)
-        ) <= limit:
+            continue
+        words = current.words + span.words - (count_words(span.header) if span.header else 0)
+        if words <= limit:
             current = Span(current.start, span.end, words, current.header)
-        else:
-            yield current
-            overlap = 0 if span.header else min(settings.overlap_words, limit - span.words)
-            current = text.span(text.back(span.start, overlap, floor), span.end, span.header)
+            continue
+        yield current
+        overlap = 0 if span.header else min(settings.overlap_words, limit - span.words)
+        current = text.span(text.back(span.start, overlap, floor), span.end, span.header)
     if current is not None:
         yield current
 
 
 def name(document: dict[str, Any], passages: Sequence[Chunk]) -> Iterator[dict[str, Any]]:
-    """Rows of the table; an id depends on document, heading and text, and on how often the same came before."""
+    """Rows of the table.
+
+    An id is a hash of document, heading, text, and how often the same text came before.
+    """
     seen: Counter[tuple[str, str]] = Counter()
     for position, chunk in enumerate(passages):
         start, end, _, header = chunk.span

@@ -15,19 +15,29 @@ from pydantic import Field
 from argot.core.params import Settings, load
 from argot.core.parquet import write_table
 from argot.core.stage import HERE, run_in_home, write_figures
+from argot.documents.formats import Parsed
+from argot.documents.formats.archive import LITTER
+from argot.documents.formats.properties import is_default_title
+from argot.documents.formats.sidecar import (
+    check_sidecars,
+    folder_metadata,
+    is_sidecar,
+    own_metadata,
+)
 from argot.documents.formats.workers import Limits, Read, read_all
 from argot.documents.markdown import blocks
+from argot.documents.near_duplicates import group
 from argot.documents.words import WORD, count_words
 from argot.errors import InputError
 from argot.tables import documents
 
 RAW = Path("data/raw")
-# Pictures, sounds and the like stand beside documents and are none: named and counted, but no failure.
+# Pictures, sounds and the like are no documents: they are refused by name, but are no failure.
 NO_DOCUMENT = {"image", "audio", "video", "font"}
-SHINGLE, PERMUTATIONS, SEED = 5, 128, 13
-# How sure the index of near-duplicates must be to find a pair at the threshold.
-RECALL = 0.999
 LANGUAGE_SAMPLE, LANGUAGE_WORDS = 2000, 5
+# In characters, since each passage repeats them: of a title, of one value of the metadata, of all
+# of them as JSON.
+LONGEST_TITLE, LONGEST_VALUE, LONGEST_METADATA = 300, 2_000, 10_000
 
 
 class IngestSettings(Settings):
@@ -57,37 +67,45 @@ def main(home: Path = HERE) -> str:
     )
     files = find(RAW)
     results = read_all(RAW, files, limits, load("machine.ingest", Machine).workers)
-    rows, refused = [], []
+    rows, refused, left_out = [], [], []
     for file, result in tqdm(
         results, total=len(files), unit="file", desc="ingest", disable=None, delay=2
     ):
-        if isinstance(result, Read):
-            rows.append(row(file, result))
-        else:
-            refused.append(
-                {"document": _id(file).encode(errors="replace").decode(), "reason": str(result)}
-            )
-    check(len(files), refused, settings.max_failed_share)
+        if not isinstance(result, Read):
+            printable = _id(file).encode(errors="replace").decode()
+            refused.append({"document": printable, "reason": str(result)})
+            continue
+        rows.append(row(file, result))
+        metadata = result.parsed.metadata
+        if too_long := sorted(metadata.keys() - fitting(metadata).keys()):
+            left_out.append({"document": _id(file), "keys": too_long})
+    total = len(rows) + len(refused)  # more than there are files: an archive holds many
+    check(total, refused, settings.max_failed_share)
     if not rows:
-        raise InputError(f"{RAW}: none of {len(files)} files could be read: {_named(refused)}")
-    tell_languages(rows, settings.language)
+        raise InputError(f"{RAW}: none of {total} files could be read: {_named(refused)}")
+    set_languages(rows, settings.language)
     group(rows, settings.near_duplicate)
     write_table(home / documents.PATH, rows, documents.SCHEMA)
-    write_figures("ingest", figures(rows, refused), home)
-    return f"{len(files):,} files → {len(rows):,} documents; {len(refused):,} refused"
+    counts = figures(rows, refused) | {"metadata_left_out": left_out}
+    write_figures("ingest", counts, home)
+    scanned = sum(len(entry["pages"]) for entry in counts["pages_without_text"])
+    pages = f"; {scanned:,} pages are pictures without text" if scanned else ""
+    return f"{total:,} files → {len(rows):,} documents; {len(refused):,} refused{pages}"
 
 
 def find(folder: Path) -> list[Path]:
-    """The files below a folder by path; those whose name, or whose folder's, begins with a dot are not documents."""
-    files = (
-        sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
-        if folder.is_dir()
-        else []
-    )
+    """The documents' files below a folder, sorted by path.
+
+    Files of metadata, Office's lock files and names that begin with a dot are left out. Raises
+    InputError where nothing is left, or a file of metadata belongs to no document.
+    """
+    walked = _walk(folder) if folder.is_dir() else ()
+    files = sorted(walked, key=lambda path: path.relative_to(folder).as_posix())
     if not files:
         raise InputError(
             f"{folder} holds no documents; put Markdown, HTML, PDF, Office or mail files there"
         )
+    check_sidecars(folder, files)
     return files
 
 
@@ -99,8 +117,10 @@ def _walk(folder: Path) -> Iterator[Path]:
 
     for root, folders, names in os.walk(folder, onerror=unreadable):
         links = [name for name in folders if (Path(root) / name).is_symlink()]
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in links]
-        yield from (Path(root) / name for name in [*names, *links] if not name.startswith("."))
+        folders[:] = [name for name in folders if not name.startswith(LITTER) and name not in links]
+        for name in [*names, *links]:
+            if not name.startswith(LITTER) and not is_sidecar(name):
+                yield Path(root) / name
 
 
 def check(total: int, refused: Sequence[dict[str, str]], most: float) -> None:
@@ -125,32 +145,62 @@ def _id(file: Path) -> str:
 
 
 def row(file: Path, read: Read) -> dict[str, Any]:
-    """The table's row of a document; language and group are told once all are read."""
+    """The table's row of a document; its language and its group are set once all are read.
+
+    Its own metadata replace those of its folders, and those written beside it replace both.
+    """
     parsed = read.parsed
+    beside = own_metadata(RAW, file)
+    metadata = folder_metadata(RAW, file) | fitting(parsed.metadata) | beside
     return {
         "document": _id(file),
-        "title": " ".join(parsed.title.split())
-        or _title(parsed.text)
-        or file.stem.replace("_", " ").replace("-", " "),
+        "title": _words(str(beside.get("title") or "")) or _title(file, parsed),
         "text": parsed.text,
         "format": parsed.format,
         "language": "",
         "sha256": read.sha256,
         "group": "",
-        "metadata": json.dumps(
-            parsed.metadata, sort_keys=True, ensure_ascii=False, allow_nan=False
-        ),
+        "metadata": json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False),
     }
 
 
-def _title(text: str) -> str:
-    """The one heading of level 1, where there is one."""
-    titles = [block.title for block in blocks(text) if block.kind == "heading" and block.level == 1]
-    return titles[0] if len(titles) == 1 else ""
+def fitting(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata without values too long to filter by: every passage of the document has a copy."""
+    sizes = {key: len(json.dumps({key: value})) for key, value in metadata.items()}
+    kept = sorted(metadata, key=lambda key: (sizes[key], key))
+    while kept and (
+        sizes[kept[-1]] > LONGEST_VALUE or sum(sizes[key] for key in kept) > LONGEST_METADATA
+    ):
+        kept.pop()
+    return {key: metadata[key] for key in metadata if key in kept}
 
 
-def tell_languages(rows: Sequence[dict[str, Any]], language: str) -> None:
-    """Set each document's language: as told, or as py3langid tells; of a few words it is that of most documents."""
+def _title(file: Path, parsed: Parsed) -> str:
+    """The title in the file, else its only heading of level 1, else the file's name.
+
+    Code is called by its path, as people name it.
+    """
+    if parsed.format == "code":
+        return _id(file)
+    title = _words(parsed.title)
+    if title and not is_default_title(title):
+        return title
+    headings = [block for block in blocks(parsed.text) if block.kind == "heading"]
+    titles = [heading.title for heading in headings if heading.level == 1]
+    if len(titles) == 1 and titles[0]:
+        return titles[0]
+    return file.stem.replace("_", " ").replace("-", " ")
+
+
+def _words(title: str) -> str:
+    return " ".join(title.split())[:LONGEST_TITLE]
+
+
+def set_languages(rows: Sequence[dict[str, Any]], language: str) -> None:
+    """Set each document's language: the given one, or for "auto" what py3langid detects.
+
+    A document of a few words gets the language of most documents.
+    """
     from py3langid import classify
 
     unsure = []
@@ -166,63 +216,6 @@ def tell_languages(rows: Sequence[dict[str, Any]], language: str) -> None:
         row["language"] = most
 
 
-def group(rows: Sequence[dict[str, Any]], threshold: float) -> None:
-    """Set each document's group: the smallest path among its near-duplicates and theirs (MinHash, Broder 1997)."""
-    from rensa import RMinHash, RMinHashLSH
-
-    leaders: dict[tuple[int, ...], int] = {}  # the first of those with the same signature
-    signatures: list[tuple[int, ...]] = []
-    index = RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=bands(threshold))
-    parents = list(range(len(rows)))
-    for number, row in enumerate(rows):
-        sketch = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
-        sketch.update(shingles(row["text"]))
-        signatures.append(tuple(sketch.digest()))
-        leader = leaders.setdefault(signatures[number], number)
-        parents[number] = leader
-        if leader == number:
-            for other in index.query(sketch):
-                if _similarity(signatures[number], signatures[other]) >= threshold:
-                    _join(parents, number, other)
-            index.insert(number, sketch)
-    for number, row in enumerate(rows):
-        row["group"] = rows[_root(parents, number)]["document"]
-
-
-def shingles(text: str) -> list[str]:
-    """Runs of five words, whatever their case; a shorter text is one."""
-    words = WORD.findall(text.lower())
-    runs = zip(*(words[offset:] for offset in range(SHINGLE)), strict=False)
-    return [" ".join(run) for run in runs] or [" ".join(words)]
-
-
-def bands(threshold: float) -> int:
-    """The fewest bands of a signature that find a pair at the threshold: 1 - (1 - t^rows)^bands ≥ RECALL."""
-    fits = (
-        count
-        for count in (4, 8, 16, 32, 64)
-        if (1 - threshold ** (PERMUTATIONS // count)) ** count <= 1 - RECALL
-    )
-    return next(fits, PERMUTATIONS)
-
-
-def _similarity(one: Sequence[int], other: Sequence[int]) -> float:
-    return sum(map(int.__eq__, one, other)) / PERMUTATIONS
-
-
-def _root(parents: list[int], number: int) -> int:
-    while parents[number] != number:
-        parents[number] = parents[parents[number]]
-        number = parents[number]
-    return number
-
-
-def _join(parents: list[int], one: int, other: int) -> None:
-    """Rows stand in the order of paths: the smaller number is the smaller path."""
-    first, second = sorted((_root(parents, one), _root(parents, other)))
-    parents[second] = first
-
-
 def figures(rows: Sequence[dict[str, Any]], refused: Sequence[dict[str, str]]) -> dict[str, Any]:
     """What was read and what was not, with its reasons."""
     return {
@@ -231,9 +224,22 @@ def figures(rows: Sequence[dict[str, Any]], refused: Sequence[dict[str, str]]) -
         "formats": Counter(row["format"] for row in rows),
         "languages": Counter(row["language"] for row in rows),
         "near_duplicates": sum(row["group"] != row["document"] for row in rows),
+        "pages_without_text": [
+            _pages(row) for row in rows if "pages_without_text" in row["metadata"]
+        ],
         "refused": len(refused),
         "refused_reasons": Counter(entry["reason"] for entry in refused),
         "refused_documents": list(refused),
+    }
+
+
+def _pages(row: dict[str, Any]) -> dict[str, Any]:
+    """A document of which some pages are pictures: which, and of how many."""
+    metadata = json.loads(row["metadata"])
+    return {
+        "document": row["document"],
+        "pages": metadata["pages_without_text"],
+        "of": metadata["pages"],
     }
 
 

@@ -20,7 +20,7 @@ class Span(NamedTuple):
 
 
 class Text:
-    """A text that knows where its words start, and so counts those of any span in logarithmic time."""
+    """A text with the places where its words start: words of a span count in logarithmic time."""
 
     def __init__(self, text: str, language: str) -> None:
         self.text = text
@@ -43,29 +43,21 @@ class Text:
         return self.span(span.start, end, span.header)
 
     def back(self, start: int, count: int, floor: int) -> int:
-        """Where the word stands that is `count` words before `start`, no earlier than `floor`."""
-        return (
-            max(floor, self.starts[max(0, bisect_left(self.starts, start) - count)])
-            if count > 0
-            else start
-        )
+        """Where the word starts that is `count` words before `start`, no earlier than `floor`."""
+        if count <= 0:
+            return start
+        return max(floor, self.starts[max(0, bisect_left(self.starts, start) - count)])
 
     def cut(self, span: Span, seam: re.Pattern[str] | None) -> list[int]:
-        """Where to cut a span: its bounds and what stands between."""
+        """Where to cut a span: its bounds, and the ends of the seams or else of the sentences."""
         if seam is None:
             from sentencex import segment
 
-            inner = accumulate(
-                map(len, segment(self.language, self.text[span.start : span.end])),
-                initial=span.start,
-            )
-            cuts = list(inner)
+            lengths = map(len, segment(self.language, self.text[span.start : span.end]))
+            cuts = list(accumulate(lengths, initial=span.start))
             return cuts if cuts[-1] == span.end else [span.start, span.end]
-        return [
-            span.start,
-            *(match.end() for match in seam.finditer(self.text, span.start, span.end)),
-            span.end,
-        ]
+        seams = [match.end() for match in seam.finditer(self.text, span.start, span.end)]
+        return [span.start, *seams, span.end]
 
     def cut_words(self, span: Span, limit: int) -> list[int]:
         """Cuts after every `limit` words: the last resort for what has no other seam."""

@@ -9,10 +9,10 @@ from typing import NamedTuple
 # An end of a sentence, of a list item, of a table's row or of a paragraph.
 BREAK = re.compile(
     r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[*]*[^\Wa-z_])|(?<=[。！？])|\n\s*\n"
-    r"|\n(?=\s*(?:[-*+•|#>]|\d{1,9}[.)])\s?)"
+    r"|\n(?=[ \t]*(?:[-*+•|#>]|\d{1,9}[.)])\s?)"
 )
-LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-MARKS = re.compile(r"^[\s>#|+•*-]+|\*\*|__|`|\s?\[\d+ ?\](?!\()|^\d{1,3}[.)]\s|[\s|]+$")
+LINK = re.compile(r"!?\[([^\[\]]*+)\]\([^()]*+\)")
+MARKS = re.compile(r"^[\s>#|+•*-]+|\*\*|__|`|\s?\[\d+ ?\](?!\()|^\d{1,3}[.)]\s")
 CODE = re.compile(r"[{}<>\\=;]|::|\|")
 
 
@@ -26,7 +26,8 @@ class Sentence(NamedTuple):
 
 def plain(text: str) -> str:
     """`text` on one line, without the marks of Markdown."""
-    return " ".join(MARKS.sub("", LINK.sub(r"\1", text)).split())
+    line = " ".join(LINK.sub(r"\1", text).split()).rstrip(" |")
+    return " ".join(MARKS.sub("", line).split())
 
 
 def sentences(text: str, shortest: int = 5, longest: int = 45) -> Iterator[Sentence]:

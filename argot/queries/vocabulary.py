@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+from argot.documents.words import LETTERS
 from argot.search.bm25 import Words
 
-WORD = re.compile(r"[^\W_]+(?:[-+./_:'’][^\W_]+)*")
+WORD = re.compile(rf"{LETTERS}(?:[-+./_:'’]{LETTERS})*")
 
 
 class Word(NamedTuple):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from argot.core.files import write_json
 from argot.core.params import Settings
+from argot.documents.words import LETTERS, UNSPACED
 from argot.errors import InputError, ParamsError
 from argot.search.hits import Hits, stacked, tie_order, top_k
 
@@ -44,13 +45,13 @@ STOP_WORDS = {
     "tr": stopwords.STOPWORDS_TURKISH, "zh": stopwords.STOPWORDS_CHINESE,
 }  # fmt: skip
 # A word, or a code such as tw-d12, 10+2, 3.5 or 49/2021, whose parts are joined without a space.
-TERM = re.compile(r"[^\W_]+(?:[-+./_:][^\W_]+)*")
-PART = re.compile(r"[^\W_]+")
+TERM = re.compile(rf"{LETTERS}(?:[-+./_:]{LETTERS})*")
+PART = re.compile(LETTERS)
 # The s of "driver's" and the l of "l'eau" are letters, not words.
 ELISION = re.compile(r"\b[^\W\d_]['’](?=\w)|(?<=\w)['’][^\W\d_]\b")
 # Scripts without spaces between words are read as overlapping pairs of characters, as Lucene's CJK
 # analyzer does: 東京都 gives 東京 and 京都.
-UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+PAIRED = re.compile(f"[{UNSPACED}]+")
 # The stage `lexical` writes the index here, and other stages load it.
 LEXICAL = Path("data/lexical")
 WORDS_FILE = "words.json"
@@ -188,7 +189,7 @@ class Bm25:
 
 def _pieces(part: str) -> list[str]:
     """A word as it is, or the overlapping pairs of characters of a script without spaces."""
-    if not UNSPACED.fullmatch(part):
+    if not PAIRED.fullmatch(part):
         return [part]
     return [part[at : at + 2] for at in range(max(1, len(part) - 1))]
 

@@ -222,6 +222,11 @@ class Retriever:
         return table
 
     @cached_property
+    def metadata_keys(self) -> list[str]:
+        """The keys that a filter may have: those of any document's metadata."""
+        return sorted(set().union(*self._metadata[0]))
+
+    @cached_property
     def _ties(self) -> NDArray[np.int64]:
         return tie_order(self.chunks["chunk"].to_pylist())
 
@@ -238,6 +243,10 @@ class Retriever:
     def _rows(self, filter: Filter) -> Rows:
         """The positions of the passages that a filter lets through."""
         distinct, owner = self._metadata
+        for key in filter:
+            if key not in self.metadata_keys:
+                known = ", ".join(self.metadata_keys) or "none"
+                raise InputError(f"no document has metadata {key!r}; known are: {known}")
         allowed = np.array([_matches(metadata, filter) for metadata in distinct], dtype=bool)
         return np.flatnonzero(allowed[owner])
 

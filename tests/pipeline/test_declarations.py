@@ -93,7 +93,7 @@ def test_numerics_lock_is_the_deciding_part_of_the_lock_file() -> None:
 
 def test_a_deciding_library_is_known_by_its_modules() -> None:
     """pip knows a library by another name than Python does: one list serves both."""
-    assert {"Stemmer", "bs4", "faiss", "pdfminer", "pptx", "peft", "torch"} <= deciding_modules()
+    assert {"Stemmer", "bs4", "faiss", "pypdfium2", "pptx", "peft", "torch"} <= deciding_modules()
     assert set(embedder.DECIDING) <= DECIDING
     assert "argot" not in deciding_modules()
 

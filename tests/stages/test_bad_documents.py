@@ -24,6 +24,7 @@ GOOD = {
     f"good/{number}.md": f"# Notice {number}\n\nBerth {number} is closed today.\n"
     for number in range(60)
 }
+ODT = b"application/vnd.oasis.opendocument.text"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89"
 
@@ -35,6 +36,14 @@ def office(member: str, content: bytes = b"<x/>", **more: bytes) -> bytes:
         archive.writestr(member, content)
         for name, inner in more.items():
             archive.writestr(name.replace("__", "/"), inner)
+    return stream.getvalue()
+
+
+def archive(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
     return stream.getvalue()
 
 
@@ -79,21 +88,24 @@ def slow_xlsx() -> bytes:
 
 
 def hungry_docx() -> bytes:
-    body = (b"<w:p><w:r><w:t>" + b"berth " * 2_000 + b"</w:t></w:r></w:p>") * 5_000
+    body = b"<w:p><w:r><w:t>berth</w:t></w:r></w:p>" * 1_000_000
     space = b'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
     document = b"<w:document " + space + b"><w:body>" + body + b"</w:body></w:document>"
     return replaced(docx(), "word/document.xml", document)
 
 
 def pdf(text: str = "", password: str = "", pages: int = 1) -> bytes:
+    from PIL import Image
     from reportlab.lib.pdfencrypt import StandardEncryption
     from reportlab.pdfgen.canvas import Canvas
 
     stream = io.BytesIO()
     canvas = Canvas(stream, encrypt=StandardEncryption(password) if password else None)
     for _ in range(pages):
-        canvas.rect(10, 10, 200, 200)
-        canvas.drawString(100, 500, text)
+        if text:
+            canvas.drawString(100, 500, text)
+        else:
+            canvas.drawInlineImage(Image.new("L", (8, 8)), 10, 10, 200, 200)
         canvas.showPage()
     canvas.save()
     return stream.getvalue()
@@ -179,13 +191,26 @@ BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
     ("text.xlsx", b"port,fee\nRTM,45\n", "corrupt xlsx"),
     ("text.pptx", b"no slides", "corrupt pptx"),
     ("text.epub", b"no book", "corrupt epub"),
+    ("text.odt", b"no text", "corrupt odt"),
+    ("text.zip", b"no archive", "corrupt zip file"),
+    ("text.ipynb", b"{no notebook", "corrupt notebook"),
     ("picture.md", PNG + b"\0" * 100, "binary of unknown kind"),
     ("program", b"\x7fELF\2\1\1" + b"\0" * 200, "binary of unknown kind"),
     ("noise.txt", zlib.compress(json.dumps(list(range(9999))).encode()), "binary of unknown kind"),
     ("zip-in-name.docx", office("hello.txt"), "a zip file that is no document; unpack it"),
-    ("backup.zip", office("notes.md"), "a zip file that is no document; unpack it"),
+    ("folders.zip", archive({"folder/": b"", "__MACOSX/._a.md": b"x"}), "holds no files"),
+    ("mixed.zip/inner.zip", archive({"a.md": b"x"}), "an archive within an archive; unpack it"),
+    ("mixed.zip/empty.md", b"", "empty"),
+    ("mixed.zip/large.txt", b"berth " * (1 << 19), "larger than ingest.max_file_megabytes (2)"),
+    ("mixed.zip/bad.pdf", b"%PDF-1.7\n", "corrupt pdf"),
+    ("budget.xlsb", office("xl/workbook.bin"), "a binary Excel workbook; save it as .xlsx"),
+    (
+        "letter.pages",
+        office("Index/Document.iwa"),
+        "Apple iWork; export it as .docx, .xlsx, .pptx or .pdf",
+    ),
     ("old.doc", OLE + b"\0" * 600, "old Office format; save it as .docx, .xlsx, .pptx or .eml"),
-    ("old.rtf", b"{\\rtf1\\ansi Cranes}", "RTF; save it as .docx"),
+    ("empty.rtf", b"{\\rtf1\\ansi }", "holds no text"),
     ("no-header.eml", b"\n\nno header here", "corrupt eml: no header"),
     # broken
     ("head-only.pdf", b"%PDF-1.7\n", "corrupt pdf"),
@@ -215,6 +240,12 @@ BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
     ("closed.docx", OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "encrypted"),
     ("closed-zip.docx", encrypted_zip(), "encrypted"),
     (
+        "closed.odt",
+        office("META-INF/manifest.xml", b"<encryption-data/>", mimetype=ODT),
+        "encrypted",
+    ),
+    ("bare.odt", office("settings.xml", mimetype=ODT), "corrupt odt"),
+    (
         "closed.epub",
         office("META-INF/container.xml", **{"META-INF__encryption.xml": b"a.xhtml"}),
         "encrypted",
@@ -231,7 +262,7 @@ BAD: list[tuple[str, bytes | Callable[[Path], None], str]] = [
     (
         "aliases.md",
         ALIASES.encode() + b"---\nBerths\n",
-        "needs more memory than ingest.max_memory_megabytes (300)",
+        "its front matter holds more than 10000 values",
     ),
     ("deep.html", b"<div>" * 5_000 + b"Cranes" + b"</div>" * 5_000, "nested too deeply"),
     ("outside.md", link("/etc/hostname"), "a link to outside of data/raw"),
@@ -260,6 +291,9 @@ ODD: dict[str, bytes] = {
     "odd charset.html": b"<meta charset=martian><p>Caf\xe9 and cr\xeape at the pier</p>",
     "odd-mail.eml": mail(b"Cranes \xff\xfe stop.") + b"\xff",
     "spaces and # marks [x].md": b"Berths are closed.\n",
+    "about-pdf.md": b"A PDF begins with %PDF-1.7 and ends with %%EOF.\n",
+    "mixed.zip/good.md": b"# Berths\n\nBerth nine is closed.\n",
+    "mixed.zip/folder/berths.csv": b"berth,open\n9,no\n",
 }
 
 
@@ -271,13 +305,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (raw / "good").mkdir(parents=True)
     for name, text in GOOD.items():
         (raw / name).write_text(text)
-    for name, data in ODD.items():
-        (raw / name).write_bytes(data)
-    for name, content, _ in BAD:
-        if isinstance(content, bytes):
-            (raw / name).write_bytes(content)
-        else:
+    (raw / "~$letter.docx").write_bytes(b"\x05Ann" + b"\0" * 158)  # Word's lock file
+    mixed: dict[str, bytes] = {}
+    for name, content in [*ODD.items(), *((name, content) for name, content, _ in BAD)]:
+        if not isinstance(content, bytes):
             content(raw / name)
+        elif name.startswith("mixed.zip/"):
+            mixed[f"../{name.removeprefix('mixed.zip/')}"] = (
+                content  # a name that leads out of the archive
+            )
+        else:
+            (raw / name).write_bytes(content)
+    (raw / "mixed.zip").write_bytes(archive(mixed))
     (raw / os.fsdecode(b"n\xe9.md")).write_text("A name in Latin-1.")
     limits = {
         "max_failed_share": 0.9,

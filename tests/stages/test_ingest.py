@@ -193,6 +193,12 @@ def test_mail_keeps_subject_people_and_text() -> None:
     assert letter.metadata["attachments"] == ["plan.pdf"]
 
 
+def test_a_mail_saved_as_utf_16_is_read() -> None:
+    text = "Subject: Berth\nFrom: ann@port.example\n\nTake berth nine."
+    for encoding in ("utf-16", "utf-16-le"):
+        assert parse("berth.eml", text.encode(encoding)).text.endswith("Take berth nine.")
+
+
 def test_pdf_tells_headings_by_size_and_drops_running_heads() -> None:
     text = markdown("book.pdf", pdf())
     assert text.startswith("# Tariff book\n\n## Part 0\n\nThe berth beside")
@@ -295,41 +301,108 @@ def test_ligatures_are_taken_apart() -> None:
     )
 
 
-def grouped(*texts: str, threshold: float = 0.9) -> list[str]:
-    rows = [{"document": f"{number}.md", "text": text} for number, text in enumerate(texts)]
-    ingest.group(rows, threshold)
-    return [row["group"] for row in rows]
+def ingested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]
+) -> list[dict[str, Any]]:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    for name, data in files.items():
+        path = tmp_path / "data/raw" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    ingest.main()
+    return list(pq.read_table("data/documents.parquet").to_pylist())
 
 
-def test_copies_and_near_copies_share_the_smallest_path() -> None:
-    long = " ".join(
-        f"berth {number} closes on day {number * 7} at {number % 24} hours" for number in range(200)
+def zipped(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def test_an_archive_is_read_as_a_folder_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = {
+        "b/Fees.md": b"# Fees\n\nBerths cost 45.",
+        "../../a.html": HTML,
+        "b/.hidden": b"x",
+        "b/~$c.docx": b"x",
+    }
+    found = ingested(
+        tmp_path, monkeypatch, {"x.zip": zipped(inner), "y.md": b"Berths.", "w.md": b"Cranes."}
     )
-    other = " ".join(f"crane {number} lifts {number * 3} tons" for number in range(200))
-    assert grouped(other, long, long + " Until further notice.", long, "x") == [
-        "0.md",
-        "1.md",
-        "1.md",
-        "1.md",
-        "4.md",
-    ]
+    assert [row["document"] for row in found] == ["w.md", "x.zip/a.html", "x.zip/b/Fees.md", "y.md"]
+    assert [row["title"] for row in found] == ["w", "Port rules", "Fees", "y"]
 
 
-def test_near_duplicates_match_the_jaccard_similarity_they_are_named_after() -> None:
-    words = [f"w{number}" for number in range(2000)]
-    texts = [" ".join(words[:1000]), " ".join(words[:600] + words[1000:1400])]
-    one, other = (set(ingest.shingles(text)) for text in texts)
-    jaccard = len(one & other) / len(one | other)
-    assert len(set(grouped(*texts, threshold=jaccard - 0.15))) == 1
-    assert len(set(grouped(*texts, threshold=jaccard + 0.15))) == 2
+def test_metadata_of_folder_document_and_sidecar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "_meta.yaml": b"team: port\nyear: 2024\nkind: rule\n",
+        "a.md": b"---\nyear: 2025\nkind: tariff\n---\nBerths.",
+        "a.md.meta.yaml": b"kind: fee\ntitle: Fees of berths\n",
+        "z.zip": zipped({"b.md": b"Cranes."}),
+    }
+    first, second = ingested(tmp_path, monkeypatch, files)
+    assert json.loads(first["metadata"]) == {
+        "team": "port",
+        "year": 2025,
+        "kind": "fee",
+        "title": "Fees of berths",
+    }
+    assert first["title"] == "Fees of berths"
+    assert json.loads(second["metadata"]) == {"team": "port", "year": 2024, "kind": "rule"}
 
 
-def test_languages_are_told_or_detected() -> None:
+def test_values_too_long_to_filter_by_are_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = (
+        b"---\ntitle: " + b"t" * 999 + b"\nabstract: " + b"x" * 3000 + b"\nyear: 2026\n---\nBerths."
+    )
+    [found] = ingested(tmp_path, monkeypatch, {"a.md": front})
+    assert json.loads(found["metadata"]).keys() == {"title", "year"}
+    assert len(found["title"]) == ingest.LONGEST_TITLE
+    figures = json.loads(Path("data/figures/ingest.json").read_text())
+    assert figures["metadata_left_out"] == [{"document": "a.md", "keys": ["abstract"]}]
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "untitled",
+        "Untitled Document",
+        "PowerPoint Presentation",
+        "Microsoft Word - a.doc",
+        "Document1",
+        "Slide 1",
+        "plan.docx",
+        "(anonymous)",
+    ],
+)
+def test_titles_that_programs_give_are_not_used(title: str) -> None:
+    for text, expected in (("# Fees\n\nText.", "Fees"), ("Text.", "tariff book")):
+        found = ingest.row(ingest.RAW / "tariff-book.md", Read(Parsed("pdf", text, title), ""))
+        assert found["title"] == expected
+
+
+def test_code_is_called_by_its_path() -> None:
+    found = ingest.row(
+        ingest.RAW / "src/fees.py", Read(parse("fees.py", b"class A:\n    x = 1\n"), "")
+    )
+    assert found["title"] == "src/fees.py"
+
+
+def test_languages_are_given_or_detected() -> None:
     german = "Die Kräne stehen still, wenn der Wind zu stark wird, und niemand darf hinauf."
     rows = [{"text": text} for text in (NOTICE, NOTICE, german, "大风时起重机停止作业", "OK")]
-    ingest.tell_languages(rows, "auto")
+    ingest.set_languages(rows, "auto")
     assert [row["language"] for row in rows] == ["en", "en", "de", "zh", "en"]
-    ingest.tell_languages(rows, "fr")
+    ingest.set_languages(rows, "fr")
     assert {row["language"] for row in rows} == {"fr"}
 
 
@@ -353,6 +426,22 @@ def test_workers_read_in_the_order_of_files(tmp_path: Path) -> None:
     results = list(read_all(tmp_path, sorted(tmp_path.iterdir()), LIMITS, workers=2))
     parsed = [result.parsed for _, result in results if isinstance(result, Read)]
     assert parsed == [Parsed("markdown", f"Berth {number}") for number in range(30)]
+
+
+def test_a_file_is_not_refused_for_memory_left_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker of the pool finds no memory left; the one that reads the file alone does."""
+    from argot.documents.formats import workers
+
+    (tmp_path / "a.md").write_text("Berths.")
+    whole = workers._result
+    answers: list[Any] = [workers.TooHungryError("needs more memory")]
+    monkeypatch.setattr(
+        workers, "_result", lambda *args: answers.pop() if answers else whole(*args)
+    )
+    [(_, result)] = read_all(tmp_path, [tmp_path / "a.md"], LIMITS)
+    assert isinstance(result, Read) and result.parsed.text == "Berths."
 
 
 def test_the_stage_writes_the_same_bytes_twice(
@@ -390,6 +479,31 @@ def test_the_stage_writes_the_same_bytes_twice(
         "eml": 1,
         "markdown": 1,
     }
+
+
+def test_pages_that_are_pictures_stand_in_the_figures() -> None:
+    metadata = json.dumps({"pages": 4, "pages_without_text": [2, 3]})
+    rows = [
+        {
+            "document": "a.pdf",
+            "text": "A berth",
+            "format": "pdf",
+            "language": "en",
+            "group": "a.pdf",
+            "metadata": metadata,
+        },
+        {
+            "document": "b.md",
+            "text": "A berth",
+            "format": "markdown",
+            "language": "en",
+            "group": "b.md",
+            "metadata": "{}",
+        },
+    ]
+    assert ingest.figures(rows, [])["pages_without_text"] == [
+        {"document": "a.pdf", "pages": [2, 3], "of": 4}
+    ]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Readers of documents: the bytes of a file become Markdown. One module a family of formats."""
+"""Readers of documents: the bytes of a file become Markdown. One module per family."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 
 class UnreadableError(Exception):
-    """A file that can't be read; its text is the reason, a few words for the figures and for a person."""
+    """A file that can't be read.
+
+    Its text is the reason in a few words: people read it, and the figures count it.
+    """
 
 
 @dataclass(frozen=True)
@@ -16,5 +19,5 @@ class Parsed:
 
     format: str
     text: str  # Markdown
-    title: str = ""  # empty where the file tells none
+    title: str = ""  # empty where the file has none
     metadata: dict[str, Any] = field(default_factory=dict)

@@ -10,11 +10,17 @@ from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.html import to_markdown
 from argot.documents.formats.text import clean, decode
 
+SAMPLE = 200
 PEOPLE = ("From", "To", "Cc", "Date")
 
 
 def read_mail(data: bytes) -> Parsed:
-    """The plain text where there is one, else the HTML; attachments are named in the metadata, not read."""
+    """The plain text where there is one, else the HTML.
+
+    Attachments are not read; the metadata name them. UnreadableError where there is no header.
+    """
+    if b"\0" in data[:SAMPLE]:  # some programs save a mail as UTF-16, whose headers no parser knows
+        data = decode(data).encode()
     message = email.message_from_bytes(data, policy=email.policy.default)
     if not message.keys():
         raise UnreadableError("corrupt eml: no header")

@@ -1,18 +1,22 @@
-"""Markdown as it stands, with its front matter as metadata."""
+"""Markdown as it is, with its front matter as metadata."""
 
 from __future__ import annotations
 
 import datetime
+import itertools
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
-from argot.documents.formats import Parsed
+from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.text import clean, decode
+from argot.documents.markdown import blocks
 
 FRONT = re.compile(r"\A\s*^---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.DOTALL | re.MULTILINE)
+MOST_VALUES = 10_000
 
 
 def read_markdown(data: bytes) -> Parsed:
@@ -21,8 +25,23 @@ def read_markdown(data: bytes) -> Parsed:
     match = FRONT.match(text)
     metadata = _front(match[1]) if match else None
     if match is None or metadata is None:
-        return Parsed("markdown", text)
-    return Parsed("markdown", text[match.end() :], str(metadata.get("title") or ""), metadata)
+        return Parsed("markdown", without_comments(text))
+    return Parsed(
+        "markdown",
+        without_comments(text[match.end() :]),
+        str(metadata.get("title") or ""),
+        metadata,
+    )
+
+
+def without_comments(text: str) -> str:
+    """Markdown without the comments between its blocks, which no reader sees."""
+    kept, start = [], 0
+    for block in blocks(text) if "<!--" in text else ():
+        if block.kind == "comment":
+            kept.append(text[start : block.start])
+            start = block.end
+    return "".join([*kept, text[start:]])
 
 
 def _front(block: str) -> dict[str, Any] | None:
@@ -31,19 +50,24 @@ def _front(block: str) -> dict[str, Any] | None:
         value = yaml.safe_load(block)
     except (yaml.YAMLError, ValueError):
         return None
-    return (
-        {str(key): as_json(inner) for key, inner in value.items()}
-        if isinstance(value, dict)
-        else None
-    )
+    return as_json(value) if isinstance(value, dict) else None
 
 
 def as_json(value: Any) -> Any:
-    """The nearest that JSON can say: dates as ISO 8601, no infinite numbers."""
+    """The nearest value that JSON has: dates become ISO 8601, infinite numbers null.
+
+    UnreadableError where YAML's aliases unfold to more than MOST_VALUES.
+    """
+    return _as_json(value, itertools.count())
+
+
+def _as_json(value: Any, seen: Iterator[int]) -> Any:
+    if next(seen) > MOST_VALUES:
+        raise UnreadableError(f"its front matter holds more than {MOST_VALUES} values")
     if isinstance(value, dict):
-        return {str(key): as_json(inner) for key, inner in value.items()}
+        return {str(key): _as_json(inner, seen) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [as_json(inner) for inner in value]
+        return [_as_json(inner, seen) for inner in value]
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,192 +1,301 @@
-"""PDF becomes Markdown: headings by the size and weight of their letters, tables by their ruled lines."""
+"""PDF becomes Markdown: headings by their letters, tables by their rules or columns."""
 
 from __future__ import annotations
 
-import io
+import datetime
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import median
 from typing import Any, NamedTuple
 
 from argot.documents.formats import Parsed, UnreadableError
+from argot.documents.formats.pdf_layout import Line, Table, layout
+from argot.documents.formats.pdf_page import View, has_picture, views
+from argot.documents.formats.properties import properties
 from argot.documents.formats.text import clean, table
 
-BULLET = re.compile(r"\s*[•‣◦▪●■–](?:\s+|$)")
+BULLET = re.compile(r"\s*[•‣◦▪●■○□–-](?:\s+|$)")
+ENUMERATOR = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{2,5})[.)]\s")
 NUMBER = re.compile(r"\d+")
-# What pdfminer writes for letters that a font doesn't name; the 127th is the bullet of Windows' encoding.
-UNNAMED_BULLET, UNNAMED = "(cid:127)", re.compile(r"\(cid:\d+\)")
-# Letters this much larger than the body's are a heading's.
-LARGER = 1.15
-MARGIN, LONGEST = 0.09, 14
-# A box at least this wide, in shares of its page, may be part of a column.
-COLUMN = 0.2
+DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)")
+# Letters of scripts without spaces between words.
+UNSPACED = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
+# A line of Markdown that would be a heading or a fence, though it is text.
+MARK = re.compile(r"(?=#{1,6}\s|```|~~~)")
+LARGER, SAME_SIZE, LONGEST, FEWEST_LETTERS = 1.15, 0.06, 14, 2
+# Where a smaller share of the cells is filled, it is a form and no table.
+SPARSE = 0.4
+# A page with fewer letters and a picture is a scan. A gap of this many times the usual distance
+# between lines ends a paragraph.
+SCANNED, GAP = 10, 1.25
+PASSWORD, SECURITY = 4, 5
 
 
-class Line(NamedTuple):
-    """A line of a page."""
+class Paragraph(NamedTuple):
+    """Lines of one style that belong together."""
 
     text: str
-    height: float  # of its letters
+    size: float
     bold: bool
-    edge: bool  # stands at the page's upper or lower edge
-    opens: bool  # begins a block of lines
+    code: bool = False
+    open: bool = False  # its column ends with it
 
 
 def read_pdf(data: bytes) -> Parsed:
     """The pages' text in reading order; running heads, page numbers and pictures are left out."""
-    import pdfplumber
-    from pdfminer.pdfdocument import (
-        PDFEncryptionError,
-        PDFPasswordIncorrect,
-        PDFTextExtractionNotAllowed,
-    )
-    from pdfplumber.utils.exceptions import PdfminerException
+    import pypdfium2
 
     try:
-        with pdfplumber.open(io.BytesIO(data), laparams={}) as pdf:
-            pages = [_lines(page) for page in pdf.pages]
-            title = str(pdf.metadata.get("Title") or "")
-    except PdfminerException as error:
-        if isinstance(
-            error.args[0], (PDFPasswordIncorrect, PDFEncryptionError, PDFTextExtractionNotAllowed)
-        ):
-            raise UnreadableError("encrypted") from None
-        raise
-    if not pages:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        raise UnreadableError(
+            "encrypted" if error.err_code in (PASSWORD, SECURITY) else "corrupt pdf"
+        ) from None
+    if not len(document):
         raise UnreadableError("corrupt pdf")
-    if sum(len(line.text) for page in pages for line in page) < 10 * len(pages):
+    document.init_forms()
+    pages: list[list[list[Line] | Table]] = []
+    scanned = []
+    monospaced: Counter[bool] = Counter()
+    for number in range(len(document)):
+        found, is_scan = _views(document, number)
+        monospaced.update(word.monospaced for view in found for word in view.words)
+        # Where most letters of a document are monospaced, they are no sign of code.
+        code = monospaced[True] <= monospaced[False]
+        pages.append([block for view in found for block in layout(view, code)])
+        scanned += [number + 1] if is_scan else []
+    if len(scanned) == len(pages):
         raise UnreadableError("a scan without text; run OCR over it")
-    running = _running(pages)
-    lines = [line for page in pages for line in page if not (line.edge and _shape(line) in running)]
-    text = clean("\n\n".join(_paragraphs(lines)))
-    return Parsed(
-        "pdf", text, "" if text.startswith("# ") or "Microsoft" in title else clean(title).strip()
-    )
+    text = clean("\n\n".join(_markdown([*_paragraphs(_without_running(pages))])))
+    about = document.get_metadata_dict()
+    metadata = properties(about["Author"], _date(about["ModDate"] or about["CreationDate"]))
+    if scanned:
+        metadata |= {"pages": len(pages), "pages_without_text": scanned}
+    document.close()
+    title = "" if text.startswith("# ") else " ".join(clean(about["Title"]).split())
+    return Parsed("pdf", text, title, metadata)
 
 
-def _lines(page: Any) -> list[Line]:
-    """A page's lines in reading order; a table is one line of Markdown with line breaks."""
-    from pdfminer.layout import LTTextBox
+def _views(document: Any, number: int) -> tuple[list[View], bool]:
+    """What a page says in each direction of writing, and whether it is a scan."""
+    from pypdfium2 import raw
 
-    ruled = len(page.lines) + len(page.rects) > 3
-    tables = [(found.bbox, found.extract()) for found in page.find_tables()] if ruled else []
-    tables = [(box, rows) for box, rows in tables if len(rows) > 1 and len(rows[0]) > 1]
-    lines: list[Line] = []
-    for box in _ordered([box for box in page.layout if isinstance(box, LTTextBox)], page.width):
-        middle = (box.x0 + box.x1) / 2, page.height - (box.y0 + box.y1) / 2
-        inside = [entry for entry in tables if _holds(entry[0], middle)]
-        for entry in inside:
-            if entry[1]:
-                lines.append(
-                    Line(
-                        table([[cell or "" for cell in row] for row in entry[1]]),
-                        0,
-                        False,
-                        False,
-                        True,
-                    )
-                )
-                entry[1].clear()
-        if not inside:
-            edge = not MARGIN < middle[1] / page.height < 1 - MARGIN
-            lines += [
-                line
-                for number, raw in enumerate(box)
-                if (line := _line(raw, edge, number == 0)).text
-            ]
+    page = document[number]
+    # Text in forms and stamps is not part of the page; flattening draws it into the page.
+    if (
+        raw.FPDFPage_GetAnnotCount(page)
+        and raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS
+    ):
+        page.close()
+        page = document[number]
+    found = views(page)
+    letters = sum(len(word.text) for view in found for word in view.words)
+    is_scan = letters < SCANNED and has_picture(page)
     page.close()
-    return lines
+    return found, is_scan
 
 
-def _ordered(boxes: list[Any], width: float) -> list[Any]:
-    """Boxes in reading order: from top to bottom, but as pdfminer groups them where they stand in columns."""
-    wide = [box for box in boxes if box.width > COLUMN * width]
-    wide.sort(key=lambda box: box.x0)
-    for number, left in enumerate(wide):
-        for right in wide[number + 1 :]:
-            if left.x1 <= right.x0 and min(left.y1, right.y1) > max(left.y0, right.y0):
-                return boxes
-    return sorted(boxes, key=lambda box: (-round(box.y1), box.x0))
+def _date(text: str) -> datetime.date | None:
+    match = DATE.match(text)
+    try:
+        return datetime.date(*map(int, match.groups())) if match else None
+    except ValueError:
+        return None
 
 
-def _holds(box: Sequence[float], point: tuple[float, float]) -> bool:
-    return bool(box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3])
+def _without_running(pages: Sequence[Sequence[list[Line] | Table]]) -> Iterator[list[Line] | Table]:
+    """The blocks without running heads and page numbers.
 
-
-def _line(raw: Any, edge: bool, opens: bool) -> Line:
-    letters = [
-        letter for letter in raw if hasattr(letter, "fontname") and not letter.get_text().isspace()
-    ]
-    heights = Counter(round(letter.size * 2) / 2 for letter in letters)
-    bold = sum(
-        "bold" in letter.fontname.lower() or "black" in letter.fontname.lower()
-        for letter in letters
-    )
-    height = heights.most_common(1)[0][0] if heights else 0
-    text = UNNAMED.sub("", raw.get_text().replace(UNNAMED_BULLET, "• "))
-    return Line(" ".join(text.split()), height, bold * 10 > len(letters) * 9, edge, opens)
+    These are lines at the edge of most pages that differ at most in their digits.
+    """
+    seen: Counter[str] = Counter()
+    for page in pages:
+        seen.update(
+            {
+                _shape(line)
+                for block in page
+                for line in block
+                if isinstance(line, Line) and line.edge
+            }
+        )
+    running = {shape for shape, count in seen.items() if count > 2 and count * 2 > len(pages)}
+    if all(
+        isinstance(line, Line) and _shape(line) in running
+        for page in pages
+        for block in page
+        for line in block
+    ):
+        running = set()  # the pages hold nothing else
+    for block in (block for page in pages for block in page):
+        if isinstance(block[0], Line):
+            yield [
+                line
+                for line in block
+                if isinstance(line, Line) and not (line.edge and _shape(line) in running)
+            ]
+        else:
+            yield block
 
 
 def _shape(line: Line) -> str:
     return NUMBER.sub("#", line.text)
 
 
-def _running(pages: Sequence[Sequence[Line]]) -> set[str]:
-    """Lines at the edge of most pages, whatever their numbers: heads and page numbers."""
-    seen = Counter(
-        shape for page in pages for shape in {_shape(line) for line in page if line.edge}
-    )
-    return {shape for shape, count in seen.items() if count > 2 and count * 2 > len(pages)}
+def _paragraphs(blocks: Iterator[list[Line] | Table]) -> Iterator[Paragraph]:
+    for block in blocks:
+        if not block:
+            continue
+        if not isinstance(block[0], Line):
+            yield from (Paragraph(text, 0, False) for text in _rows(block))
+            continue
+        groups = [*_groups(block)]
+        for number, group in enumerate(groups):
+            code = all(line.code for line in group)
+            text = _indented(group) if code else _joined([line.text for line in group])
+            size = group[0].size if group[0].main else 0.0
+            yield Paragraph(
+                text, size, all(line.bold for line in group), code, number == len(groups) - 1
+            )
 
 
-def _paragraphs(lines: Sequence[Line]) -> Iterator[str]:
-    """Blocks of Markdown: lines of one paragraph joined, words that were hyphenated made whole."""
-    levels = _levels(lines)
-    block: list[str] = []
-    kind = 0
-    for line in lines:
-        level = _level(line, levels)
-        item = BULLET.match(line.text)
-        # A bullet may stand in a box of its own, before its text.
-        if block and (line.opens or item or level != kind) and block != ["- "]:
-            yield _joined(block, kind)
-            block = []
-        kind = level if not block else 0
-        block.append(f"- {line.text[item.end() :]}" if item else line.text)
-    if block:
-        yield _joined(block, kind)
+def _rows(rows: Table) -> Iterator[str]:
+    """A table without empty columns; a form, of whose cells few are filled, as lines."""
+    columns = [number for number in range(len(rows[0])) if any(row[number] for row in rows)]
+    filled = sum(bool(cell) for row in rows for cell in row)
+    if filled >= SPARSE * len(rows) * len(columns) and len(columns) > 1:
+        yield table([[row[number] for number in columns] for row in rows])
+    else:
+        yield from (" | ".join(filter(None, row)) for row in rows if any(row))
 
 
-def _joined(lines: Iterable[str], level: int) -> str:
-    text = ""
-    for line in lines:
+def _indented(lines: Sequence[Line]) -> str:
+    """Lines of code, with as many spaces before them as there is room."""
+    letter = (lines[0].x1 - lines[0].x0) / len(lines[0].text)
+    left = min(line.x0 for line in lines)
+    return "\n".join(" " * round((line.x0 - left) / letter) + line.text for line in lines)
+
+
+def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """The lines of a column by paragraphs."""
+    edge = max(line.x1 for line in lines)
+    pitch = _pitch(lines, edge)
+    group = [lines[0]]
+    for before, line in pairwise(lines):
+        if _opens(group, before, line, edge, pitch):
+            yield group
+            group = []
+        group.append(line)
+    yield group
+
+
+def _pitch(lines: Sequence[Line], edge: float) -> float:
+    """The distance between the lines of a paragraph, as a multiple of their letters' size.
+
+    A line that fills its column is followed by one of its paragraph, so those are measured.
+    """
+    width = edge - min(line.x0 for line in lines)
+    pairs = [(before, line) for before, line in pairwise(lines) if _same_size(before, line)]
+    gaps = [
+        (line.y - before.y) / line.size for before, line in pairs if before.x1 > edge - 0.15 * width
+    ]
+    return median(gaps) if gaps else 1.3
+
+
+def _same_size(one: Line, other: Line) -> bool:
+    return abs(one.size - other.size) <= SAME_SIZE * max(one.size, other.size)
+
+
+def _opens(group: Sequence[Line], before: Line, line: Line, edge: float, pitch: float) -> bool:
+    """Whether a paragraph begins with `line`."""
+    if not _same_size(before, line) or before.code != line.code:
+        return True
+    # A sentence that begins in bold letters goes on in others.
+    if before.bold != line.bold and not line.text[:1].islower():
+        return True
+    if not 0 < line.y - before.y <= GAP * pitch * line.size:
+        return True
+    if before.code:
+        return False
+    if _item(line.text) or (_item(group[0].text) and line.x0 < group[0].x0 - line.size):
+        return True
+    indented = line.x0 > before.x0 + line.size and not _item(before.text)
+    if (indented and before.x1 > edge - 3 * line.size) or line.bold:
+        return indented and not line.bold
+    # The writer broke the line although its next word had room.
+    room = line.size if UNSPACED.match(line.text) else line.first + 0.3 * line.size
+    return before.x1 + room < edge - line.size
+
+
+def _item(text: str) -> bool:
+    return bool(BULLET.match(text) or ENUMERATOR.match(text))
+
+
+def _joined(lines: Sequence[str]) -> str:
+    """One line of text; words that were hyphenated are made whole."""
+    text = lines[0]
+    for line in lines[1:]:
         if text.endswith("-") and text[-2:-1].isalpha() and line[:1].islower():
             text = text[:-1] + line
+        elif UNSPACED.match(text[-1:]) and UNSPACED.match(line):
+            text += line
         else:
-            text += f" {line}" if text.strip("- ") else line
-    return f"{'#' * level} {text}" if level else text
+            text += f" {line}"
+    return text
 
 
-def _levels(lines: Sequence[Line]) -> dict[float, int]:
-    """The level of each height of letters; that of bold lines of the body's height stands under the body's height."""
-    heights: Counter[float] = Counter()
-    for line in lines:
-        heights[line.height] += len(line.text) if line.height else 0
-    body = heights.most_common(1)[0][0] if heights else 0.0
-    large = sorted((height for height in heights if height >= body * LARGER), reverse=True)
-    return {height: min(rank, 6) for rank, height in enumerate([*large, body], start=1)}
+def _markdown(paragraphs: Sequence[Paragraph]) -> Iterator[str]:
+    """Blocks of Markdown; a paragraph that goes on in the next column or page is joined."""
+    letters: Counter[float] = Counter()
+    for paragraph in paragraphs:
+        letters[paragraph.size] += len(paragraph.text) if paragraph.size else 0
+    body = max(letters, key=lambda size: (letters[size], -size), default=0.0)
+    styles = {(entry.size, entry.bold) for entry in paragraphs if _is_heading(entry, body)}
+    levels = {
+        style: min(rank, 6) for rank, style in enumerate(sorted(styles, reverse=True), start=1)
+    }
+    begun: Paragraph | None = None
+    for paragraph in paragraphs:
+        if begun and _goes_on(begun, paragraph):
+            begun = paragraph._replace(text=_joined([begun.text, paragraph.text]))
+            continue
+        if begun:
+            yield _block(begun, levels if _is_heading(begun, body) else {})
+        begun = paragraph
+    if begun:
+        yield _block(begun, levels if _is_heading(begun, body) else {})
 
 
-def _level(line: Line, levels: dict[float, int]) -> int:
-    level = levels.get(line.height, 0)
-    short = (
-        len(line.text.split()) <= LONGEST
-        and line.text[-1] not in ".,;"
-        and any(map(str.isalpha, line.text))
-    )
-    is_body = level == len(levels)
+def _goes_on(begun: Paragraph, paragraph: Paragraph) -> bool:
+    plain = begun.open and begun.size == paragraph.size and not begun.code and not paragraph.code
     return (
-        level
-        if level and short and not BULLET.match(line.text) and (line.bold or not is_body)
-        else 0
+        plain
+        and begun.bold == paragraph.bold
+        and begun.text[-1] not in ".:;!?"
+        and paragraph.text[0].islower()
     )
+
+
+def _is_heading(paragraph: Paragraph, body: float) -> bool:
+    """Short, with letters, no sentence; larger than the body's letters, or bold and not smaller."""
+    text, size = paragraph.text, paragraph.size
+    styled = size >= body * LARGER or (paragraph.bold and size >= body)
+    short = len(text.split()) <= LONGEST and len(text) <= 100 and text[-1] not in ".,;"
+    words = sum(map(str.isalpha, text)) >= FEWEST_LETTERS
+    return (
+        bool(size) and styled and short and words and not paragraph.code and not BULLET.match(text)
+    )
+
+
+def _block(paragraph: Paragraph, levels: dict[tuple[float, bool], int]) -> str:
+    text = paragraph.text
+    if paragraph.code:
+        return f"```\n{text}\n```"
+    if not paragraph.size:
+        return text
+    level = levels.get((paragraph.size, paragraph.bold))
+    if level:
+        return f"{'#' * level} {text}"
+    bullet = BULLET.match(text)
+    return f"- {text[bullet.end() :]}" if bullet else MARK.sub(r"\\", text, count=1)

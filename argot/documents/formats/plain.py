@@ -21,13 +21,13 @@ CAPITALS, COLON, LONGEST = 2, 3, 12
 def read_text(data: bytes) -> Parsed:
     """Text whose headings are underlined, numbered, in CAPITALS or end with a colon."""
     lines = clean(decode(data)).split("\n")
-    return Parsed("text", "\n".join(_marked(lines)))
+    return Parsed("text", "\n".join(marked(lines)))
 
 
-def _marked(lines: Sequence[str]) -> Iterator[str]:
+def marked(lines: Sequence[str]) -> Iterator[str]:
     """The lines with `#` in front of headings; an underline is left out.
 
-    Underlined headings take their level from the order in which the underlines appear, as in reStructuredText.
+    The first kind of underline is that of level 1, the second of level 2, as in reStructuredText.
     """
     underlines: list[str] = []
     skip = False
@@ -52,7 +52,7 @@ def _marked(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _next(lines: Sequence[str], number: int) -> tuple[str, bool]:
-    """The next line that isn't blank, and whether blank lines stand before it."""
+    """The next line that isn't blank, and whether blank lines are before it."""
     for later in range(number + 1, min(number + 4, len(lines))):
         if lines[later].strip():
             return lines[later].strip(), later > number + 1
@@ -62,7 +62,7 @@ def _next(lines: Sequence[str], number: int) -> tuple[str, bool]:
 def _level(line: str, following: tuple[str, bool]) -> int:
     """The level of a line as a heading, by its looks; 0 for any other."""
     text = line.strip()
-    after, apart = following
+    after, blank_between = following
     if (
         not text
         or line[0].isspace()
@@ -75,7 +75,7 @@ def _level(line: str, following: tuple[str, bool]) -> int:
     if match:
         # "1. Open the lid" followed by "2. ..." is a list.
         deep = "." in match[1]
-        alone = apart and not NUMBERED.fullmatch(after)
+        alone = blank_between and not NUMBERED.fullmatch(after)
         return match[1].count(".") + 2 if deep or alone or NAMED.match(text) else 0
     if text.isupper() and sum(character.isalpha() for character in text) > 2:
         return CAPITALS

@@ -1,4 +1,4 @@
-"""Which reader a file is for: by its content where that tells, else by its name."""
+"""Which reader a file is for: by its content where that is clear, else by its name."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from pathlib import PurePath
 from argot.documents.formats import (
     Parsed,
     UnreadableError,
+    asciidoc,
+    code,
+    delimited,
     epub,
     html,
     mail,
     markup,
+    notebook,
+    opendocument,
+    org,
     pdf,
     plain,
+    restructured,
+    rtf,
     sheets,
     slides,
-    text,
     word,
 )
 
@@ -25,36 +32,56 @@ from argot.documents.formats import (
 READERS: dict[str, Callable[[bytes], Parsed]] = {
     "markdown": markup.read_markdown,
     "text": plain.read_text,
-    "code": text.read_code,
+    "rst": restructured.read_rst,
+    "asciidoc": asciidoc.read_asciidoc,
+    "org": org.read_org,
+    "config": code.read_config,
+    **{language: code.reader_of(language) for language in code.LANGUAGES},
+    "notebook": notebook.read_notebook,
     "html": html.read_html,
-    "csv": sheets.read_csv,
+    "csv": delimited.read_csv,
     "xlsx": sheets.read_xlsx,
     "docx": word.read_docx,
     "pptx": slides.read_pptx,
+    "odt": opendocument.read_odt,
+    "ods": opendocument.read_ods,
+    "odp": opendocument.read_odp,
+    "rtf": rtf.read_rtf,
     "epub": epub.read_epub,
     "pdf": pdf.read_pdf,
     "eml": mail.read_mail,
 }
 SUFFIXES = {
     "markdown": ".md .markdown .mdown .mkd .mdx .qmd .rmd",
+    "rst": ".rst .rest",
+    "asciidoc": ".adoc .asciidoc .asc",
+    "org": ".org",
     "html": ".html .htm .xhtml",
     "csv": ".csv .tsv .tab",
     "eml": ".eml",
-    "code": ".py .js .ts .java .c .h .cc .cpp .cs .go .rs .rb .php .sh .sql .css .tf "
-    ".json .jsonl .yaml .yml .toml .ini .xml .ipynb",
+    "notebook": ".ipynb",
+    **code.LANGUAGES,
+    "config": ".sh .sql .css .tf .json .jsonl .yaml .yml .toml .ini .xml",
 }
 KIND_OF = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes.split()}
-BINARY = {".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".epub": "epub"}
+BINARY = {
+    f".{kind}": kind for kind in ("pdf", "docx", "pptx", "xlsx", "epub", "odt", "ods", "odp", "rtf")
+} | {
+    ".ppsx": "pptx",
+    ".zip": "zip file",
+}
 HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
 
 def parse(name: str, data: bytes) -> Parsed:
-    """Read a file's bytes; UnreadableError tells in a few words why that can't be done."""
+    """Read a file's bytes; UnreadableError says in a few words why they can't be read."""
     if not data.strip():
         raise UnreadableError("empty")
     kind = kind_of(name, data)
+    if kind == "zip":
+        raise UnreadableError("an archive within an archive; unpack it")
     try:
         parsed = READERS[kind](data)
     except (UnreadableError, MemoryError):
@@ -70,21 +97,24 @@ def parse(name: str, data: bytes) -> Parsed:
 
 
 def kind_of(name: str, data: bytes) -> str:
-    """The kind of a file, one of READERS."""
+    """The kind of a file, one of READERS, or zip."""
     from argot.documents.formats.archive import kind_of_archive
 
     suffix = PurePath(name).suffix.lower()
-    if b"%PDF-" in data[:1024]:
+    # Some programs write a line before a PDF's first; a manual may speak of "%PDF-" and is none.
+    if b"%PDF-" in data[:1024] and (
+        suffix == ".pdf" or data.startswith(b"%PDF-") or b"startxref" in data[-2048:]
+    ):
         return "pdf"
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return kind_of_archive(data)
+        return kind_of_archive(data, suffix)
     if data.startswith(OLE):
         hidden = suffix in BINARY or ENCRYPTED_PACKAGE in data
         raise UnreadableError(
             "encrypted" if hidden else "old Office format; save it as .docx, .xlsx, .pptx or .eml"
         )
     if data.startswith(b"{\\rtf"):
-        raise UnreadableError("RTF; save it as .docx")
+        return "rtf"
     if suffix in BINARY:
         raise UnreadableError(f"corrupt {BINARY[suffix]}")
     if suffix not in KIND_OF and HTML.match(data[:4096]):

@@ -1,72 +1,47 @@
-"""Tables of their own: CSV and XLSX."""
+"""Workbooks (XLSX)."""
 
 from __future__ import annotations
 
-import csv
 import datetime
 import io
-import itertools
-import sys
 from typing import Any
 
-from argot.documents.formats import Parsed, UnreadableError
-from argot.documents.formats.text import clean, decode, table
-
-SAMPLE = 1 << 16
-
-
-def read_csv(data: bytes) -> Parsed:
-    """Rows, separated by commas, semicolons, tabs or bars."""
-    text = clean(decode(data))
-    csv.field_size_limit(sys.maxsize)
-    try:
-        dialect: Any = csv.Sniffer().sniff(text[:SAMPLE], delimiters=",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    try:
-        rows = [
-            row
-            for row in csv.reader(io.StringIO(text, newline=""), dialect)
-            if any(cell.strip() for cell in row)
-        ]
-    except csv.Error:
-        raise UnreadableError("corrupt csv") from None
-    return Parsed("csv", table(rows))
+from argot.documents.formats import Parsed
+from argot.documents.formats.office import about, is_strict, rewritten
+from argot.documents.formats.sheet_tables import tables
+from argot.documents.formats.text import clean
 
 
 def read_xlsx(data: bytes) -> Parsed:
-    """A section a sheet; in it a table for each run of rows without a blank one between them. Values, not formulas."""
+    """A section per sheet with its tables. Values are as they are shown; formulas are not read."""
     from openpyxl import load_workbook
 
+    if is_strict(data):
+        data = rewritten(data, lambda name, content: content)
     book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     parts = []
     for sheet in book.worksheets:
         # What a file claims about its size may be wrong, by a million rows.
         sheet.reset_dimensions()
-        rows = [[_value(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
-        runs = [list(run) for filled, run in itertools.groupby(rows, key=any) if filled]
-        if runs:
-            parts += [f"## {sheet.title}", *(_run(run) for run in runs)]
-    return Parsed("xlsx", clean("\n\n".join(parts)), book.properties.title or "")
-
-
-def _run(rows: list[list[str]]) -> str:
-    filled = [[cell for cell in row if cell] for row in rows]
-    if all(len(row) == 1 for row in filled):
-        return "\n".join(row[0] for row in filled)
-    columns = [
-        number
-        for number in range(max(map(len, rows)))
-        if any(row[number : number + 1] != [""] for row in rows)
-    ]
-    return table([[row[number] if number < len(row) else "" for number in columns] for row in rows])
+        rows = [[_value(cell) for cell in row] for row in sheet.iter_rows()]
+        if found := tables(rows):
+            parts += [f"## {sheet.title}", *found]
+    title, metadata = about(data)
+    return Parsed("xlsx", clean("\n\n".join(parts)), title, metadata)
 
 
 def _value(cell: Any) -> str:
-    if cell is None:
+    value = cell.value
+    if value is None:
         return ""
-    if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
-        return cell.date().isoformat()
-    if isinstance(cell, (datetime.datetime, datetime.date, datetime.time)):
-        return cell.isoformat()
-    return f"{cell:.15g}" if isinstance(cell, float) else str(cell).strip()
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return value.date().isoformat()
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    if (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and "%" in cell.number_format
+    ):
+        return f"{value * 100:.12g}%"
+    return f"{value:.15g}" if isinstance(value, float) else str(value).strip()

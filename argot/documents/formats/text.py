@@ -1,4 +1,4 @@
-"""Text in any encoding that can be told, and what all readers need to make clean Markdown of it."""
+"""Text in any encoding that can be recognised, and what readers share to make Markdown of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from argot.documents.formats import Parsed, UnreadableError
+from argot.documents.formats import UnreadableError
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -18,15 +18,20 @@ MARKS = (
 )
 BREAK = re.compile("\r\n?|\u2028|\x85")
 PAGE = re.compile("\f|\u2029")
-# Control characters that no text holds but tab and newline, stray marks, and halves of surrogate pairs.
+# Control characters other than tab and newline, stray byte order marks, halves of surrogate pairs.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
-# Letters that a typesetter joined: nobody searches for them so.
+# Invisible characters that would split a word in two: soft hyphens, spaces without width, marks of
+# direction. The joiners U+200C and U+200D stay, because Persian and Hindi are spelt with them.
+UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]")
+# Letters that a typesetter joined, such as ﬁ: nobody types them in a search.
 LIGATURES = str.maketrans(
     {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 )
+FENCES = re.compile("^ *`{3,}", re.MULTILINE)
 BINARY = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
 SAMPLE = 1 << 18
-# Encodings that documents are found in, likeliest first: few words fit several, and rare ones lead astray.
+# Encodings that documents are found in, the most frequent first. A short text fits several, and
+# with rare encodings among them the guess is often wrong.
 COMMON = [
     *(f"cp{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257)),
     *("iso8859_2", "iso8859_5", "iso8859_7", "iso8859_9", "koi8_r", "koi8_u", "cp866", "cp874"),
@@ -35,7 +40,11 @@ COMMON = [
 
 
 def decode(data: bytes, declared: str = "") -> str:
-    """The text of `data`: by its byte order mark, as UTF-8, as it declares itself, or as charset-normalizer tells."""
+    """The text of `data`.
+
+    The encoding is that of its byte order mark, else UTF-8, else the declared one, else what
+    charset-normalizer finds. UnreadableError for bytes that are no text.
+    """
     for mark, name in MARKS:
         if data.startswith(mark):
             return data.decode(name, errors="replace")
@@ -48,7 +57,7 @@ def decode(data: bytes, declared: str = "") -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         text = data.decode("utf-8", errors="replace")
-    # A few broken bytes in a text that else is UTF-8 don't make it something else.
+    # A text with a few broken bytes is still UTF-8.
     if text.count("\ufffd") * 4 < sum(character > "\x7f" for character in text):
         return text
     try:
@@ -78,10 +87,9 @@ def _guess(data: bytes) -> str:
 
 
 def clean(text: str) -> str:
-    """Newlines as one character, no control characters, characters composed (NFC), ligatures taken apart."""
-    return unicodedata.normalize(
-        "NFC", CONTROL.sub("", BREAK.sub("\n", PAGE.sub("\n\n", text))).translate(LIGATURES)
-    )
+    """Newlines as one character, nothing invisible, characters composed (NFC), no ligatures."""
+    lines = BREAK.sub("\n", PAGE.sub("\n\n", text))
+    return unicodedata.normalize("NFC", UNSEEN.sub("", CONTROL.sub("", lines)).translate(LIGATURES))
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -100,8 +108,10 @@ def _cell(value: str) -> str:
     return " ".join(value.replace("|", "\\|").split())
 
 
-def read_code(data: bytes) -> Parsed:
-    """A file that a program reads: one block of code, where a line beginning with # is no heading."""
-    text = clean(decode(data)).strip("\n")
-    fence = "```" if "```" not in text else "~~~~~~~~"
-    return Parsed("code", f"{fence}\n{text}\n{fence}" if text.strip() else "")
+def fenced(text: str) -> str:
+    """Text as a block of code; empty for blank text."""
+    if not text.strip():
+        return ""
+    longest = max(map(len, FENCES.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"

@@ -1,4 +1,7 @@
-"""Files are read in worker processes with limits on time and memory, so that one file can't take the rest down."""
+"""Files are read in worker processes with limits on time and memory.
+
+So one bad file can't end the stage.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 from argot.documents.formats import Parsed, UnreadableError
-from argot.documents.formats.reader import parse
+from argot.documents.formats.archive import members, place, read_member
+from argot.documents.formats.reader import kind_of, parse
 
 # Workers end after so many files: what parsers leak counts against the next file's limit.
 FILES_PER_WORKER = 500
@@ -41,62 +46,121 @@ class Read:
     sha256: str  # of its bytes
 
 
+@dataclass(frozen=True)
+class Members:
+    """The names of an archive's files, each of which is read by itself."""
+
+    names: list[str]
+
+
+class TooHungryError(UnreadableError):
+    """A file that needs more memory than a worker may take."""
+
+
 def read_all(
     root: Path, files: Sequence[Path], limits: Limits, workers: int = 0
 ) -> Iterator[tuple[Path, Read | UnreadableError]]:
-    """Each file with its content or the reason why it has none, in the order of `files`; 0 workers: one a core."""
-    from pebble import ProcessExpired, ProcessPool
+    """Each file with its content or the reason why it has none, in the order of `files`.
+
+    The files of an archive follow in the order of their names, as if the archive were a folder.
+    With 0 workers there is one per core.
+    """
+    pool = _pool(min(workers or os.cpu_count() or 1, len(files)), FILES_PER_WORKER, limits)
+
+    def schedule(file: Path, member: str = "") -> Any:
+        return pool.schedule(read, args=[root, file, limits, member], timeout=limits.seconds)
+
+    def result(future: Any, file: Path, member: str = "") -> Any:
+        found = _result(future, limits)
+        # Earlier files may have left memory taken, so a fresh worker tries this one again.
+        return _alone(root, file, limits, member) if isinstance(found, TooHungryError) else found
+
+    try:
+        for file, future in zip(files, [schedule(file) for file in files], strict=True):
+            found = result(future, file)
+            if not isinstance(found, Members):
+                yield file, found
+                continue
+            inner = [schedule(file, name) for name in found.names]
+            for name, future in zip(found.names, inner, strict=True):
+                yield place(file, name), result(future, file, name)
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _alone(root: Path, file: Path, limits: Limits, member: str) -> Any:
+    """Read one file in a worker that read no other."""
+    pool = _pool(1, 1, limits)
+    try:
+        return _result(
+            pool.schedule(read, args=[root, file, limits, member], timeout=limits.seconds), limits
+        )
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _pool(workers: int, files_per_worker: int, limits: Limits) -> Any:
+    from pebble import ProcessPool
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["argot.documents.formats.workers"])
     _start_server()
-    pool = ProcessPool(
-        max_workers=min(workers or os.cpu_count() or 1, len(files)),
-        max_tasks=FILES_PER_WORKER,
+    return ProcessPool(
+        max_workers=workers,
+        max_tasks=files_per_worker,
         initializer=_confine,
         initargs=[limits.memory_megabytes],
         context=context,
     )
+
+
+def _result(future: Any, limits: Limits) -> Any:
+    """What a worker read, or why it could not."""
+    from pebble import ProcessExpired
+
     try:
-        futures = [
-            pool.schedule(read, args=[root, file, limits], timeout=limits.seconds) for file in files
-        ]
-        for file, future in zip(files, futures, strict=True):
-            try:
-                yield file, future.result()
-            except UnreadableError as error:
-                yield file, error
-            except TimeoutError:
-                yield (
-                    file,
-                    UnreadableError(f"takes longer than ingest.max_seconds ({limits.seconds})"),
-                )
-            except ProcessExpired:
-                yield file, UnreadableError("its parser crashed")
-    finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+        return future.result()
+    except UnreadableError as error:
+        return error
+    except TimeoutError:
+        return UnreadableError(f"takes longer than ingest.max_seconds ({limits.seconds})")
+    except ProcessExpired:
+        return UnreadableError("its parser crashed")
 
 
-def read(root: Path, file: Path, limits: Limits) -> Read:
-    """Read one file; UnreadableError tells why it can't be read."""
+def read(root: Path, file: Path, limits: Limits, member: str = "") -> Read | Members:
+    """Read one file, or one of an archive; UnreadableError says why it can't be read."""
     try:
         _admit(root, file, limits)
-        data = file.read_bytes()
-        return Read(parse(file.name, data), hashlib.sha256(data).hexdigest())
+        if member:
+            data = read_member(file, member, limits.file_megabytes)
+        else:
+            data = file.read_bytes()
+            if file.suffix.lower() == ".zip" and data.strip() and kind_of(file.name, data) == "zip":
+                return _members(file)
+        return Read(parse(member or file.name, data), hashlib.sha256(data).hexdigest())
     except PermissionError:
         raise UnreadableError("no permission to read it") from None
     except OSError as error:
         raise UnreadableError(f"can't be read: {error.strerror or error}") from None
     except MemoryError:
         megabytes = limits.memory_megabytes
-        raise UnreadableError(
+        raise TooHungryError(
             f"needs more memory than ingest.max_memory_megabytes ({megabytes})"
         ) from None
 
 
+def _members(file: Path) -> Members:
+    names = members(file)
+    if not names:
+        raise UnreadableError("holds no files")
+    return Members(names)
+
+
 def _admit(root: Path, file: Path, limits: Limits) -> None:
-    """Refuse by what the file system tells, before a byte is read."""
+    """Refuse by what the file system knows, before a byte is read."""
     try:
         str(file).encode()
     except UnicodeEncodeError:
@@ -114,7 +178,10 @@ def _admit(root: Path, file: Path, limits: Limits) -> None:
 
 
 def _start_server() -> None:
-    """Start the process that forks workers where it can't print: parsers would, and workers ended as they start."""
+    """Start the process that forks workers, with its output to nowhere.
+
+    Parsers print, and so do workers that are ended while they start.
+    """
     screen = [os.dup(1), os.dup(2)]
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

@@ -133,7 +133,7 @@ class ServedRelease:
     def _read_all(self) -> None:
         """Read every file now: the folder may be replaced while this release still answers."""
         self.retriever.search(WARM_UP, 1, "bm25")
-        self.retriever.search(WARM_UP, 1, "bm25", {"": ""})  # reads the metadata
+        len(self.retriever.metadata_keys)
         len(self.retriever.index)
 
     def _submit(self, key: SearchKey, query: str) -> Future[Any]:

@@ -131,3 +131,16 @@ def test_a_damaged_index_is_an_error(tmp_path: Path) -> None:
         Bm25.load(tmp_path)
     with pytest.raises(InputError, match="no BM25 index"):
         Bm25.load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "terms"),
+    [
+        ("hi", "कार विलंब शुल्क", ["कार", "विलंब", "शुल्क"]),
+        ("th", "ค่า", ["ค่", "่า"]),
+        ("zh", "起重机", ["起重", "重机"]),
+        ("en", "10^6 pulses", ["10", "6", "puls"]),
+    ],
+)
+def test_vowel_signs_belong_to_their_words(language: str, text: str, terms: list[str]) -> None:
+    assert Words(language).of(text) == terms

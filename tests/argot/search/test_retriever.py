@@ -109,7 +109,7 @@ def test_lexical_search_finds_nothing_where_no_word_is_shared(retriever: Retriev
         ({"tags": "pump"}, {"pumps/noise.md", "pumps/seals.md"}),
         ({"tags": "pump", "year": 2025}, {"pumps/seals.md"}),
         ({"draft": True}, {"returns.md"}),
-        ({"nobody": "knows"}, set()),
+        ({"year": 1999}, set()),
     ],
 )
 def test_a_filter_keeps_all_that_matches_and_nothing_else(
@@ -120,6 +120,13 @@ def test_a_filter_keeps_all_that_matches_and_nothing_else(
     )  # type: ignore[arg-type]
     assert {one.document for one in found} == documents
     assert [one.rank for one in found] == list(range(1, len(found) + 1))
+
+
+def test_a_filter_by_an_unknown_key_names_the_known_ones(retriever: Retriever) -> None:
+    with pytest.raises(
+        InputError, match="no document has metadata 'nobody'; known are: draft, tags, year"
+    ):
+        retriever.search("the pump seal", filter={"nobody": "knows"})
 
 
 def test_more_than_there_is_gives_all_there_is(retriever: Retriever) -> None:

@@ -1,0 +1,70 @@
+"""Workbooks become Markdown tables of what they show."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+from argot.documents.formats.sheets import read_xlsx
+
+
+def book(rows: list[list[Any]], formats: dict[str, str] | None = None) -> bytes:
+    from openpyxl import Workbook
+
+    workbook, stream = Workbook(), io.BytesIO()
+    for row in rows:
+        workbook.active.append(row)
+    for place, form in (formats or {}).items():
+        workbook.active[place].number_format = form
+    workbook.save(stream)
+    return stream.getvalue()
+
+
+def text(rows: list[list[Any]], formats: dict[str, str] | None = None) -> str:
+    return read_xlsx(book(rows, formats)).text.removeprefix("## Sheet\n\n")
+
+
+def test_colour_to_the_sheets_edge_makes_no_columns() -> None:
+    from openpyxl import Workbook
+    from openpyxl.styles import PatternFill
+
+    workbook, stream = Workbook(), io.BytesIO()
+    for row in (["Port", "Fee"], ["Northquay", 45]):
+        workbook.active.append(row)
+    for column in range(1, 16385):
+        workbook.active.cell(1, column).fill = PatternFill("solid", fgColor="DDDDDD")
+    workbook.save(stream)
+    assert (
+        read_xlsx(stream.getvalue()).text
+        == "## Sheet\n\n| Port | Fee |\n| --- | --- |\n| Northquay | 45 |"
+    )
+
+
+def test_percentages_are_read_as_they_are_shown() -> None:
+    assert "| Northquay | 7.5% |" in text(
+        [["Port", "Discount"], ["Northquay", 0.075]], {"B2": "0.0%"}
+    )
+
+
+def test_a_blank_row_within_a_table_does_not_end_it() -> None:
+    rows = [["Port", "Fee"], ["Northquay", 45], [], ["Millpier", 60]]
+    assert text(rows) == "| Port | Fee |\n| --- | --- |\n| Northquay | 45 |\n| Millpier | 60 |"
+
+
+def test_a_table_with_its_own_header_begins_after_a_blank_row() -> None:
+    rows = [["Port", "Fee"], ["Northquay", 45], [], ["Ship", "Tons"], ["Aurora", 900]]
+    assert text(rows).count("| --- | --- |") == 2
+
+
+def test_the_strict_form_of_the_standard_is_read() -> None:
+    stream = io.BytesIO()
+    data = book([["Port", "Fee"], ["Northquay", 45]])
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            for family in (b"spreadsheetml", b"officeDocument"):
+                loose = b"http://schemas.openxmlformats.org/" + family + b"/2006/"
+                content = content.replace(loose, b"http://purl.oclc.org/ooxml/" + family + b"/")
+            new.writestr(name, content)
+    assert "| Northquay | 45 |" in read_xlsx(stream.getvalue()).text
