@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, stage_parser, write_figures
+from argot.core.terminal import printable
 from argot.tables import documents, questions
 from argot.tables.chunks import Corpus
 
@@ -89,7 +90,7 @@ class Refusals:
     def show(self) -> None:
         """Print the first ones."""
         for line in self.messages[:SHOWN]:
-            print(f"questions: refused: {line}", file=sys.stderr)
+            print(f"questions: refused: {printable(line)}", file=sys.stderr)
         if len(self.messages) > SHOWN:
             print(f"questions: refused: {len(self.messages) - SHOWN} more lines", file=sys.stderr)
 

@@ -21,6 +21,7 @@ import psutil
 
 from argot.core.extras import what_to_install
 from argot.core.files import write_json
+from argot.core.terminal import printable
 from argot.errors import ArgotError, InputError
 
 FIGURES = Path("data/figures")
@@ -67,7 +68,7 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
             started = time.monotonic()
             line = stage()
             _log_time(name, time.monotonic() - started)
-        print(f"{name}: {line}", flush=True)
+        print(f"{name}: {printable(line)}", flush=True)
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
@@ -79,7 +80,8 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
             message = what_to_install(error)
         if not message:
             raise
-        print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        message = printable(" ".join(message.split()))
+        print(f"{name}: error: {message}", file=sys.stderr, flush=True)
         sys.exit(2)
 
 

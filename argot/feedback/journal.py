@@ -1,6 +1,6 @@
 """What users asked and which passages they liked, kept on disk before it is acknowledged.
 
-One JSON object a line, one file a day (UTC). Anyone may have sent a record, so none of them trains
+One JSON object a line; one file of thumbs and one of questions a day (UTC). Anyone may have sent a record, so none of them trains
 or measures anything until a person has accepted it (`argot feedback`).
 """
 
@@ -14,11 +14,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 FOLDER = Path("data/feedback")
+Kind = Literal["asked", "thumb"]
+ENDINGS: dict[Kind, str] = {"asked": "-asked.jsonl", "thumb": ".jsonl"}
 Thumb = Literal["up", "down"]
 
 
@@ -26,7 +28,7 @@ class FeedbackRecord(BaseModel):
     """One line: a question that was asked, or a thumb for a passage that was shown."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    kind: Literal["asked", "thumb"]
+    kind: Kind
     query: str
     time: str = ""  # UTC, to the second
     verdict: Thumb | None = None
@@ -42,19 +44,32 @@ class JournalFull(Exception):
     """The feedback files have reached their limit."""
 
 
+class JournalLine(NamedTuple):
+    """A line to be written, and the future of whoever waits for it."""
+
+    kind: Kind
+    text: bytes
+    done: Future[None]
+
+
 class Journal:
     """Appends records durably.
 
-    One thread writes all records that have come since its last write, with one fsync for all of
-    them: many requests at once cost no more than one.
+    One thread writes all records that have come since its last write, with one fsync a file for all
+    of them: many requests at once cost no more than one. Questions and thumbs have half of the room
+    each: whoever searches cannot use up the room of thumbs.
     """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
-        self.folder, self.most_bytes = folder, most_bytes
+        self.folder, self.most_bytes = folder, most_bytes // 2
         folder.mkdir(parents=True, exist_ok=True)
-        self._size = sum(path.stat().st_size for path in folder.glob("*.jsonl"))
+        self._sizes: dict[Kind, int] = {"asked": 0, "thumb": 0}
+        for path in folder.glob("*.jsonl"):
+            kind: Kind = "asked" if path.name.endswith(ENDINGS["asked"]) else "thumb"
+            self._sizes[kind] += path.stat().st_size
+        self._lock = threading.Lock()
         # None ends the queue.
-        self._lines: queue.SimpleQueue[tuple[bytes, Future[None]] | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[JournalLine | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="feedback", daemon=True)
         self._thread.start()
 
@@ -64,14 +79,10 @@ class Journal:
             **record.model_dump(exclude_defaults=True),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        line = json.dumps(stamped, ensure_ascii=False).encode() + b"\n"
-        if self._size + len(line) > self.most_bytes:
-            raise JournalFull(
-                f"{self.folder} holds {self._size} bytes of at most {self.most_bytes}"
-            )
-        self._size += len(line)
+        text = json.dumps(stamped, ensure_ascii=False).encode() + b"\n"
+        self._take_room(record.kind, len(text))
         done: Future[None] = Future()
-        self._lines.put((line, done))
+        self._lines.put(JournalLine(record.kind, text, done))
         return done
 
     def close(self) -> None:
@@ -79,29 +90,44 @@ class Journal:
         self._lines.put(None)
         self._thread.join()
 
+    def _take_room(self, kind: Kind, size: int) -> None:
+        with self._lock:
+            if self._sizes[kind] + size > self.most_bytes:
+                what = "thumbs" if kind == "thumb" else "questions"
+                raise JournalFull(
+                    f"{self.folder} holds {self._sizes[kind]} bytes of {what}, of at most "
+                    f"{self.most_bytes}"
+                )
+            self._sizes[kind] += size
+
     def _run(self) -> None:
         ended = False
         while not ended:
             waiting = [self._lines.get()]
             while not self._lines.empty():
                 waiting.append(self._lines.get())
-            lines = [item for item in waiting if item is not None]
+            lines = [line for line in waiting if line is not None]
             ended = len(lines) < len(waiting)
-            if lines:
-                self._write(lines)
+            for kind in ENDINGS:
+                own = [line for line in lines if line.kind == kind]
+                if own:
+                    self._write(kind, own)
 
-    def _write(self, lines: Sequence[tuple[bytes, Future[None]]]) -> None:
+    def _write(self, kind: Kind, lines: Sequence[JournalLine]) -> None:
+        text = b"".join(line.text for line in lines)
         try:
-            with _opened(self.folder / f"{datetime.now(UTC):%Y-%m-%d}.jsonl") as file:
-                file.write(b"".join(line for line, _ in lines))
+            with _opened(self.folder / f"{datetime.now(UTC):%Y-%m-%d}{ENDINGS[kind]}") as file:
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            for _, done in lines:
-                done.set_exception(error)
+            with self._lock:  # a disk that was full for a while leaves no room taken
+                self._sizes[kind] -= len(text)
+            for line in lines:
+                line.done.set_exception(error)
         else:
-            for _, done in lines:
-                done.set_result(None)
+            for line in lines:
+                line.done.set_result(None)
 
 
 def append_line(path: Path, value: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from argot.core.terminal import printable
 from argot.errors import InputError
 from argot.evaluation.names import named
 
@@ -51,10 +52,11 @@ def print_verdict(console: Console, evaluation: dict[str, Any]) -> None:
     """Print the verdict's sentence and the advice that the figures give."""
     text = evaluation["text"]
     console.print(
-        f"verdict: {text['verdict']}: {text['reason']}",
+        printable(f"verdict: {text['verdict']}: {text['reason']}"),
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
     for advice in text["advice"]:
-        console.print(f"- {advice['text']}", markup=False, highlight=False, soft_wrap=True)
+        line = printable(f"- {advice['text']}")
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

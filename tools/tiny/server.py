@@ -16,6 +16,7 @@ from typing import NamedTuple
 import uvicorn
 from fastapi import FastAPI
 
+from argot.serving.server.connection import TimedConnection
 from tools.deps import ROOT
 
 
@@ -31,7 +32,10 @@ def listening(app: FastAPI) -> Iterator[str]:
     """The address of `app` behind a socket of this machine, for as long as the block lasts."""
     held = socket.socket()
     held.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+    config = uvicorn.Config(
+        app, http=TimedConnection, ws="none", log_level="warning", lifespan="on"
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, daemon=True)
     thread.start()
     while not server.started:

@@ -14,6 +14,7 @@ import typer
 
 import argot
 from argot.core.extras import what_to_install
+from argot.core.terminal import printable
 from argot.errors import ArgotError
 from argot.serving.cli.ask import ask
 from argot.serving.cli.drift import drift
@@ -59,7 +60,7 @@ def _group(
 
 def main() -> None:
     """Run the command: bad input ends with one line and code 2, a bug with a traceback and 1."""
-    warnings.formatwarning = lambda message, *_, **__: f"argot: {message}\n"
+    warnings.formatwarning = lambda message, *_, **__: printable(f"argot: {message}\n")
     try:
         app()
     except ArgotError as error:
@@ -77,5 +78,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"argot: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"argot: error: {printable(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(2)

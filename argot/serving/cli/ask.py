@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from argot.core.terminal import escaped, printable
 from argot.llm.providers.registry import NAMES
 from argot.serving.cli.search import RELEASE, Release, print_passages
 
@@ -56,23 +57,24 @@ def ask(
     chat = partial(open_chat, chosen_provider(provider, base_url), model, base_url, timeout)
     for event in answer(Retriever.load(release), question, chat, k, searches, redact):
         if isinstance(event, Said) and not as_json:
-            typer.echo(event.text, nl=False)
+            typer.echo(printable(event.text), nl=False)
         elif isinstance(event, Searched) and not as_json and event.query != question:
-            typer.secho(f"\n(searched: {event.query})", dim=True, err=True)
+            typer.secho(f"\n(searched: {printable(event.query)})", dim=True, err=True)
         elif isinstance(event, Answer):
             _finish(event, as_json)
 
 
 def _finish(answer: Answer, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(answer.as_json(), ensure_ascii=False))
+        typer.echo(escaped(json.dumps(answer.as_json(), ensure_ascii=False)))
     elif answer.problem:
         typer.echo()
         print_passages(list(answer.passages))
     else:
         _sources(answer)
     if answer.problem:
-        typer.secho(f"argot: passages alone: {answer.problem}", fg="yellow", err=True)
+        problem = printable(answer.problem)
+        typer.secho(f"argot: passages alone: {problem}", fg="yellow", err=True)
         raise typer.Exit(PASSAGES_ALONE)
 
 
@@ -84,8 +86,9 @@ def _sources(answer: Answer) -> None:
     for number in cited:
         passage = answer.passages[number - 1]
         where = f"{passage.document} › {passage.heading}" if passage.heading else passage.document
-        typer.secho(f"[{number}] {where}", fg="cyan")
+        typer.secho(f"[{number}] {printable(where)}", fg="cyan")
     for claim in answer.claims:
         if not claim.supported:
             why = "; ".join(c.problem for c in claim.citations if c.problem) or "cites no passage"
-            typer.secho(f"Not proven: {claim.text} ({why})", fg="yellow", err=True)
+            unproven = printable(f"{claim.text} ({why})")
+            typer.secho(f"Not proven: {unproven}", fg="yellow", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from argot.core.terminal import printable
 from argot.serving.cli.search import RELEASE, Release
 
 if TYPE_CHECKING:
@@ -80,8 +81,3 @@ def print_proposal(proposal: Proposal) -> None:
     typer.echo(printable(proposal.quote))
     for comment in proposal.comments:
         typer.secho(f"“{printable(comment)}”", dim=True)
-
-
-def printable(text: str) -> str:
-    """Text whose control characters are replaced: a terminal would execute them."""
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)

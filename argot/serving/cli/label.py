@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from argot.core.terminal import printable
 from argot.errors import InputError
-from argot.serving.cli.feedback import printable
 from argot.serving.cli.search import RELEASE
 
 
@@ -56,14 +56,13 @@ def read_questions(path: Path) -> list[str]:
 
 def judge_on_page(given: list[str], device: str, port: int, browser: bool) -> None:
     """Serve the page for this machine alone, and open it."""
-    from argot.serving.cli.serve import LOOPBACK, serve_app
+    from argot.serving.cli.serve import serve_app
     from argot.serving.server.server_settings import ServerSettings
 
     settings = ServerSettings(
         release=RELEASE,
         feedback=Path("data/feedback"),
         device=device,
-        hosts=LOOPBACK,
         keep_questions=False,
         workbench=True,
         questions=tuple(given),
@@ -84,7 +83,8 @@ def judge_in_terminal(given: list[str], device: str) -> None:
         found = candidates(workbench, query)
         typer.secho(f"\n{printable(query)}", bold=True)
         for number, passage in enumerate(found, start=1):
-            typer.secho(f"{number}. {passage['document']} › {passage['heading']}", fg="cyan")
+            where = printable(f"{passage['document']} › {passage['heading']}")
+            typer.secho(f"{number}. {where}", fg="cyan")
             typer.echo(printable(passage["text"]).strip())
         chosen = read_choice(len(found))
         if chosen is None:

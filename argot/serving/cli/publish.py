@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from argot.core.terminal import printable
 from argot.errors import InputError
 from argot.report.terminal import read_evaluation
 from argot.serving.cli.search import RELEASE, Release
@@ -39,6 +40,6 @@ def publish(
         raise InputError("nothing was published")
     done = publish(release, evaluation, repository, base, private=not public, dry=dry_run)
     if dry_run:
-        typer.echo(done.card)
+        typer.echo(printable(done.card))
     did = "would upload" if dry_run else "uploaded"
-    typer.echo(f"{did} to {done.repository}: {', '.join(done.files)}")
+    typer.echo(f"{did} to {done.repository}: {printable(', '.join(done.files))}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from argot.core.terminal import escaped, printable
 from argot.errors import InputError
 from argot.serving.cli.search import RELEASE, Release
 
@@ -23,7 +24,7 @@ def info(
 
     manifest = read_manifest(release)
     if as_json:
-        typer.echo(manifest.model_dump_json(indent=2))
+        typer.echo(escaped(manifest.model_dump_json(indent=2)))
         return
     fusion, files = manifest.verdict.fusion, manifest.files
     weights = ", ".join(f"{weight:.2f} {name}" for name, weight in fusion.weights.items())
@@ -35,7 +36,7 @@ def info(
         "fingerprint": manifest.fingerprint,
         "bytes": f"{sum(file.bytes for file in files.values()):,} in {len(files)} files",
     }.items():
-        typer.echo(f"{name:12} {value}")
+        typer.echo(f"{name:12} {printable(value)}")
 
 
 def verify(release: Release = RELEASE) -> None:
@@ -51,7 +52,7 @@ def verify(release: Release = RELEASE) -> None:
     checked = retriever.verify()
     manifest = retriever.manifest
     passages = f"{manifest.passages:,} passages, {checked} of them encoded again"
-    typer.echo(f"{release} is sound: {passages}; {manifest.age}")
+    typer.echo(f"{release} is sound: {passages}; {printable(manifest.age)}")
 
 
 def export(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from argot.core.terminal import escaped, printable
 from argot.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def search(
     found = Retriever.load(release, reranker=rerank).search(question, k, mode, filter or None)
     if as_json:
         for passage in found:
-            typer.echo(json.dumps(asdict(passage), ensure_ascii=False))
+            typer.echo(escaped(json.dumps(asdict(passage), ensure_ascii=False)))
     else:
         print_passages(found)
 
@@ -82,11 +83,12 @@ def print_passages(found: list[Passage]) -> None:
     if not found:
         console.print("No passage found.")
     for passage in found:
-        head = Text(f"{passage.rank}. ", style="bold").append(passage.document, style="bold cyan")
+        head = Text(f"{passage.rank}. ", style="bold")
+        head.append(printable(passage.document), style="bold cyan")
         if passage.heading:
-            head.append(f" › {passage.heading}", style="cyan")
+            head.append(printable(f" › {passage.heading}"), style="cyan")
         console.print(head.append(f"  {passage.score:.3f}", style="dim"))
-        console.print(Text(passage.text.strip()), "\n", sep="\n", end="")
+        console.print(Text(printable(passage.text.strip())), "\n", sep="\n", end="")
 
 
 def print_compared(question: str, k: int) -> None:
@@ -106,5 +108,5 @@ def print_compared(question: str, k: int) -> None:
         for places in rankings.values():
             row = workbench.passage(places[rank].id) if rank < len(places) else None
             cells.append(f"{row['document']} › {row['heading']}\n{row['text']}" if row else "")
-        table.add_row(str(rank + 1), *map(Text, cells))
+        table.add_row(str(rank + 1), *(Text(printable(cell)) for cell in cells))
     Console().print(table)

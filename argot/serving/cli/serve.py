@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from argot.core.terminal import printable
 from argot.errors import InputError
 from argot.serving.cli.search import RELEASE, Release
 
 if TYPE_CHECKING:
     from argot.serving.server.server_settings import ServerSettings
 
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 KEY = "ARGOT_API_KEY"
 NEEDS = "a server needs the extra `serve`: pip install 'argot-retrieval[serve]'"
 
@@ -27,8 +30,11 @@ def serve(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="A host name to answer to. Default: any."),
+        typer.Option(help="A host name to answer to, besides addresses; as behind a proxy."),
     ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--open", help="Let everyone in who reaches it, without a key.")
+    ] = False,
     keep_questions: Annotated[
         bool, typer.Option(help="Keep users' questions, for `argot drift`.")
     ] = True,
@@ -58,23 +64,26 @@ def serve(
 
     ARGOT_API_KEY=... argot serve --host 0.0.0.0
 
-    A new release in the same folder replaces the old one without a restart. In a repository the
-    page also compares systems and labels questions, if the server listens to this machine alone or
-    asks for a key.
+    ARGOT_API_KEY=... argot serve --allow-host search.example.com    # behind a proxy
+
+    A new release in the same folder replaces the old one without a restart. Where other machines
+    can reach the server (by --host or --allow-host) it needs a key, or --open. In a repository the
+    page also compares systems and labels questions, but only where no other machine can reach it.
     """
     from argot.feedback.workbench import is_repository
     from argot.serving.server.server_settings import RequestLimits, ServerSettings
 
-    local = host in ("127.0.0.1", "localhost", "::1")
-    key = os.environ.get(KEY, "")
+    names = tuple(name.lower() for name in allow_host or ())
+    public = everyone or bool(names) or not is_loopback(host)
     settings = ServerSettings(
         release=release,
         feedback=feedback,
-        api_key=key,
+        api_key=api_key(public, everyone),
         device=device,
-        hosts=tuple(name.lower() for name in allow_host or ()) or (LOOPBACK if local else ()),
+        hosts=names,
+        public=public,
         keep_questions=keep_questions,
-        workbench=bool(local or key) and is_repository(),
+        workbench=not public and is_repository(),
         provider=provider,
         model=model,
         base_url=base_url,
@@ -83,23 +92,82 @@ def serve(
     serve_app(settings, host, port)
 
 
+def is_loopback(host: str) -> bool:
+    """Is this an address that only this machine can reach? A name other than localhost is not."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def api_key(public: bool, everyone: bool) -> str:
+    """The key in the environment; InputError where a key is needed, or set and not wanted."""
+    key = os.environ.get(KEY, "").strip()
+    if key and everyone:
+        raise InputError(f"{KEY} asks for a key, and --open for none: leave one of them out")
+    if public and not key and not everyone:
+        raise InputError(
+            f"other machines could reach this server, and read every document: set {KEY}, or let "
+            "everyone in by --open"
+        )
+    return key
+
+
 def serve_app(settings: ServerSettings, host: str, port: int, path: str = "") -> None:
-    """Serve until interrupted; InputError where the libraries of the extra `serve` are missing."""
+    """Serve until interrupted.
+
+    Raises InputError where the libraries of the extra `serve` are missing, or the port is taken.
+    """
     try:
         import uvicorn
 
         from argot.serving.server.app import create_app
+        from argot.serving.server.connection import TimedConnection
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is missing; {NEEDS}") from None
 
+    log_to_terminal()
+    held = listening_socket(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{held.getsockname()[1]}/{path}"
     app = create_app(settings)
-    typer.secho(f"argot: serving {settings.release} at http://{host}:{port}/{path}", err=True)
-    uvicorn.run(
+    typer.secho(f"argot: serving {settings.release} at {address}", err=True)
+    if settings.public and not settings.api_key:
+        typer.secho(
+            "argot: warning: open: whoever reaches this address can read every document",
+            fg="yellow",
+            err=True,
+        )
+    config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
-        log_level="warning",
+        http=TimedConnection,
+        ws="none",
+        log_config=None,
+        log_level="error",  # a line for each malformed request would let anyone fill the log
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=15,
     )
+    uvicorn.Server(config).run(sockets=[held])
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens; InputError where the address or the port cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise InputError(f"cannot listen at {host}, port {port}: {error.strerror}") from None
+
+
+def log_to_terminal() -> None:
+    """Send the log to standard error, one line a message, with the time and no control character."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("argot").setLevel(logging.INFO)
+
+
+class _PrintableFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
+from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -51,6 +52,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # FastAPI's page loads scripts from another host; /docs is the project's own
         redoc_url=None,
+        # For the description alone: generated clients learn of the key. Guard checks it.
+        dependencies=[Depends(HTTPBearer(auto_error=False))] if settings.api_key else [],
     )
     for module in (search, embeddings, answer, feedback, health):
         app.include_router(module.router(state))
@@ -83,7 +86,8 @@ def open_state(settings: ServerSettings) -> ServerState:
 def _add_page(app: FastAPI) -> None:
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     for path, file in (("/", "index.html"), ("/docs", "docs.html")):
-        app.add_api_route(path, _file(PAGE / file), include_in_schema=False)
+        send = _file(PAGE / file)
+        app.add_api_route(path, send, methods=["GET", "HEAD"], include_in_schema=False)
 
 
 def _file(path: Path) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import json
+import logging
+import os
 import secrets
 import time
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from argot.serving.server.prometheus import ServerMetrics
@@ -31,7 +34,18 @@ HEADERS = {
 RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 OPEN = {"/", "/healthz", "/readyz", "/docs"}  # need no key; nor do the files of the page
 PAGE = "/page/"
-ALWAYS = {"/healthz", "/readyz", "/metrics"}  # answered however busy the server is
+PROBES = {"/healthz", "/readyz"}  # under any host name: they say nothing of the documents
+ALWAYS = {*PROBES, "/metrics"}  # answered however busy the server is
+# A proxy adds these, so a request with one of them may come from another machine.
+FORWARDED = {
+    *(b"forwarded", b"via", b"x-real-ip"),
+    *(b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"),
+}
+SHORT = 64 << 10  # bytes of a body for which there is always room
+RATE = 64 << 10  # bytes a second that a longer body must come with
+LOG = logging.getLogger("argot.serving.server")
+LOG_SECONDS = 1.0  # between two lines about wrong keys: whoever guesses must not fill the log
+Refusal = tuple[int, str]
 
 
 class Guard:
@@ -40,6 +54,9 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: ServerMetrics) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
         self.at_work = 0
+        self.held_bytes = 0  # of bodies that are still coming in
+        self.wrong_keys = 0  # since the last line about them in the log
+        self.logged = -LOG_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,63 +64,125 @@ class Guard:
             return
         reply = _ReplyWithHeaders(send)
         started = time.perf_counter()
-        refused = self._refusal(scope)
         try:
-            self.at_work += 1
-            self.metrics.at_work.set(self.at_work)
-            if refused:
-                await _refuse(reply, *refused)
-            else:
-                await self.app(scope, self._limited(receive), reply)
+            refused = self._refusal(scope)
+            body = refused or await self._body(receive)
+            if isinstance(body, bytes):
+                await self._answer(scope, _Replayed(body, receive), reply)
+            elif body:
+                await _refuse(reply, *body)
         finally:
-            self.at_work -= 1
-            self.metrics.at_work.set(self.at_work)
             route = getattr(scope.get("route"), "path", "other")
             self.metrics.requests.labels(route, str(reply.status)).inc()
             self.metrics.seconds.labels(route).observe(time.perf_counter() - started)
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer. A request takes a place only now that its body is here."""
+        if self.at_work >= self.settings.limits.concurrency and scope["path"] not in ALWAYS:
+            await _refuse(send, 503, "too many requests at once; come back in a second")
+            return
+        self.at_work += 1
+        self.metrics.at_work.set(self.at_work)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.at_work -= 1
+            self.metrics.at_work.set(self.at_work)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
         """Status and message for a request that must not pass; None if it may."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         path, limits = scope["path"], self.settings.limits
         host = headers.get(b"host", "")
-        if self.settings.hosts and _name(host) not in self.settings.hosts:
-            return 421, "this server does not answer to that host name"
+        if path not in PROBES and not self._answers_to(_name(host)):
+            return 421, "this server does not answer to that host name: see --allow-host"
+        if not self.settings.public and not FORWARDED.isdisjoint(headers):
+            return 403, "this server is for its own machine: behind a proxy it needs --allow-host"
         origin = headers.get(b"origin")
         if origin and scope["method"] not in ("GET", "HEAD") and origin.split("://")[-1] != host:
             return 403, "requests from other origins are not allowed"
-        if not self._allowed(path, headers):
+        if not self._allowed(scope, headers):
             return 401, "this server asks for an API key: send it as 'Authorization: Bearer KEY'"
         length = headers.get(b"content-length", "0")
         if not length.isdecimal() or int(length) > limits.body_bytes:
-            return 413, f"the body may hold at most {limits.body_bytes} bytes"
-        if self.at_work >= limits.concurrency and path not in ALWAYS:
-            return 503, "too many requests at once; come back in a second"
+            return self._too_long()
         return None
 
-    def _allowed(self, path: str, headers: dict[bytes, str]) -> bool:
+    def _answers_to(self, host: str) -> bool:
+        """Is it an address, or a name that the settings give?
+
+        By a name of its own (DNS rebinding), a page of another site could read from this server as
+        if the server were that site. An address it cannot use so, and a key it does not know.
+        """
+        if host in self.settings.hosts or host == "localhost" or _is_address(host):
+            return True
+        return bool(self.settings.api_key) and not self.settings.hosts
+
+    def _allowed(self, scope: Scope, headers: dict[bytes, str]) -> bool:
+        path = scope["path"]
         if not self.settings.api_key or path in OPEN or path.startswith(PAGE):
             return True
-        given = headers.get(b"authorization", "").removeprefix("Bearer ") or headers.get(
-            b"x-api-key", ""
-        )
-        return secrets.compare_digest(given.encode("latin-1"), self.settings.api_key.encode())
+        scheme, _, token = headers.get(b"authorization", "").partition(" ")
+        bearer = token.strip() if scheme.lower() == "bearer" else ""
+        given = [key for key in (bearer, headers.get(b"x-api-key", "")) if key]
+        # The environment may hold bytes that are not UTF-8; a header holds any bytes as Latin-1.
+        own = os.fsencode(self.settings.api_key)
+        if any(secrets.compare_digest(key.encode("latin-1"), own) for key in given):
+            return True
+        if given:
+            self._log_wrong_key(scope)
+        return False
 
-    def _limited(self, receive: Receive) -> Receive:
-        """`receive` that counts the body's bytes: its Content-Length may be wrong or missing."""
-        taken = 0
+    def _log_wrong_key(self, scope: Scope) -> None:
+        """Say where a wrong key came from; never the key, which may be the right one misspelt."""
+        self.wrong_keys += 1
+        if time.monotonic() - self.logged < LOG_SECONDS:
+            return
+        client = scope["client"][0] if scope.get("client") else "unknown"
+        LOG.warning("wrong API key from %s (%d since the last line)", client, self.wrong_keys)
+        self.logged, self.wrong_keys = time.monotonic(), 0
 
-        async def limited() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self.settings.limits.body_bytes:
-                raise HTTPException(
-                    413, f"the body may hold at most {self.settings.limits.body_bytes} bytes"
-                )
-            return message
+    async def _body(self, receive: Receive) -> bytes | Refusal | None:
+        """The whole body, or why it is refused; None where the client has gone."""
+        body, loop, limits = bytearray(), asyncio.get_running_loop(), self.settings.limits
+        until = loop.time() + limits.body_seconds
+        try:
+            async with asyncio.timeout_at(until) as timer:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    piece = message.get("body", b"")
+                    body += piece
+                    self.held_bytes += len(piece)
+                    if len(body) > limits.body_bytes:
+                        return self._too_long()
+                    if len(body) > SHORT and self.held_bytes > limits.held_bytes:
+                        return 503, "too many long bodies at once; come back in a second"
+                    if not message.get("more_body"):
+                        return bytes(body)
+                    timer.reschedule(until + len(body) / RATE)
+        except TimeoutError:
+            return 408, f"the body did not come within {limits.body_seconds:g} s"
+        finally:
+            self.held_bytes -= len(body)
 
-        return limited
+    def _too_long(self) -> Refusal:
+        return 413, f"the body may hold at most {self.settings.limits.body_bytes} bytes"
+
+
+class _Replayed:
+    """`receive` that gives a body that has been read, then what comes after it."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self.body: bytes | None = body
+        self.receive = receive
+
+    async def __call__(self) -> Message:
+        if self.body is None:
+            return await self.receive()
+        body, self.body = self.body, None
+        return {"type": "http.request", "body": body, "more_body": False}
 
 
 class _ReplyWithHeaders:
@@ -133,6 +212,8 @@ async def _refuse(send: Send, status: int, message: str) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 503:
         headers.append((b"retry-after", b"1"))
+    if status == 408:
+        headers.append((b"connection", b"close"))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -140,5 +221,15 @@ async def _refuse(send: Send, status: int, message: str) -> None:
 
 
 def _name(host: str) -> str:
-    """A Host header without its port."""
-    return host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host.lower()
+    """A Host header without its port, and without the brackets of an IPv6 address."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -15,12 +15,14 @@ class RequestLimits:
     inputs: int = 2_048  # texts in one call to /v1/embeddings, the same as OpenAI's limit
     input_characters: int = 40_000  # of one text in such a call
     body_bytes: int = 8 << 20
+    body_seconds: float = 10.0  # for a body; a long one has a second more for each 64 KB
+    held_bytes: int = 128 << 20  # of all bodies that are still coming in
     concurrency: int = 128  # requests at the same time; any more get 503 and Retry-After
     answers: int = 8  # streamed answers at the same time; they count as requests too
     patience: float = 3.0  # seconds that a search waits for the embedder before BM25 answers alone
     batch: int = 64  # texts encoded in one batch
     workers: int = 4  # threads that encode on a CPU; they share its cores
-    feedback_bytes: int = 1 << 30  # of all feedback files together
+    feedback_bytes: int = 1 << 30  # of all feedback files: half for questions, half for thumbs
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class ServerSettings:
     feedback: Path
     api_key: str = field(default="", repr=False)
     device: str = "auto"
-    hosts: tuple[str, ...] = ()  # accepted Host headers; empty accepts any
+    # Names in Host headers that are answered, besides addresses. Empty: with a key any, else none.
+    hosts: tuple[str, ...] = ()
+    public: bool = False  # other machines can reach it, directly or through a proxy
     keep_questions: bool = True
     workbench: bool = False  # routes to compare systems and label questions, for the owner alone
     questions: tuple[str, ...] = ()  # to be labelled before those that users asked

@@ -15,8 +15,10 @@ from argot.serving.server.server_settings import ServerSettings
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The body is not JSON, or not the JSON that this route expects"},
     401: {"description": "No API key, or a wrong one"},
-    403: {"description": "The request comes from a page of another origin"},
+    403: {"description": "From a page of another origin, or by a proxy that was not declared"},
+    408: {"description": "The body did not come in time"},
     413: {"description": "The body is too long"},
+    421: {"description": "A host name that this server does not answer to"},
     422: {"description": "A value is missing, wrong or past a limit"},
     503: {"description": "Too many requests at once; come back after Retry-After seconds"},
 }

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from argot.core.terminal import printable
 from argot.feedback.journal import FeedbackRecord
 from argot.feedback.review import accept, disliked, proposals, refuse, split_for
-from argot.serving.cli.feedback import printable
 from stages.questions import parse
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,21 +45,30 @@ def router(state: ServerState) -> APIRouter:
     """The route; InputError where the settings name an unknown provider."""
     provider_of(state.settings)
     routes = APIRouter(tags=["answer"])
-    places = threading.BoundedSemaphore(state.settings.limits.answers)
+    places = asyncio.Semaphore(state.settings.limits.answers)
 
-    @routes.post("/answer", responses=EVENTS, response_class=StreamingResponse)
+    async def place() -> AsyncIterator[None]:
+        """Hold a place until the reply has ended: FastAPI comes back here whatever ended it."""
+        # Answers wait for the provider, so only a few at once may hold the server's threads.
+        if places.locked():
+            raise HTTPException(
+                503, "too many answers at once; come back in a second", {"Retry-After": "1"}
+            )
+        async with places:
+            yield
+
+    @routes.post(
+        "/answer",
+        responses=EVENTS,
+        response_class=StreamingResponse,
+        dependencies=[Depends(place)],
+    )
     def answer(asked: AnswerRequest) -> StreamingResponse:
         """Answer from the documents alone: claims that quote passages, the quotes checked."""
         most = state.settings.limits.query_characters
         if len(asked.question) > most:
             raise HTTPException(422, f"question: at most {most} characters")
-        # Answers wait for the provider, so only a few at once may hold the server's threads.
-        if not places.acquire(blocking=False):
-            raise HTTPException(
-                503, "too many answers at once; come back in a second", {"Retry-After": "1"}
-            )
-        release = state.release
-        events = _events(asked, release, state, places)
+        events = _events(asked, state.release, state)
         return StreamingResponse(events, media_type="text/event-stream")
 
     return routes
@@ -70,12 +79,7 @@ def provider_of(settings: ServerSettings) -> Provider | None:
     return chosen_provider(settings.provider, settings.base_url)
 
 
-def _events(
-    asked: AnswerRequest,
-    release: ServedRelease,
-    state: ServerState,
-    places: threading.BoundedSemaphore,
-) -> Iterator[str]:
+def _events(asked: AnswerRequest, release: ServedRelease, state: ServerState) -> Iterator[str]:
     settings = state.settings
     provider = provider_of(settings)
     chat = partial(open_chat, provider, settings.model, settings.base_url, SECONDS)
@@ -91,8 +95,6 @@ def _events(
                 yield _event("answer", event.as_json())
     except ArgotError as error:
         yield _event("failed", {"message": " ".join(str(error).split())})
-    finally:
-        places.release()
 
 
 def _event(name: str, data: dict[str, Any]) -> str:

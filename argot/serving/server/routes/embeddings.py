@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
+from argot.serving.server.routes.search import Characters
 from argot.serving.server.server_settings import RequestLimits
 from argot.serving.server.state import ERRORS, ServerState
 
@@ -38,8 +39,10 @@ TOKENS = (
 class EmbeddingsRequest(BaseModel):
     """OpenAI's request with `input_type`; other fields are ignored."""
 
-    input: str | Annotated[list[str] | list[int] | list[list[int]], Field(min_length=1)]
-    model: str = MODEL
+    input: (
+        Characters | Annotated[list[Characters] | list[int] | list[list[int]], Field(min_length=1)]
+    )
+    model: Characters = MODEL
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(None, ge=1)
     input_type: (

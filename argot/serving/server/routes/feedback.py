@@ -54,7 +54,7 @@ def router(state: ServerState) -> APIRouter:
             verdict=given.verdict,
             document=row["document"],
             chunk=given.passage,
-            quote=row["text"],
+            quote=quoted(row),
             comment=given.comment,
             release=release.id,
         )
@@ -66,3 +66,11 @@ def router(state: ServerState) -> APIRouter:
         return FeedbackReply()
 
     return routes
+
+
+def quoted(row: dict[str, Any]) -> str:
+    """A passage word for word as its document has it, so that the quote is found there again.
+
+    A passage from the middle of a table has the table's header repeated in front of its span.
+    """
+    return str(row["text"])[-max(1, row["end"] - row["start"]) :]

@@ -13,7 +13,9 @@ from argot.serving.server.served_release import SearchOutcome, ServedRelease
 from argot.serving.server.state import ERRORS, ServerState
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Value = str | int | float | bool
+# A limit of length, even 0, makes pydantic refuse lone surrogates: they cannot be encoded.
+Characters = Annotated[str, StringConstraints(min_length=0)]
+Value = Characters | int | float | bool
 
 
 class SearchRequest(BaseModel):
@@ -25,7 +27,7 @@ class SearchRequest(BaseModel):
     mode: str | None = Field(
         None, description="The mode that the evaluation found best, if none is given."
     )
-    filter: dict[str, Value] = Field(
+    filter: dict[Characters, Value] = Field(
         default={},
         max_length=16,
         description='Only documents with this metadata, such as {"year": 2026}.',

@@ -16,7 +16,11 @@ from tests.support.serving import opened
 @pytest.fixture
 def settings(release: Path, tmp_path: Path) -> ServerSettings:
     return ServerSettings(
-        release=release, feedback=tmp_path / "feedback", device="cpu", look_seconds=0.05
+        release=release,
+        feedback=tmp_path / "feedback",
+        device="cpu",
+        hosts=("testserver",),
+        look_seconds=0.05,
     )
 
 

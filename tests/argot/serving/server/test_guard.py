@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
-from argot.serving.server.guard import HEADERS
+from argot.serving.server.guard import HEADERS, OPEN
 from argot.serving.server.server_settings import RequestLimits, ServerSettings
 from tests.support.serving import opened
 
@@ -58,8 +58,104 @@ def test_key_opens_all_but_the_page_and_the_probes(locked: TestClient) -> None:
     )
 
 
-def test_another_host_name_is_refused(locked: TestClient) -> None:
-    assert locked.get("/healthz", headers={"Host": "rebound.example"}).status_code == 421
+def test_another_host_name_is_refused_but_for_probes(locked: TestClient) -> None:
+    key = {"X-API-Key": "sésame".encode()}
+    for host in ("rebound.example", "rebound.example:8000", "127.0.0.1.rebound.example", ""):
+        assert locked.get("/about", headers={"Host": host, **key}).status_code == 421
+        assert locked.get("/metrics", headers={"Host": host, **key}).status_code == 421
+        for probe in ("/healthz", "/readyz"):
+            assert locked.get(probe, headers={"Host": host}).status_code == 200
+
+
+def test_by_an_address_metrics_are_read_under_allow_host(locked: TestClient) -> None:
+    key = {"X-API-Key": "sésame".encode()}
+    for host in ("10.1.2.3:8000", "127.0.0.1", "[::1]:8000", "localhost:8000", "TESTSERVER"):
+        assert locked.get("/metrics", headers={"Host": host, **key}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.rebound.example:8000", "0x7f.1"])
+def test_without_a_key_no_page_of_another_name_reads_the_documents(
+    settings: ServerSettings, host: str
+) -> None:
+    """DNS rebinding: the page's name now leads to this server, and its origin is that name."""
+    with opened(replace(settings, hosts=())) as client:
+        headers = {"Host": host, "Origin": f"http://{host}"}
+        assert client.post("/search", json={"query": "pump"}, headers=headers).status_code == 421
+        assert client.get("/about", headers=headers).status_code == 421
+        headers = {"Host": "localhost:8000", "Origin": "http://localhost:8000"}
+        assert client.post("/search", json={"query": "pump"}, headers=headers).status_code == 200
+
+
+def test_with_a_key_and_no_names_any_name_is_answered_to(settings: ServerSettings) -> None:
+    with opened(replace(settings, hosts=(), api_key="sesame")) as client:
+        headers = {"Host": "argot.internal", "X-API-Key": "sesame"}
+        assert client.get("/about", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via", "x-real-ip"])
+def test_a_server_for_its_own_machine_refuses_what_a_proxy_sends_on(
+    client: TestClient, settings: ServerSettings, header: str
+) -> None:
+    proxied = {"Host": "127.0.0.1:8000", header: "203.0.113.7"}
+    assert client.post("/search", json={"query": "pump"}, headers=proxied).status_code == 403
+    with opened(replace(settings, public=True)) as public:
+        assert public.post("/search", json={"query": "pump"}, headers=proxied).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Authorization": "bearer sesame"}, 200),
+        ({"Authorization": "BEARER  sesame"}, 200),
+        ({"Authorization": "Basic c2VzYW1lOg==", "X-API-Key": "sesame"}, 200),
+        ({"Authorization": "Bearer wrong", "X-API-Key": "sesame"}, 200),
+        ({"Authorization": "Bearer sesame", "X-API-Key": "wrong"}, 200),
+        ({"Authorization": "sesame"}, 401),
+        ({"Authorization": "Basic sesame"}, 401),
+        ({"Authorization": "Bearer"}, 401),
+        ({"Authorization": "Bearer "}, 401),
+        ({"X-API-Key": ""}, 401),
+        ({"X-API-Key": "Bearer sesame"}, 401),
+        ({"X-API-Key": "Sesame"}, 401),
+        ({"Authorization": "Bearer sesame extra"}, 401),
+        ({}, 401),
+    ],
+)
+def test_the_key_is_taken_from_either_header(
+    settings: ServerSettings, headers: dict[str, str], status: int
+) -> None:
+    with opened(replace(settings, api_key="sesame")) as client:
+        assert client.get("/about", headers=headers).status_code == status
+
+
+def test_every_route_but_the_open_ones_asks_for_the_key(settings: ServerSettings) -> None:
+    with opened(replace(settings, api_key="sesame", workbench=True)) as client:
+        paths = client.get("/openapi.json", headers={"X-API-Key": "sesame"}).json()["paths"]
+        assert {"/label", "/compare", "/search", "/metrics"} <= set(paths)
+        for path in set(paths) - OPEN:
+            for method in ("GET", "POST", "HEAD", "PUT"):
+                assert client.request(method, path).status_code == 401
+        schemes = client.get("/openapi.json", headers={"X-API-Key": "sesame"}).json()
+        assert schemes["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+
+
+def test_wrong_keys_are_logged_by_their_sender_and_never_themselves(
+    settings: ServerSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(replace(settings, api_key="sesame")) as client, caplog.at_level("WARNING"):
+        client.get("/about")  # without a key: as every page begins
+        assert not caplog.records
+        for number in range(300):
+            client.get("/about", headers={"X-API-Key": f"guess-{number}"})
+    assert caplog.messages[0] == "wrong API key from testclient (1 since the last line)"
+    assert len(caplog.messages) < 60  # at most one a second
+    assert "guess" not in caplog.text
+    assert "sesame" not in caplog.text
+
+
+def test_monitors_may_ask_by_head(client: TestClient) -> None:
+    for path in ("/", "/docs", "/healthz", "/readyz"):
+        assert client.head(path).status_code == 200
 
 
 @pytest.mark.parametrize("told", [True, False])

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
+import time
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Message, Scope
 
 from argot.errors import InputError
+from argot.serving.server.app import create_app
 from argot.serving.server.server_settings import RequestLimits, ServerSettings
 from tests.support.chat_provider import Script, Turn, serving
 from tests.support.serving import opened
+from tools.tiny.server import listening
+
+JSON = {"Content-Type": "application/json"}
 
 
 def events(client: TestClient, **asked: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -66,3 +75,58 @@ def test_a_place_is_given_back_after_each_answer(settings: ServerSettings) -> No
             events(client, question="pump")
     with opened(replace(settings, provider="none", limits=RequestLimits(answers=0))) as client:
         assert client.post("/answer", json={"question": "pump"}).status_code == 503
+
+
+def test_clients_that_ask_and_leave_keep_no_place(settings: ServerSettings) -> None:
+    body = json.dumps({"question": "pump"})
+    head = f"POST /answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n"
+    few = replace(settings, provider="none", limits=RequestLimits(answers=2))
+    with listening(create_app(few)) as address:
+        port = int(address.rpartition(":")[2])
+        for _ in range(40):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall((head + body).encode())
+        until = time.monotonic() + 20
+        while httpx.post(f"{address}/answer", content=body, headers=JSON).status_code != 200:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        # Each of the places is free again, not only one of them.
+        for _ in range(4):
+            reply = httpx.post(f"{address}/answer", content=body, headers=JSON)
+            assert reply.status_code == 200
+
+
+def test_a_reply_that_never_starts_gives_its_place_back(settings: ServerSettings) -> None:
+    asyncio.run(never_started(settings))
+
+
+async def never_started(settings: ServerSettings) -> None:
+    """A client that is gone before the first byte: its generator is never asked for anything."""
+    app = create_app(replace(settings, provider="none", limits=RequestLimits(answers=1)))
+    body = json.dumps({"question": "pump"}).encode()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def gone(message: Message) -> None:
+        raise OSError("the client has gone")
+
+    scope: Scope = {
+        "type": "http", "method": "POST", "path": "/answer", "raw_path": b"/answer",
+        "query_string": b"", "root_path": "", "scheme": "http", "http_version": "1.1",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 1),
+    }  # fmt: skip
+    for _ in range(3):
+        with pytest.raises((OSError, ExceptionGroup)):
+            await app(dict(scope), receive, gone)
+    statuses = []
+
+    async def keep(message: Message) -> None:
+        statuses.append(message.get("status"))
+
+    await app(dict(scope), receive, keep)
+    app.state.server.watcher.close()
+    app.state.server.journal.close()
+    assert statuses[0] == 200

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,11 +65,17 @@ def test_openai_client_gets_the_librarys_vectors_to_the_last_bit(
         ({"input": "pump", "dimensions": 7}, 400, "have 32"),
         ({"input": "x" * 40_001}, 422, "40000 characters"),
         ({"input": ["x"] * 2049}, 422, "2048 texts"),
+        ({"input": "\ud800 pump"}, 422, "input"),
+        ({"input": ["pump", "\udfff"]}, 422, "input"),
+        ({"input": "pump", "model": "\ud800"}, 422, "model"),
     ],
 )
 def test_what_cannot_be_encoded_is_told(
     client: TestClient, asked: dict[str, object], status: int, told: str
 ) -> None:
-    reply = client.post("/v1/embeddings", json=asked)
+    # ASCII, so that lone surrogates can be sent: httpx cannot encode them.
+    content = json.dumps(asked)
+    headers = {"Content-Type": "application/json"}
+    reply = client.post("/v1/embeddings", content=content, headers=headers)
     assert reply.status_code == status
     assert told in reply.json()["error"]["message"]

@@ -84,7 +84,14 @@ def test_what_is_wrong_with_a_request_is_told(
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b'{"query": ' + b"[" * 9000, b"\xff\xfe", rb'{"query": "\ud800 pump"}']
+    "body",
+    [
+        *(b"{", b'{"query": ' + b"[" * 9000, b"\xff\xfe", rb'{"query": "\ud800 pump"}'),
+        *(
+            rb'{"query": "pump", "filter": {"\ud800": 1}}',
+            rb'{"query": "pump", "filter": {"year": "\ud800"}}',
+        ),
+    ],
 )
 def test_a_body_that_is_no_json_is_the_askers_fault(client: TestClient, body: bytes) -> None:
     reply = client.post("/search", content=body, headers={"Content-Type": "application/json"})
