@@ -69,7 +69,7 @@ class Workbench:
         return self._rows[id]
 
     def quote(self, id: str) -> str:
-        """A passage as it stands in its document's Markdown: word for word, which a repeated table header is not."""
+        """A passage word for word as in its document, where no table header is repeated for it."""
         row = self.passage(id)
         text = self._documents.get(row["document"])
         return row["text"] if text is None else text[row["start"] : row["end"]]
