@@ -1,7 +1,7 @@
 """What users asked and which passages they liked, kept on disk before it is acknowledged.
 
-One JSON object a line; one file of thumbs and one of questions a day (UTC). Anyone may have sent a record, so none of them trains
-or measures anything until a person has accepted it (`argot feedback`).
+One JSON object a line, in one file of thumbs and one of questions a day (UTC). Anyone may have sent
+a record, so none of them trains or measures anything until a person accepts it (`argot feedback`).
 """
 
 from __future__ import annotations

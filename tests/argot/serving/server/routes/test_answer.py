@@ -79,7 +79,7 @@ def test_a_place_is_given_back_after_each_answer(settings: ServerSettings) -> No
 
 def test_clients_that_ask_and_leave_keep_no_place(settings: ServerSettings) -> None:
     body = json.dumps({"question": "pump"})
-    head = f"POST /answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head = "POST /answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += f"Content-Length: {len(body)}\r\n\r\n"
     few = replace(settings, provider="none", limits=RequestLimits(answers=2))
     with listening(create_app(few)) as address:
