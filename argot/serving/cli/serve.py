@@ -161,7 +161,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def log_to_terminal() -> None:
-    """Send the log to standard error: a line a message, with the time, without control characters."""
+    """Send the log to standard error: a line a message, its time first, no control characters."""
     handler = logging.StreamHandler()
     handler.setFormatter(_PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
