@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from argot.documents.formats import Parsed
+from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.reader import parse
 from argot.documents.formats.workers import Limits, Read, read, read_all
 from stages import ingest
@@ -407,17 +407,24 @@ def test_languages_are_given_or_detected() -> None:
 
 
 def test_dotfiles_are_no_documents_and_links_stay_inside(tmp_path: Path) -> None:
-    cache = tmp_path / "cache/files/md5/ab"
-    cache.mkdir(parents=True)
-    (cache / ("0" * 30)).write_text("Cached berths.")
+    from dvc.repo import Repo
+
+    Repo.init(str(tmp_path), no_scm=True).close()
+    own, other = (tmp_path / name / "cache/files/md5/ab" for name in (".dvc", "other/.dvc"))
+    for cache in (own, other):
+        cache.mkdir(parents=True)
+        (cache / ("0" * 30)).write_text("Cached berths.")
     raw = tmp_path / "raw"
     (raw / ".git").mkdir(parents=True)
     for name in (".gitignore", ".DS_Store", ".git/config", "a.md", "b.md"):
         (raw / name).write_text("Berths.")
     (raw / "inside.md").symlink_to("a.md")
-    (raw / "tracked.md").symlink_to(cache / ("0" * 30))  # as DVC links it
+    (raw / "tracked.md").symlink_to(own / ("0" * 30))  # as DVC links it
     assert [file.name for file in ingest.find(raw)] == ["a.md", "b.md", "inside.md", "tracked.md"]
     assert read(raw, raw / "tracked.md", LIMITS).parsed.text == "Cached berths."
+    (raw / "foreign.md").symlink_to(other / ("0" * 30))
+    with pytest.raises(UnreadableError, match="a link to outside of data/raw"):
+        read(raw, raw / "foreign.md", LIMITS)
 
 
 def test_workers_read_in_the_order_of_files(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ So one bad file can't end the stage.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import logging
 import multiprocessing
@@ -25,8 +26,6 @@ from argot.documents.formats.reader import kind_of, parse
 
 # Workers end after so many files: what parsers leak counts against the next file's limit.
 FILES_PER_WORKER = 500
-# DVC may link tracked files to its cache; there they bear the name of their content.
-CACHED = ("files", "md5")
 
 
 @dataclass(frozen=True)
@@ -168,13 +167,32 @@ def _admit(root: Path, file: Path, limits: Limits) -> None:
     if not file.exists():
         raise UnreadableError("a link to nothing")
     target = file.resolve()
-    if not target.is_relative_to(root.resolve()) and target.parts[-4:-2] != CACHED:
+    # DVC may link tracked files to its cache.
+    if not target.is_relative_to(root.resolve()) and not _is_cached(target, root.resolve()):
         raise UnreadableError("a link to outside of data/raw")
     status = file.stat()
     if not stat.S_ISREG(status.st_mode):
         raise UnreadableError("not a regular file")
     if status.st_size > limits.file_megabytes << 20:
         raise UnreadableError(f"larger than ingest.max_file_megabytes ({limits.file_megabytes})")
+
+
+def _is_cached(target: Path, root: Path) -> bool:
+    cache = _cache(root)
+    return cache is not None and target.is_relative_to(cache)
+
+
+@functools.cache
+def _cache(root: Path) -> Path | None:
+    """The cache of the project that `root` is in, and of no other; None outside of a project."""
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        with Repo(Repo.find_root(str(root))) as project:
+            return Path(project.cache.local_cache_dir, "files", "md5").resolve()
+    except NotDvcRepoError:
+        return None
 
 
 def _start_server() -> None:
