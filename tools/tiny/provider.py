@@ -198,6 +198,9 @@ class Handler(BaseHTTPRequestHandler):
             )
         if fault == "hang":
             time.sleep(self.provider.plan.get("hang", 1.5))
+        if fault == "gateway":
+            self.provider.pay(body)  # the model goes on, although nobody waits for it
+            return self._send(504, {"error": {"message": "gateway timeout"}})
         if fault == "cut":
             self.connection.shutdown(socket.SHUT_RDWR)
             return None
@@ -407,7 +410,7 @@ def embeddings(body: dict[str, Any], fault: Any) -> dict[str, Any]:
     tokens = sum(len(text) for text in body["input"]) // 4
     return {
         "object": "list",
-        "data": vectors[::-1][bool(fault) :],
+        "data": vectors[::-1][fault not in (None, "uncounted", "hang", "drip") :],
         "model": body["model"],
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }
@@ -415,6 +418,13 @@ def embeddings(body: dict[str, Any], fault: Any) -> dict[str, Any]:
 
 def completion(body: dict[str, Any], fault: Any) -> dict[str, Any]:
     """A response in the form of the provider that was asked."""
+    made = _completion(body, fault)
+    if fault == "uncounted":
+        del made["usage"]
+    return made
+
+
+def _completion(body: dict[str, Any], fault: Any) -> dict[str, Any]:
     if "input" in body:
         return embeddings(body, fault)
     content = (

@@ -15,11 +15,10 @@ from argot.llm.calls.records import Batch, Records
 from argot.llm.calls.request import Request
 from argot.llm.calls.settings import MachineLlm
 from argot.llm.calls.store import Reply, Store
-from argot.llm.providers.base import Batches, Outcome
+from argot.llm.providers.base import BUSY, Batches, Outcome, Progress, counted
 
 CLOCKS = 300  # seconds by which the provider's clock may differ from ours
-# Statuses of a provider that is only busy, and the seconds to wait before each further try.
-BUSY = {408, 409, 429, 500, 502, 503, 504, 529}
+# Seconds to wait for a busy provider before each further try.
 WAITS = (1.0, 5.0, 20.0)
 
 
@@ -99,7 +98,7 @@ class BatchRun:
         with tqdm(total=total, desc="batches", disable=None) as bar:
             while waiting:
                 for batch in list(waiting):
-                    progress = self.batches.progress(batch.id)
+                    progress = self._progress(batch)
                     bar.update(progress.done - done[batch.id])
                     done[batch.id] = progress.done
                     if progress.ended:
@@ -107,6 +106,14 @@ class BatchRun:
                         yield batch
                 if waiting:
                     time.sleep(self.machine.poll_seconds)
+
+    def _progress(self, batch: Batch) -> Progress:
+        try:
+            return self.batches.progress(batch.id)
+        except ProviderError:
+            # It was given up and will never be paid: on record, it would end every later run too.
+            self.records.remove(batch)
+            raise
 
     def _keep(self, batch: Batch) -> None:
         """Store a batch's replies; a request without an outcome was not paid, and has none."""
@@ -118,6 +125,7 @@ class BatchRun:
             # A run that was killed while it collected has stored some of them already.
             if outcome is None or any(reply.attempt == attempt.number for reply in tries):
                 continue
+            outcome = counted(attempt, outcome)
             usd = self.budget.cost(attempt.model, outcome, batch=True)
             self.store.add(Reply.of(attempt, batch.provider, outcome, usd, batch=True))
             paid += usd

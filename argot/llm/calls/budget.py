@@ -39,8 +39,9 @@ class Budget:
         if self.paid + self._reserved + usd > self.spend.max_usd:
             raise OverBudget(
                 f"spend.max_usd: the next call may cost ${usd:.4f} and could exceed "
-                f"${self.spend.max_usd:.2f}: ${self.paid:.4f} are paid, and all of it is kept; "
-                "raise spend.max_usd and run again to go on"
+                f"${self.spend.max_usd:.2f}: ${self.paid:.4f} are paid, calls without an answer "
+                "counted at their most, and all of it is kept; raise spend.max_usd and run again "
+                "to go on"
             )
         self._reserved += usd
 

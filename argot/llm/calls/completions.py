@@ -87,7 +87,8 @@ def estimate(requests: Sequence[Request], store: Store, spend: SpendSettings) ->
     """
     waiting = unanswered(requests, store)
     by_key = {request.key: request for request in requests}
-    known = [reply for reply in store if reply.key in by_key and reply.tokens_in]
+    answered = (reply for reply in store if reply.key in by_key and reply.status != "lost")
+    known = [reply for reply in answered if reply.tokens_in]
     tokens_in = sum(request.letters for request in waiting) / LETTERS_A_TOKEN
     tokens_out = sum(request.max_tokens for request in waiting) / 2
     if known:
@@ -102,7 +103,9 @@ def estimate(requests: Sequence[Request], store: Store, spend: SpendSettings) ->
 
 
 def _answered(tries: Sequence[Reply]) -> bool:
-    return bool(tries) and (tries[-1].status != "malformed" or len(tries) >= ATTEMPTS)
+    """Is the last reply one to keep, or were as many malformed as are allowed?"""
+    malformed = sum(reply.status == "malformed" for reply in tries)
+    return malformed >= ATTEMPTS or (bool(tries) and tries[-1].status in ("good", "refused"))
 
 
 def _one_by_one(

@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
@@ -17,13 +18,18 @@ from argot.errors import ProviderError
 from argot.llm.calls.budget import Budget, OverBudget
 from argot.llm.calls.request import Call
 from argot.llm.calls.settings import MachineLlm
-from argot.llm.providers.base import Outcome
+from argot.llm.providers.base import BUSY, Outcome, at_most, counted
 from argot.llm.providers.registry import PROVIDERS
 
-# After so many failures in a row, each after the client's own retries, the provider counts as down.
+# After so many failures in a row, each after all its retries, the provider counts as down.
 MOST_FAILURES = 10
 # Statuses that every other call would get as well: a wrong key, model or form.
 FATAL = {400, 401, 403, 404, 405, 422}
+# Statuses that a gateway gives when it no longer waits for the model, which may go on, and be paid.
+GATEWAY = {408, 502, 504, 524}
+# Errors of the client by which nothing was sent.
+NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"}
+FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0  # seconds before a retry, where the provider names none
 Record = Callable[[Any, Outcome], None]  # is given the call and what came of it
 
 
@@ -70,7 +76,8 @@ def call_concurrently(
 
 
 async def _run(queue: CallQueue, record: Record) -> None:
-    client = queue.provider.async_client(queue.machine.endpoint)
+    # The client retries nothing, for each try may be paid and must fit into the budget.
+    client = queue.provider.async_client(replace(queue.machine.endpoint, retries=0))
     workers = min(queue.total, queue.machine.concurrency)
     with tqdm(total=queue.total, desc="replies", disable=None) as bar:
         async with client, _interruptible(queue):
@@ -82,51 +89,94 @@ async def _work(queue: CallQueue, client: Any, record: Record, bar: Any) -> None
     for call in queue.waiting:
         most = queue.budget.most([call])
         try:
-            queue.budget.reserve(most)
-        except OverBudget as error:
+            await _answered(queue, call, most, client, record)
+            queue.failures_in_a_row = 0
+        except (OSError, MemoryError) as error:
+            if not isinstance(error, TimeoutError):
+                raise  # a full disk or memory: the machine failed, not the provider
             queue.failed(error)
-        else:
-            queue.budget.settle(most, await _paid(queue, call, client, record))
+        except Exception as error:
+            queue.failed(error)
         bar.update()
         bar.set_postfix_str(f"${queue.budget.paid:.3f}")
         if queue.stop:
             return
 
 
-async def _paid(queue: CallQueue, call: Call, client: Any, record: Record) -> float:
-    """Make a call, record what comes of it or note its failure, and return what it cost."""
-    cost = 0.0
+async def _answered(queue: CallQueue, call: Call, most: float, client: Any, record: Record) -> None:
+    """Make a call and record its answer; a provider that is busy or away is tried again."""
+    for retry in range(queue.machine.retries + 1):
+        try:
+            return await _try(queue, call, most, client, record)
+        except Exception as error:
+            last = retry == queue.machine.retries or queue.stop is not None
+            if last or not _may_pass(queue, error):
+                raise
+            await asyncio.sleep(_seconds_to_wait(error, retry, queue.machine.timeout_seconds))
+
+
+async def _try(queue: CallQueue, call: Call, most: float, client: Any, record: Record) -> None:
+    """Make a call once; record its answer, or, where none came but it may be paid, its loss."""
+    queue.budget.reserve(most)
+    cost, outcome = 0.0, None
     try:
         outcome = await _outcome(queue, call, client)
         cost = queue.budget.cost(call.model, outcome)
         # In a thread, so that waiting for the disk does not hold up the other calls.
         await asyncio.to_thread(record, call, outcome)
-        queue.failures_in_a_row = 0
-    except TimeoutError as error:
-        queue.failed(error)
-    except (OSError, MemoryError):
-        raise  # a full disk or memory: the machine failed, not the provider
-    except Exception as error:
-        queue.failed(error)
-    return cost
+    except BaseException as error:
+        # Also where a second Ctrl-C drops the call.
+        if outcome is None and _may_be_paid(queue, error):
+            cost = most
+            record(call, at_most(call, "lost"))
+        raise
+    finally:
+        queue.budget.settle(most, cost)
 
 
 async def _outcome(queue: CallQueue, call: Call, client: Any) -> Outcome:
     create = attrgetter(call.resource)(client).with_raw_response.create
     # The client's timeout starts again with each byte: a server that sends one now and then never
-    # exceeds it. This limit is for the whole call with all its retries.
-    limit = queue.machine.timeout_seconds * (queue.machine.retries + 2)
+    # exceeds it. This limit is for the whole call.
     try:
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(2 * queue.machine.timeout_seconds):
             response = await create(**call.arguments)
     except Exception as error:
         if getattr(error, "code", None) in queue.provider.refusal_codes:
             return Outcome("refused", "", 0, 0)
         raise
     try:
-        return call.read(json.loads(response.http_response.content))
+        return counted(call, call.read(json.loads(response.http_response.content)))
     except (ValueError, RecursionError):
-        return Outcome("malformed", "", 0, 0)
+        return at_most(call, "malformed")
+
+
+def _may_pass(queue: CallQueue, error: Exception) -> bool:
+    """Is it worth while to try again? An error without a status is one of the connection."""
+    status = getattr(error, "status_code", None)
+    return status in BUSY if status else _without_answer(queue, error)
+
+
+def _may_be_paid(queue: CallQueue, error: BaseException) -> bool:
+    """May the model have worked? Where the provider answers with an error, it did not."""
+    if status := getattr(error, "status_code", None):
+        return status < 400 or status in GATEWAY
+    dropped = isinstance(error, asyncio.CancelledError)
+    sent = type(error.__cause__).__name__ not in NOT_SENT
+    return dropped or (_without_answer(queue, error) and sent)
+
+
+def _without_answer(queue: CallQueue, error: BaseException) -> bool:
+    return isinstance(error, TimeoutError) or queue.provider.raised(error)
+
+
+def _seconds_to_wait(error: Exception, retry: int, longest: float) -> float:
+    """What the provider asks for, up to `longest`; else twice as long before each further retry."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    try:
+        return min(max(0.0, float(headers["retry-after"])), longest)
+    except (KeyError, ValueError):  # no such header, or a date
+        return min(FIRST_WAIT * 2.0**retry, LONGEST_WAIT)
 
 
 @contextlib.asynccontextmanager

@@ -38,6 +38,9 @@ class Attempt(NamedTuple):
     model: str
     prompt: str  # the hash of the instructions
     about: str
+    # Bounds of its bill. Records of batches that older versions wrote have none.
+    most_tokens_in: int = 0
+    max_tokens: int = 0
 
     @property
     def id(self) -> str:
@@ -106,7 +109,8 @@ class Request:
 
     def attempt(self, number: int) -> Attempt:
         """The try of this number, from 0."""
-        return Attempt(self.key, number, self.model, self.instructions, self.about)
+        bounds = self.most_tokens_in, self.max_tokens
+        return Attempt(self.key, number, self.model, self.instructions, self.about, *bounds)
 
     def read(self, body: Any) -> Outcome:
         """The outcome in a response's body."""

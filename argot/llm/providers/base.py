@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
+from urllib.parse import unquote
 
 from argot.errors import ProviderError
 from argot.llm.providers.chat import Chat, Tool
 
-Status = Literal["good", "malformed", "refused"]
+Status = Literal["good", "malformed", "refused", "lost"]  # lost: sent, but never answered
+# Statuses of a provider that is only busy: the same call may succeed later.
+BUSY = {408, 409, 429, 500, 502, 503, 504, 529}
 # Packages that the clients are built on. Their errors mean that the provider failed to answer,
 # or sent something that is no answer.
 TRANSPORTS = {"httpx", "httpx2", "httpcore", "httpcore2", "json", "pydantic_core"}
+QUERY_VALUE = re.compile(r"[?&][^=&#]*=([^&#]+)")  # in a URL
 NO_KEY = "none"  # sent to a server of one's own, which may need no key
 
 
@@ -52,6 +57,28 @@ class Outcome:
     content: str
     tokens_in: int
     tokens_out: int
+
+
+class Bounded(Protocol):
+    """A call with upper bounds of the tokens to pay for."""
+
+    @property
+    def most_tokens_in(self) -> int: ...
+    @property
+    def max_tokens(self) -> int: ...
+
+
+def at_most(call: Bounded, status: Status, content: str = "") -> Outcome:
+    """An outcome whose tokens nobody counted: it is paid as if they were as many as possible."""
+    return Outcome(status, content, call.most_tokens_in, call.max_tokens)
+
+
+def counted(call: Bounded, outcome: Outcome) -> Outcome:
+    """The outcome of an answer, at its most where the provider doesn't say how many tokens it had.
+
+    Every answer is paid, so one of no tokens is one that was not counted.
+    """
+    return outcome if outcome.tokens_in else at_most(call, outcome.status, outcome.content)
 
 
 @dataclass(frozen=True)
@@ -155,6 +182,10 @@ class Provider(ABC):
             raise ProviderError(
                 f"no key for {self.name}: set {self.key_variable} in the environment (in no file)"
             )
+        if not (key.isascii() and key.isprintable()):
+            raise ProviderError(
+                f"{self.key_variable} holds characters that no key has; set it again"
+            )
         return key or NO_KEY
 
     def client_options(self, endpoint: Endpoint) -> dict[str, Any]:
@@ -165,6 +196,10 @@ class Provider(ABC):
             "timeout": endpoint.timeout_seconds,
             "max_retries": endpoint.retries,
         }
+
+    def raised(self, error: BaseException) -> bool:
+        """Is it an error of the provider's client, or of what the client is built on?"""
+        return type(error).__module__.partition(".")[0] in {self.name, *TRANSPORTS}
 
     def error(self, error: Exception, endpoint: Endpoint) -> ProviderError:
         """A client's error in one line, without the key, which some providers repeat in theirs."""
@@ -182,10 +217,19 @@ class Provider(ABC):
             )
         if "Timeout" in kind:
             return ProviderError(f"{self.name} didn't answer within {endpoint.timeout_seconds:g} s")
-        message = " ".join(str(error).split())[:300]
-        if (key := self.key(endpoint)) != NO_KEY:
-            message = message.replace(key, "[key]")
-        return ProviderError(f"{self.name} failed ({kind}: {message})")
+        message = " ".join(str(error).split())
+        for secret in self._secrets(endpoint):
+            message = message.replace(secret, "[key]")
+        return ProviderError(f"{self.name} failed ({kind}: {message[:300]})")
+
+    def _secrets(self, endpoint: Endpoint) -> list[str]:
+        """What no message may repeat, longest first: the key, and what a base URL carries."""
+        secrets = {os.environ.get(self.key_variable, "").strip()}
+        login, _, _ = endpoint.base_url.partition("://")[2].rpartition("@")
+        carried = [*login.split(":"), *QUERY_VALUE.findall(endpoint.base_url)]
+        secrets |= {*carried, *map(unquote, carried)}
+        # Shorter ones hide nothing, but would make the message unreadable.
+        return sorted((each for each in secrets if len(each) > 3), key=len, reverse=True)
 
     @contextmanager
     def one_line_errors(self, endpoint: Endpoint) -> Iterator[None]:
@@ -193,7 +237,7 @@ class Provider(ABC):
         try:
             yield
         except Exception as error:
-            if type(error).__module__.partition(".")[0] in {self.name, *TRANSPORTS}:
+            if self.raised(error):
                 raise self.error(error, endpoint) from None
             raise
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from argot.errors import ParamsError, ProviderError
 from argot.llm.calls import batched, concurrent
+from argot.llm.calls.budget import Budget
 from argot.llm.calls.completions import completions, estimate
 from argot.llm.calls.store import OPEN, Store
+from tests.argot.llm.calls.test_request import stored_requests
 from tools.tiny.calls import PROVIDERS, machine, requests, spend
 from tools.tiny.provider import KEY, serving
 
@@ -63,6 +67,125 @@ def test_what_passes_is_tried_again(provider: str, fault: Any) -> None:
     with serving(script={"number2": [fault], "number4": [fault]}) as server:
         found = completions(asked, machine(server.url, provider, timeout_seconds=0.7), spend())
     assert [found[request.key][-1].status for request in asked] == ["good"] * 6
+
+
+def statuses() -> Counter[str]:
+    with Store() as store:
+        return Counter(reply.status for reply in store)
+
+
+@both
+@pytest.mark.parametrize(
+    ("fault", "lost"),
+    [(429, 0), (500, 0), (529, 0), ("cut", 1), ("hang", 1), ("gateway", 1)],
+)
+def test_a_call_without_an_answer_counts_at_its_most(provider: str, fault: Any, lost: int) -> None:
+    [asked] = requests(provider, 1)
+    with serving(script={"calls": [fault]}) as server:
+        found = completions([asked], machine(server.url, provider, timeout_seconds=0.7), spend())
+    [*before, last] = found[asked.key]
+    most = Budget(spend(), 0.0).most([asked])
+    assert [reply.status for reply in before] == ["lost"] * lost
+    assert [reply.usd for reply in before] == pytest.approx([most] * lost)
+    assert last.status == "good"
+
+
+@both
+@pytest.mark.parametrize("kind", ["queries", "queries and judgments"])
+@pytest.mark.parametrize("fault", ["hang", "gateway", "broken json", "drip", "uncounted"])
+def test_the_limit_holds_whatever_is_billed_and_never_answered(
+    provider: str, fault: str, kind: str
+) -> None:
+    asked = requests(provider, 30) if kind == "queries" else stored_requests(provider)
+    most = max(Budget(spend(), 0.0).most([request]) for request in asked)
+    tight = spend(max_usd=9.5 * most)
+    with serving(shares={fault: 1.0}, hang=0.25) as server:
+        at = machine(server.url, provider, timeout_seconds=0.1, retries=4, concurrency=8)
+        for _ in range(2):  # what the first run has lost counts in the second, too
+            with contextlib.suppress(ProviderError):
+                completions(asked, at, tight)
+        while server.provider.busy:
+            time.sleep(0.02)
+    tries = sum(server.provider.paid.values())
+    assert tries > 2
+    with Store() as store:
+        counted = sum(reply.usd for reply in store)
+        assert len(list(store)) >= tries
+    least = min(Budget(spend(), 0.0).most([request]) for request in asked)
+    assert tries * least <= counted <= tight.max_usd
+
+
+@both
+def test_what_was_never_sent_costs_nothing(provider: str) -> None:
+    at = machine("http://127.0.0.1:9", provider, retries=1)
+    with pytest.raises(ProviderError, match="Connection"):
+        completions(requests(provider, 3), at, spend())
+    assert statuses() == {}
+
+
+@both
+@ways
+def test_an_answer_whose_tokens_nobody_counts_is_paid_at_its_most(
+    provider: str, batch: bool
+) -> None:
+    [asked] = requests(provider, 1)
+    with serving(script={"calls": ["uncounted"]}) as server:
+        found = completions([asked], machine(server.url, provider), spend(batch=batch))
+    [reply] = found[asked.key]
+    assert reply.status == "good"
+    assert reply.usd == pytest.approx(Budget(spend(), 0.0).most([asked], batch=batch))
+
+
+@both
+def test_a_batch_whose_creation_answers_too_late_is_paid_once(provider: str) -> None:
+    asked = requests(provider, 5)
+    with serving(create_seconds=0.8) as server:
+        at = machine(server.url, provider, timeout_seconds=0.3, retries=0)
+        tight = spend(batch=True, max_usd=Budget(spend(), 0.0).most(asked, batch=True))
+        with pytest.raises(ProviderError, match="didn't answer within 0.3 s"):
+            completions(asked, at, tight)
+        found = completions(asked, at, tight)
+    assert len(server.provider.batches) == 1
+    assert all(found[request.key][-1].status == "good" for request in asked)
+    assert set(server.provider.paid.values()) == {1}
+
+
+def test_a_batch_that_was_given_up_does_not_end_the_next_run_too() -> None:
+    asked = requests("openai", 2)
+    with serving(batch_end="failed") as server:
+        at = machine(server.url, "openai")
+        with pytest.raises(ProviderError, match="gave up batch"):
+            completions(asked, at, spend(batch=True))
+        server.provider.plan.pop("batch_end")
+        found = completions(asked, at, spend(batch=True))
+    assert all(found[request.key][-1].status == "good" for request in asked)
+    assert len(server.provider.batches) == 2  # the first one is not waited for again
+
+
+@both
+@ways
+@pytest.mark.parametrize(
+    "url", ["ftp://u:geheim77@h/v1", "http://[", "localhost:9", "http://u:geheim77@h:99999999/v1"]
+)
+def test_a_base_url_that_is_none_ends_the_run_in_one_line(
+    provider: str, batch: bool, url: str
+) -> None:
+    at = machine("", provider, base_url=url, retries=0)
+    with pytest.raises(ProviderError) as error:
+        completions(requests(provider, 1), at, spend(batch=batch))
+    assert "geheim77" not in str(error.value) and "\n" not in str(error.value)
+    assert statuses() == {}
+
+
+@both
+@ways
+@pytest.mark.parametrize("key", ["sk-ключ", "sk-a\nb"])
+def test_a_key_of_strange_characters_ends_the_run_in_one_line(
+    provider: str, batch: bool, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{provider.upper()}_API_KEY", key)
+    with serving() as server, pytest.raises(ProviderError, match="characters that no key has"):
+        completions(requests(provider, 1), machine(server.url, provider), spend(batch=batch))
 
 
 @both
