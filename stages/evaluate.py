@@ -36,7 +36,7 @@ from argot.evaluation import slices
 from argot.evaluation.advice import Facts, advise, overlap
 from argot.evaluation.choosing import WEIGHTS, choose, curve
 from argot.evaluation.judged import JudgedCorpus, Queries, read_pairs, read_questions
-from argot.evaluation.managed import MachineCompare, bought, estimate
+from argot.evaluation.managed import MachineCompare, bought, estimate, shown_passages
 from argot.evaluation.metrics import ndcg
 from argot.evaluation.names import ALWAYS, BM25, Sides, name, row, sides, with_bm25
 from argot.evaluation.statistics import paired
@@ -222,13 +222,15 @@ def buy(
     """
     systems, paid = [], {}
     texts = texts_to_embed(sets, corpus) if models else {}
+    shown = shown_passages(corpus) if models else {}
     for model in dict.fromkeys(models):
         if model in ALWAYS:
             raise ParamsError(
                 f"params.yaml: evaluate.compare: '{model}' is a row already; name a managed model"
             )
         llm, machine = load("machine.llm", MachineLlm), load("machine.compare", MachineCompare)
-        vectors, replies = bought(model, texts, llm, machine, load("spend", SpendSettings))
+        spend = load("spend", SpendSettings)
+        vectors, replies = bought(model, texts, shown, llm, machine, spend)
         systems.append(VectorModel(model, partial(same, vectors)))
         paid[model] = replies.figures()
     return systems, paid
@@ -451,10 +453,11 @@ def show_estimate() -> str:
     settings, spend = load("evaluate", EvaluateSettings), load("spend", SpendSettings)
     corpus = JudgedCorpus()
     texts = texts_to_embed(query_sets(corpus, settings.min_dev_questions), corpus)
+    shown = shown_passages(corpus) if settings.compare else {}
     lines = []
     for model in settings.compare:
         with Store() as store:
-            found = estimate(model, texts, store, spend)
+            found = estimate(model, texts, shown, store, spend)
         lines.append(
             f"{model}: {found.requests:,} texts, {found.there:,} vectors are there; the others: "
             f"{found.tokens_in:,} tokens (guessed at four letters a token), ${found.usd:.2f}"

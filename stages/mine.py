@@ -34,6 +34,7 @@ from argot.encoding.store import read_vectors
 from argot.errors import InputError, ParamsError
 from argot.llm.calls.completions import completions
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
+from argot.llm.judging.prompting import shown_texts
 from argot.search.bm25 import Bm25
 from argot.tables import pairs, training
 from argot.tables.chunks import Corpus
@@ -235,11 +236,13 @@ def relabel(
         (queries[row], corpus.ids[positives[row]], mined.candidates[row, columns].tolist())
         for row, columns in zip(kept, hardest, strict=True)
     ]
-    passages = list(zip(corpus.headings, corpus.texts, strict=True))
     complete = partial(
         completions, machine=load("machine.llm", MachineLlm), spend=load("spend", SpendSettings)
     )
     llm = load("synthesize.llm", LlmSettings)
+    candidates = {row for _, _, rows in asked for row in rows}
+    texts = shown_texts(corpus, [corpus.ids[row] for row in candidates], llm)
+    passages = {row: (corpus.headings[row], texts.get(corpus.ids[row], "")) for row in candidates}
     graded, paid = grade_candidates(asked, passages, llm, complete)
 
     scores, masked = mined.scores.copy(), masked.copy()

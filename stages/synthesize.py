@@ -26,6 +26,7 @@ from argot.core.stage import run, stage_parser, write_figures
 from argot.llm.calls.completions import completions, estimate
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
+from argot.llm.judging.prompting import shown_texts
 from argot.queries import headings, neighbours, sentences, structure
 from argot.queries.by_model import grounded, llm_drafts, requests_for
 from argot.queries.draft import Context, Draft, QuerySource
@@ -70,7 +71,8 @@ class SynthesizeSettings(Settings):
 def main() -> str:
     """Make drafts, drop what teaches nothing, and write the pairs of each split."""
     settings = load("synthesize", SynthesizeSettings)
-    context = Context.of(Corpus())
+    corpus = Corpus()
+    context = Context.of(corpus)
     sieve = Sieve(context, settings)
 
     complete = partial(
@@ -78,12 +80,14 @@ def main() -> str:
     )
 
     chosen = drawn(context.chunks, settings)
-    written, paid = llm_drafts(chosen, asked_by_people(), settings.llm, complete, sieve.dropped)
+    texts = shown_texts(corpus, [chunk.id for chunk in chosen], settings.llm)
+    asked = asked_by_people()
+    written, paid = llm_drafts(chosen, texts, asked, settings.llm, complete, sieve.dropped)
     by_rule = drafts_by_rule(tqdm(chosen, "queries", disable=None), context, settings)
 
     splits = sieve.by_split(sieve.distinct(sieve.informative([*written, *by_rule])))
     train = sieve.round_trip([*real(context, settings), *splits["train"]])
-    splits["train"], judged = grounded(train, context, settings.llm, complete, sieve.dropped)
+    splits["train"], judged = grounded(train, context, texts, settings.llm, complete, sieve.dropped)
 
     for split, kept in splits.items():
         write_table(pairs.PATHS[split], [row(draft) for draft in kept], pairs.SCHEMA)
@@ -291,8 +295,10 @@ def show_estimate() -> str:
     settings, spend = load("synthesize", SynthesizeSettings), load("spend", SpendSettings)
     if not settings.llm.has_provider:
         return "nothing to pay: synthesize.llm.provider is none"
-    chosen = drawn(Corpus().rows(), settings)
-    requests = requests_for(chosen, asked_by_people(), settings.llm)
+    corpus = Corpus()
+    chosen = drawn(corpus.rows(), settings)
+    texts = shown_texts(corpus, [chunk.id for chunk in chosen], settings.llm)
+    requests = requests_for(chosen, texts, asked_by_people(), settings.llm)
     with Store() as store:
         found = estimate(requests, store, spend)
     guess = "guessed at three letters a token"

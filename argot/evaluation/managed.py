@@ -20,12 +20,14 @@ from argot.errors import ProviderError
 from argot.llm.calls.budget import Budget
 from argot.llm.calls.completions import ROUNDS, Estimate, Paid
 from argot.llm.calls.concurrent import call_concurrently
+from argot.llm.calls.passages import masked_texts
 from argot.llm.calls.redact import redact
 from argot.llm.calls.request import Attempt
 from argot.llm.calls.settings import MachineLlm, SpendSettings
 from argot.llm.calls.store import Reply, Store
 from argot.llm.providers.base import Outcome
 from argot.llm.providers.registry import embedding_provider
+from argot.tables.chunks import Corpus, passage
 
 PROVIDER, EMBEDDINGS = embedding_provider()
 LETTERS_A_TOKEN = 4  # of English text, for the estimate
@@ -109,16 +111,18 @@ def reply_key(model: str, text: str) -> str:
 def bought(
     model: str,
     about: Mapping[str, str],
+    shown: Mapping[str, str],
     machine: MachineLlm,
     compare: MachineCompare,
     spend: SpendSettings,
 ) -> tuple[Vectors, Paid]:
     """The normalised vectors of texts by a managed model: from the store, or else bought now.
 
-    `about` maps each text to the passage that it is, or that it asks for. What is sent is masked
-    first. Raises ProviderError where a text still has no vector after ROUNDS calls.
+    `about` maps each text to the passage that it is, or that it asks for, and `shown` a passage to
+    what may be shown of it. All that is sent is masked.
+    Raises ProviderError where a text still has no vector after ROUNDS calls.
     """
-    sent = {text: redact(text).text for text in about}
+    sent = _sent(about, shown)
     machine = machine.model_copy(update={"base_url": compare.base_url})
     with Store() as store:
         budget = Budget(spend, sum(reply.usd for reply in store))
@@ -148,14 +152,37 @@ def bought(
     return vectors, Paid(list(replies.values()))
 
 
-def estimate(model: str, about: Mapping[str, str], store: Store, spend: SpendSettings) -> Estimate:
+def estimate(
+    model: str,
+    about: Mapping[str, str],
+    shown: Mapping[str, str],
+    store: Store,
+    spend: SpendSettings,
+) -> Estimate:
     """Tokens and dollars of the vectors that are not in the store yet, without asking."""
-    sent = {text: redact(text).text for text in about}
+    sent = _sent(about, shown)
     waiting = _without(store, model, sent, about)
     tokens = round(sum(map(len, waiting)) / LETTERS_A_TOKEN)
     usd = Budget(spend, 0.0).cost(model, Outcome("good", "", tokens, 0))
     distinct = len(set(sent.values()))
     return Estimate(distinct, distinct - len(waiting), tokens, 0, usd, measured=False)
+
+
+def shown_passages(corpus: Corpus) -> dict[str, str]:
+    """Each passage with what may be shown of it."""
+    texts = masked_texts(corpus, corpus.ids)
+    shown: dict[str, str] = {}
+    rows = zip(corpus.passages, corpus.ids, corpus.headings, strict=True)
+    for whole, id, heading in rows:
+        of_this = passage(heading, texts[id])
+        # The same words may be a part of something private in one document only.
+        if of_this != whole:
+            shown[whole] = of_this
+    return shown
+
+
+def _sent(about: Mapping[str, str], shown: Mapping[str, str]) -> dict[str, str]:
+    return {text: redact(shown.get(text, text)).text for text in about}
 
 
 def _without(

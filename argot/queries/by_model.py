@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from argot.llm.calls.completions import Complete, Paid
 from argot.llm.calls.request import Request
@@ -17,17 +17,22 @@ Dropped = Counter[tuple[str, str]]
 
 
 def requests_for(
-    chunks: Sequence[ChunkRow], asked_by_people: Sequence[str], settings: LlmSettings
+    chunks: Sequence[ChunkRow],
+    texts: Mapping[str, str],
+    asked_by_people: Sequence[str],
+    settings: LlmSettings,
 ) -> list[Request]:
-    """One request for each chunk."""
+    """One request for each chunk; `texts` holds what may be shown of it, by its id."""
     examples = chosen_examples(asked_by_people, settings.examples)
     return [
-        query_request(chunk.heading, chunk.text, chunk.id, examples, settings) for chunk in chunks
+        query_request(chunk.heading, texts[chunk.id], chunk.id, examples, settings)
+        for chunk in chunks
     ]
 
 
 def llm_drafts(
     chunks: Sequence[ChunkRow],
+    texts: Mapping[str, str],
     asked_by_people: Sequence[str],
     settings: LlmSettings,
     complete: Complete,
@@ -36,7 +41,7 @@ def llm_drafts(
     """The queries that the model writes for these passages; unusable ones are counted."""
     if not settings.has_provider:
         return [], Paid([])
-    requests = requests_for(chunks, asked_by_people, settings)
+    requests = requests_for(chunks, texts, asked_by_people, settings)
     replies = complete(requests)
     drafts = []
     for chunk, request in zip(chunks, requests, strict=True):
@@ -51,6 +56,7 @@ def llm_drafts(
 def grounded(
     drafts: Sequence[Draft],
     context: Context,
+    texts: Mapping[str, str],
     settings: LlmSettings,
     complete: Complete,
     dropped: Dropped,
@@ -64,8 +70,8 @@ def grounded(
             by_chunk[made.chunk].append(made.query)
     asked = {}
     for id, queries in by_chunk.items():
-        chunk = context.chunk(id)
-        asked[id] = judge_request(chunk.heading, chunk.text, id, queries, settings), len(queries)
+        heading = context.chunk(id).heading
+        asked[id] = judge_request(heading, texts[id], id, queries, settings), len(queries)
     found, paid = judge(asked, complete)
     marks: dict[tuple[str, str], int | None] = {}
     for id, queries in by_chunk.items():

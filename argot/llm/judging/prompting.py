@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from argot.llm.calls.passages import masked_texts
 from argot.llm.calls.redact import redact
 from argot.llm.calls.request import Request
 from argot.llm.calls.settings import LlmSettings
 from argot.llm.providers.base import Prompt
-from argot.tables.chunks import passage
+from argot.tables.chunks import Corpus, passage
 
 # The tags around a passage, however a document may spell them.
 TAG = re.compile(r"<\s*/?\s*passage\s*>", re.IGNORECASE)
@@ -28,6 +30,18 @@ def material(heading: str, text: str, settings: LlmSettings) -> str:
     go on as if it were our instructions.
     """
     return f"<passage>\n{TAG.sub(' ', shown(passage(heading, text), settings))}\n</passage>"
+
+
+def shown_texts(corpus: Corpus, ids: Collection[str], settings: LlmSettings) -> dict[str, str]:
+    """The texts of these passages as a model may see them, by their ids.
+
+    Nothing is read where no model is asked.
+    """
+    if not settings.has_provider:
+        return {}
+    if settings.redact:
+        return masked_texts(corpus, ids)
+    return {id: corpus.texts[corpus.places[id]] for id in ids}
 
 
 def shown(text: str, settings: LlmSettings) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from argot.errors import ParamsError
@@ -15,7 +15,7 @@ UNGRADED = -1
 
 def grade_candidates(
     asked: Sequence[tuple[str, str, Sequence[int]]],
-    passages: Sequence[tuple[str, str]],
+    passages: Mapping[int, tuple[str, str]],
     settings: LlmSettings,
     complete: Complete,
 ) -> tuple[list[list[int]], dict[str, Any]]:

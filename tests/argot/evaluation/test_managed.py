@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,12 @@ def buy(url: str, texts: dict[str, str] = TEXTS, model: str = MODEL, max_usd: fl
         prices={MODEL: Price(input=1.0, output=0.0)},
     )
     return bought(
-        model, texts, MACHINE, MachineCompare(base_url=f"{url}/v1" if url else "", texts=16), spend
+        model,
+        texts,
+        {},
+        MACHINE,
+        MachineCompare(base_url=f"{url}/v1" if url else "", texts=16),
+        spend,
     )
 
 
@@ -106,6 +113,25 @@ def test_no_call_passes_the_limit_and_what_was_paid_is_kept() -> None:
         assert 0 < made < 7 and paid_by_store() <= 0.001
         buy(server.url)
         assert len(server.provider.calls) == 7
+
+
+@pytest.mark.parametrize("fault", ["hang", "gateway", "broken json", "drip", "uncounted"])
+def test_the_limit_holds_whatever_is_billed_and_never_answered(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasty = MACHINE.model_copy(update={"timeout_seconds": 0.1, "retries": 4})
+    monkeypatch.setattr("tests.argot.evaluation.test_managed.MACHINE", hasty)
+    with serving(shares={fault: 1.0}, hang=0.25) as server:
+        for _ in range(2):  # what the first run has lost counts in the second, too
+            with contextlib.suppress(ProviderError):
+                buy(server.url, max_usd=0.0025)
+        while server.provider.busy:
+            time.sleep(0.02)
+        # A server may bill a token for each byte.
+        least = min(sum(map(len, call["input"])) for call in server.provider.calls)
+        tries = sum(server.provider.paid.values())
+    assert tries > 1
+    assert tries * least / 1e6 <= paid_by_store() <= 0.0025
 
 
 def test_a_model_without_a_price_is_not_asked() -> None:

@@ -19,6 +19,8 @@ CHUNKS = [
     ChunkRow("c2", "pay.md", "g2", 0, "Pay", "Pay", "Wages come on the last day.", 0, "en"),
 ]
 
+TEXTS = {chunk.id: chunk.text for chunk in CHUNKS}
+
 
 def complete(requests: Sequence[Request]) -> dict[str, list[Reply]]:
     """A model that repeats the passage's last word as a short query, and refuses to speak of pay."""
@@ -35,7 +37,7 @@ def complete(requests: Sequence[Request]) -> dict[str, list[Reply]]:
 
 def test_drafts_carry_their_lineage_and_refusals_are_counted() -> None:
     dropped: Counter[tuple[str, str]] = Counter()
-    drafts, paid = llm_drafts(CHUNKS, [], settings(types={"short": 1.0}), complete, dropped)
+    drafts, paid = llm_drafts(CHUNKS, TEXTS, [], settings(types={"short": 1.0}), complete, dropped)
     [made] = drafts
     assert (made.query, made.chunk, made.source) == ("why stuck.", "c1", "llm:short")
     assert (made.provider, made.model) == ("openai", "m")
@@ -45,5 +47,5 @@ def test_drafts_carry_their_lineage_and_refusals_are_counted() -> None:
 
 
 def test_without_a_provider_nobody_is_asked() -> None:
-    drafts, paid = llm_drafts(CHUNKS, [], settings(provider="none"), complete, Counter())
+    drafts, paid = llm_drafts(CHUNKS, {}, [], settings(provider="none"), complete, Counter())
     assert (drafts, paid.replies) == ([], [])

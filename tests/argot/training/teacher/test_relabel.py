@@ -14,7 +14,7 @@ from argot.llm.providers.base import Outcome
 from argot.training.teacher.relabel import UNGRADED, grade_candidates
 from tests.argot.queries.test_wording import settings
 
-PASSAGES = [("Pumps", "The rotor."), ("Pay", "Wages."), ("", "Seals.")]
+PASSAGES = {0: ("Pumps", "The rotor."), 1: ("Pay", "Wages."), 2: ("", "Seals.")}
 
 
 def complete(requests: Sequence[Request]) -> dict[str, list[Reply]]:
