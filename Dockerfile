@@ -1,5 +1,8 @@
 # A server for one release; the release is mounted, not baked in: it holds the team's own documents.
 #
+# Without ARGOT_API_KEY the server refuses to start; to let everyone in, add `--open` to the command.
+# Behind a proxy, put TLS in front; /healthz and /readyz need no key, /metrics does.
+#
 #   docker build -t argot .
 #   docker run --read-only --tmpfs /tmp -p 8000:8000 -e ARGOT_API_KEY=... \
 #     -v "$PWD/models/release:/release:ro" -v argot-feedback:/feedback argot

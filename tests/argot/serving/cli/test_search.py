@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from argot.core.terminal import printable
+from argot.search.retriever import Passage, Retriever
 from argot.serving.cli import main
 
 
@@ -89,3 +91,41 @@ def test_help_loads_nothing_heavy() -> None:
     out = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert "search" in out
     assert out.splitlines()[-1] == "[]"
+
+
+HOSTILE = "\x1b]0;pwned\x07 \x9b2J \rrm -rf \u202egpj"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("name", ["search", "ask"])
+def test_no_control_character_of_a_document_reaches_the_terminal(
+    release: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    as_json: bool,
+) -> None:
+    hostile = Passage(
+        *("1", f"text {HOSTILE}", f"{HOSTILE}.md", HOSTILE, HOSTILE, 0, 1),
+        *({"by": HOSTILE}, 1.0, 1, {}),
+    )
+    monkeypatch.setattr(Retriever, "search", lambda *_, **__: [hostile])
+    monkeypatch.setenv("ARGOT_PROVIDER", "none")
+    arguments = [name, HOSTILE, "--release", str(release), *(["--json"] if as_json else [])]
+    assert argot(monkeypatch, *arguments) == (0 if name == "search" else 3)
+    shown = capsys.readouterr()
+    for text in (shown.out, shown.err):
+        assert printable(text) == text
+    assert "pwned" in shown.out
+    if as_json:
+        told = json.loads(shown.out)
+        assert (told if name == "search" else told["passages"][0])["text"] == hostile.text
+
+
+def test_no_control_character_in_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert argot(monkeypatch, "search", "pump", "--release", f"none{HOSTILE}") == 2
+    error = capsys.readouterr().err.rstrip("\n")
+    assert "pwned" in error
+    assert printable(error) == error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import re
@@ -9,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from argot.serving.cli import serve as command
 from argot.serving.server.server_settings import ServerSettings
 from tests.argot.serving.cli.test_search import argot
 from tools.deps import ROOT
 
+# The package has a function of this name too.
+command = importlib.import_module("argot.serving.cli.serve")
 Capture = pytest.CaptureFixture[str]
 
 

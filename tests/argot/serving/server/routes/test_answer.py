@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.testclient import TestClient
-from starlette.types import Message, Scope
+from starlette.types import Message, Receive, Scope
 
 from argot.errors import InputError
 from argot.serving.server.app import create_app
@@ -106,8 +106,16 @@ async def never_started(settings: ServerSettings) -> None:
     app = create_app(replace(settings, provider="none", limits=RequestLimits(answers=1)))
     body = json.dumps({"question": "pump"}).encode()
 
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+    def body_then_silence() -> Receive:
+        sent = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def receive() -> Message:
+            for message in sent:
+                return message
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        return receive
 
     async def gone(message: Message) -> None:
         raise OSError("the client has gone")
@@ -120,13 +128,13 @@ async def never_started(settings: ServerSettings) -> None:
     }  # fmt: skip
     for _ in range(3):
         with pytest.raises((OSError, ExceptionGroup)):
-            await app(dict(scope), receive, gone)
+            await app(dict(scope), body_then_silence(), gone)
     statuses = []
 
     async def keep(message: Message) -> None:
         statuses.append(message.get("status"))
 
-    await app(dict(scope), receive, keep)
+    await app(dict(scope), body_then_silence(), keep)
     app.state.server.watcher.close()
     app.state.server.journal.close()
     assert statuses[0] == 200
