@@ -69,7 +69,8 @@ def call_concurrently(
     provider down. Calls in flight are finished and recorded first, also on the first Ctrl-C.
     """
     queue = CallQueue(calls, budget, machine)
-    asyncio.run(_run(queue, record))
+    with contextlib.suppress(asyncio.CancelledError):  # by the second Ctrl-C
+        asyncio.run(_run(queue, record))
     if queue.stop:
         raise queue.stop
     return queue.failures

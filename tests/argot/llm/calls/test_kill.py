@@ -127,3 +127,21 @@ def test_ctrl_c_finishes_the_calls_in_flight(tmp_path: Path) -> None:
     os.chdir(folder)
     with Store() as store:
         assert len(list(store)) == paid
+
+
+def test_calls_that_a_second_ctrl_c_drops_count_at_their_most(tmp_path: Path) -> None:
+    with serving(seconds=20.0) as server:
+        folder = project(tmp_path / "p", server.url, "openai", False)
+        stage = start(folder)
+        while server.provider.busy < CONCURRENCY and stage.poll() is None:
+            time.sleep(0.05)
+        for _ in range(2):
+            stage.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        _, printed = stage.communicate(timeout=60)
+    assert stage.returncode == 130
+    assert "Traceback" not in printed
+    os.chdir(folder)
+    with Store() as store:
+        assert [reply.status for reply in store] == ["lost"] * CONCURRENCY
+        assert all(reply.usd > 0 for reply in store)
