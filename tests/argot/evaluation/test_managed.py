@@ -119,9 +119,9 @@ def test_no_call_passes_the_limit_and_what_was_paid_is_kept() -> None:
 def test_the_limit_holds_whatever_is_billed_and_never_answered(
     fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hasty = MACHINE.model_copy(update={"timeout_seconds": 0.1, "retries": 4})
+    hasty = MACHINE.model_copy(update={"timeout_seconds": 0.4, "retries": 4})
     monkeypatch.setattr("tests.argot.evaluation.test_managed.MACHINE", hasty)
-    with serving(shares={fault: 1.0}, hang=0.25) as server:
+    with serving(shares={fault: 1.0}, hang=0.9) as server:
         for _ in range(2):  # what the first run has lost counts in the second, too
             with contextlib.suppress(ProviderError):
                 buy(server.url, max_usd=0.0025)
