@@ -57,8 +57,10 @@ def test_no_version_is_exact_but_the_base_models() -> None:
 def test_a_missing_extra_is_named_with_its_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "mcp", None)
-    monkeypatch.setitem(sys.modules, "mcp.server", None)
+    # Earlier tests may have loaded parts of the library, which Python would find without the whole.
+    loaded = [name for name in sys.modules if name.split(".")[0] == "mcp"]
+    for name in {"mcp", *loaded}:
+        monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "argot.serving.adapters.mcp", raising=False)
     monkeypatch.setattr(sys, "argv", ["argot", "mcp"])
     with pytest.raises(SystemExit) as end:

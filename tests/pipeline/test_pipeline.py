@@ -28,22 +28,21 @@ ALL = {
     "verify", "report",
 }  # fmt: skip
 ASKED = {"embed@base-questions", "embed@tuned-questions"}
-MAKING = {"ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "mine", "train"}
-# Which stages are directly stale when a param of the section changes: its own; `index`, for the release's manifest names
-# the params that made it; and `report`, which shows all of them.
+# Which stages are directly stale when a param of the section changes: its own, and `report`, which
+# shows all params.
 SECTIONS = {
-    "ingest": {"ingest", "index", "report"},
-    "chunk": {"chunk", "index", "report"},
+    "ingest": {"ingest", "report"},
+    "chunk": {"chunk", "report"},
     "lexical": {"lexical", "report"},
-    "questions": {"questions", "index", "report"},
-    "synthesize": {"synthesize", "index", "report"},
-    "synthesize.llm": {"synthesize", "mine", "index", "report"},
-    "fetch": {"fetch", "index", "report"},
-    "embed": {*EMBEDS, "index", "report"},
-    "mine": {"mine", "index", "report"},
-    "train": {"train", "index", "report"},
+    "questions": {"questions", "report"},
+    "synthesize": {"synthesize", "report"},
+    "synthesize.llm": {"synthesize", "mine", "report"},
+    "fetch": {"fetch", "report"},
+    "embed": {*EMBEDS, "report"},
+    "mine": {"mine", "report"},
+    "train": {"train", "report"},
     "evaluate": {"evaluate", "report"},
-    "release": {"evaluate", "index", "report"},
+    "release": {"evaluate", "report"},
     "index": {"index", "report"},
     "index.dim": {"evaluate", "index", "report"},  # what ships is measured as it ships
     "verify": {"verify", "report"},
@@ -56,10 +55,9 @@ FILES = {
     "data/queries/questions.jsonl": {"questions"},
     "data/questions/train.parquet": {"synthesize", *ASKED},
     "data/questions/dev.parquet": {"train", "evaluate", *ASKED},
-    "data/questions/test.parquet": {"evaluate", "index", *ASKED},
-    **{f"stages/{name}.py": {name} for name in ("evaluate", "verify", "report", "index")},
-    **{f"stages/{name}.py": {name, "index"} for name in sorted(ALL) if name in MAKING},
-    "stages/embed.py": {*EMBEDS, "index"},
+    "data/questions/test.parquet": {"evaluate", *ASKED},
+    **{f"stages/{name}.py": {name} for name in sorted(ALL - EMBEDS)},
+    "stages/embed.py": EMBEDS,
 }
 
 
@@ -150,10 +148,10 @@ def test_each_file_makes_just_its_stages_stale(workspace: Path, name: str) -> No
     assert stale(workspace) == FILES[name]
 
 
-def test_a_comment_in_a_stage_runs_that_stage_and_names_the_release_anew(workspace: Path) -> None:
+def test_a_comment_in_a_stage_runs_that_stage_alone(workspace: Path) -> None:
     with (workspace / "stages/chunk.py").open("a", encoding="utf-8") as file:
         file.write("# a comment\n")
-    assert ran(dvc(workspace, "repro").stdout) == ["chunk", "index", "verify"]
+    assert ran(dvc(workspace, "repro").stdout) == ["chunk"]
 
 
 def test_a_test_question_runs_only_what_measures(workspace: Path) -> None:
@@ -166,7 +164,7 @@ def test_a_test_question_runs_only_what_measures(workspace: Path) -> None:
         )
     result = dvc(workspace, "repro")
     assert result.returncode == 0, result.stderr
-    measuring = {"questions", *ASKED, "evaluate", "index", "verify", "report"}
+    measuring = {"questions", *ASKED, "evaluate", "verify", "report"}
     assert set(ran(result.stdout)) == measuring
 
 
