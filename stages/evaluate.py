@@ -83,7 +83,7 @@ class EvaluateSettings(Settings):
         return {"samples": self.samples, "seed": self.seed}
 
 
-class Cut(SomeSettings):
+class CutSettings(SomeSettings):
     """How many dimensions the release keeps, 0 being all: of the section `index`."""
 
     dim: int = Field(ge=0)
@@ -92,7 +92,7 @@ class Cut(SomeSettings):
 def main() -> str:
     """Search, choose fusions, measure, decide, write."""
     settings = load("evaluate", EvaluateSettings)
-    rules, dim = load("release", ReleaseSettings), load("index", Cut).dim
+    rules, dim = load("release", ReleaseSettings), load("index", CutSettings).dim
     corpus = JudgedCorpus()
     bm25 = Bm25.stored(corpus.ids)
     # 1. The models: base and tuned with whole vectors, then with cut ones, then the managed ones.
@@ -128,8 +128,7 @@ def main() -> str:
             fusion[queries.set] = carry_over(curves_of(queries, hits, corpus), fusions)
     compared = sides(dim)
     known = facts(judged, decision.model, compared, dim, corpus, fusion)
-    best = best_managed(shown_of(judged), managed, compared, settings.draw)
-    known = replace(known, managed=best)
+    known = replace(known, managed=best_managed(shown_of(judged), managed, compared, settings.draw))
 
     # 5. Write the three files and the figures.
     judgments_table = pa.concat_tables([as_table(one, corpus) for one in judged])

@@ -51,7 +51,7 @@ class IngestSettings(Settings):
     language: str = Field(pattern="^(auto|[a-z]{2})$")
 
 
-class Machine(Settings):
+class IngestMachine(Settings):
     """How many files are read at once."""
 
     workers: int = Field(ge=0)
@@ -66,7 +66,7 @@ def main(home: Path = HERE) -> str:
         settings.max_file_megabytes, settings.max_seconds, settings.max_memory_megabytes
     )
     files = find(RAW)
-    results = read_all(RAW, files, limits, load("machine.ingest", Machine).workers)
+    results = read_all(RAW, files, limits, load("machine.ingest", IngestMachine).workers)
     rows, refused, left_out = [], [], []
     for file, result in tqdm(
         results, total=len(files), unit="file", desc="ingest", disable=None, delay=2

@@ -59,7 +59,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "machine": Machine,
     "machine.llm": MachineLlm,
     "machine.compare": MachineCompare,
-    "machine.ingest": ingest.Machine,
+    "machine.ingest": ingest.IngestMachine,
     "spend": SpendSettings,
 }
 LINE = re.compile(r"(?P<indent> *)(?:- (?P<item>.*)|(?P<key>[\w.-]+):(?: +(?P<value>.*))?)")
