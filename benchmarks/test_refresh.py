@@ -22,8 +22,8 @@ REASON = (
     "a quarter DVC's own"
 )
 VERDICT = {
-    "model": "base", "verdict": "base", "mode": "fused",
-    "fusion": {"method": "convex", "weight": 0.5},
+    "model": "base", "verdict": "base", "system": "base+bm25",
+    "fusion": {"method": "convex", "weights": {"bm25": 0.5, "dense": 0.5}},
 }  # fmt: skip
 
 

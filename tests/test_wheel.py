@@ -79,7 +79,7 @@ def test_the_wheel_holds_every_file_of_the_library(base: Path) -> None:
     assert not [name for name in tracked if not (site / name).is_file()]
 
 
-@pytest.mark.parametrize("mode", ["dense", "lexical", "fused"])
+@pytest.mark.parametrize("mode", ["dense", "bm25", "hybrid"])
 def test_the_base_installation_searches_a_release(
     cpu: Path, release: Path, tmp_path: Path, mode: str
 ) -> None:

@@ -67,7 +67,7 @@ def test_a_refresh_equals_a_build_from_nothing(
     told = refresh(workspace)
     assert ran(told) == STAGES and encoded(workspace) == 2
     assert re.search(
-        "age +the model is older than the texts: 2 of 34 passages are new since then, 4 are gone",
+        "age +the model is older than the texts: since then 2 of 34 passages are new, 4 are gone",
         told,
     )
     assert (workspace / "dvc.lock").read_bytes() == lock and inventory(
@@ -108,7 +108,7 @@ def test_a_deleted_document_is_gone_from_index_texts_and_kept_vectors(workspace:
         "--release",
         str(RELEASE),
         "--mode",
-        "lexical",
+        "bm25",
         "--json",
     )
     assert "hull.md" not in found

@@ -145,7 +145,7 @@ def check_quiet(driver: webdriver.Chrome, address: str) -> None:
     ]
     assert sent
     # chrome: is the browser's own first tab, which may still be loading when the test begins.
-    own = (address, "about:", "data:", "chrome:")
+    own = (address, "about:", "data:", "chrome:", "chrome-untrusted:")
     assert {url for url in sent if not url.startswith(own)} == set()
     assert [
         entry["message"]
