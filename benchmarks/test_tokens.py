@@ -1,4 +1,4 @@
-"""Candidates ranked again by their tokens: MaxSim over 8 bits, against sentence-transformers' over float32."""
+"""Candidates ranked again by tokens of 4 bits, against sentence-transformers' MaxSim."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from argot.encoding.tokens import Tokens, quantise, unit
+from argot.encoding.tokens import Tokens, pack, quantise, unit
 from argot.search.hits import tie_order
 from argot.search.tokens import TokenIndex
 from benchmarks.conftest import Goal, Track
@@ -16,28 +16,29 @@ from benchmarks.conftest import Goal, Track
 CANDIDATES, QUESTIONS, VOCABULARY = 160, 50, 30_000
 DIMENSION = 384  # of all-MiniLM-L6-v2
 PASSAGE, QUESTION = (20, 45), (8, 18)  # vectors of each, least and most
+Keep = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def made_up(texts: int, vectors: tuple[int, int], random: np.random.Generator) -> Tokens:
+def made_up(
+    texts: int, vectors: tuple[int, int], keep: Keep, random: np.random.Generator
+) -> Tokens:
     lengths = random.integers(*vectors, size=texts)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     values = random.standard_normal((offsets[-1], DIMENSION), dtype=np.float32)
     ids = random.integers(0, VOCABULARY, size=offsets[-1]).astype(np.int32)
-    codes, scales = quantise(unit(values))
+    codes, scales = keep(unit(values))
     keys = [f"{row}" for row in range(texts)]
     return Tokens(keys, np.split(ids, offsets[1:-1]), codes, scales, offsets)
 
 
-def test_ranking_candidates_by_tokens(
-    race: Track, scale: Callable[[int], int], base: Path
-) -> None:
+def test_ranking_candidates_by_tokens(race: Track, scale: Callable[[int], int], base: Path) -> None:
     from sentence_transformers import MultiVectorEncoder
     from sentence_transformers.base.modules import Normalize, Transformer
     from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
     random = np.random.default_rng(13)
-    passages = made_up(scale(10_000), PASSAGE, random)
-    questions = made_up(QUESTIONS, QUESTION, random)
+    passages = made_up(scale(10_000), PASSAGE, pack, random)
+    questions = made_up(QUESTIONS, QUESTION, quantise, random)
     index = TokenIndex.build(passages, VOCABULARY)
     ties = tie_order([f"{row:06}" for row in range(len(passages))])
     chosen = [random.permutation(len(passages))[:CANDIDATES] for _ in range(QUESTIONS)]

@@ -1,9 +1,10 @@
-"""Token vectors: what a model says of each token of a text, small enough to be kept for every passage.
+"""Token vectors: what a model says of each token of a text, small enough to keep for every passage.
 
-A passage is ranked by them through MaxSim, late interaction (Khattab and Zaharia, arXiv 2004.12832): search/tokens.py.
-They come out of the forward pass that gives the text's single vector. Special tokens, the prompt's tokens and
-punctuation are left out. A passage's tokens are pooled, three to a vector on average; a question's stay as they are.
-Each vector is kept in 8 bits a dimension and a scale. As a text's single vector, they are a function of the text alone.
+They rank passages by MaxSim, late interaction (Khattab and Zaharia, arXiv 2004.12832), in
+search/tokens.py, and come out of the forward pass that gives the text's single vector. Special
+tokens, the prompt's tokens and punctuation are left out. A question keeps a vector a token, in
+8 bits a dimension; a passage's tokens are pooled, three to a vector on average, and kept in 4 bits.
+Like a text's single vector, its tokens are a function of the text alone, to the last bit.
 """
 
 from __future__ import annotations
@@ -27,25 +28,32 @@ from argot.encoding.store import key
 from argot.errors import InputError
 
 POOLED = 3  # tokens of a passage that share a vector, on average
-TOP = 127  # the largest code of a dimension
+TOP = 127  # the largest code of 8 bits
+PACKED_TOP = 7  # the largest code of 4 bits; what is stored is the code plus ZERO
+ZERO = 8
 SCHEMA = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
         pa.field("ids", pa.list_(pa.int32()), nullable=False),
     ]
 )
-ARRAYS = {"codes": ("int8", 2), "scales": ("float32", 1), "offsets": ("int64", 1)}
+ARRAYS = {
+    "codes": (("int8", "uint8"), 2),
+    "scales": (("float32",), 1),
+    "offsets": (("int64",), 1),
+}
 
 Floats = NDArray[np.float32]
-Codes = NDArray[np.int8]
+# int8 (vectors, dimension) of questions, uint8 (vectors, dimension / 2) of passages: see `pack`.
+Codes = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Tokens:
     """The token vectors of texts, by the keys of the texts; memory-mapped where they are stored.
 
-    Those of text i are rows offsets[i] to offsets[i + 1] of `codes` (vectors, dimension), each times its scale: unit
-    vectors. `ids` are the tokens of each text in their order; where nothing was pooled, one a vector.
+    Those of text i are rows offsets[i] to offsets[i + 1] of `codes`; a row times its scale is a
+    unit vector. `ids` are the tokens of each text in order; where nothing was pooled, one a vector.
     """
 
     keys: list[str]
@@ -97,7 +105,10 @@ class Tokens:
     def vectors(self, row: int) -> Floats:
         """The unit vectors of one text, (vectors, dimension)."""
         part = slice(self.offsets[row], self.offsets[row + 1])
-        return self.codes[part] * self.scales[part, None]
+        codes = self.codes[part]
+        if codes.dtype == np.uint8:
+            codes = np.concatenate(unpack(codes), axis=1) - np.int8(ZERO)
+        return np.asarray(codes * self.scales[part, None], dtype=np.float32)
 
 
 class TokenEncoder:
@@ -122,7 +133,7 @@ class TokenEncoder:
         return hashlib.sha256(self.embedder.identity.encode() + own).hexdigest()[:32]
 
     def encode(self, texts: Sequence[str], role: Role) -> tuple[Floats, Tokens]:
-        """Single vectors, (texts, dimension), and tokens of `texts`, in their order; at least one text."""
+        """Single vectors, (texts, dimension), and tokens of one text or more, in their order."""
         vectors = np.empty((len(texts), self.embedder.dimension), dtype=np.float32)
         order: list[int] = []
         parts = []
@@ -135,14 +146,15 @@ class TokenEncoder:
     def stream(
         self, texts: Sequence[str], role: Role
     ) -> Iterator[tuple[list[int], Floats, Tokens]]:
-        """As `encode`, batch by batch as each is done: rows of `texts`, their vectors and their tokens."""
+        """As `encode`, batch by batch as each is done: rows of `texts`, vectors and tokens."""
         for batch in self.embedder.forward_stream(texts, role):
             kept = [self._kept(ids, role) for ids in batch.ids]
             found = []
             for own, states in zip(kept, batch.states, strict=True):
                 vectors = unit(states.float().cpu().numpy()[own])
                 found.append(pool(vectors) if role == "passage" else vectors)
-            codes, scales = quantise(np.concatenate(found))
+            keep = pack if role == "passage" else quantise
+            codes, scales = keep(np.concatenate(found))
             tokens = Tokens(
                 [key(texts[row]) for row in batch.rows],
                 [ids[own] for ids, own in zip(batch.ids, kept, strict=True)],
@@ -165,22 +177,38 @@ def unit(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
 
 
-def quantise(vectors: Floats) -> tuple[Codes, Floats]:
-    """8 bits a dimension, and the scale that makes each vector a unit vector again.
+def quantise(vectors: Floats, top: int = TOP) -> tuple[NDArray[np.int8], Floats]:
+    """Whole numbers from -top to top, and the scale that makes each vector a unit vector again.
 
-    The largest component of a vector gets the code 127: none is off by more than half of a 127th of it.
+    A vector's largest component becomes `top`; none is off by more than half a `top`-th of it.
     """
     largest = np.abs(vectors).max(axis=1, keepdims=True, initial=np.finfo(np.float32).tiny)
-    codes = np.rint(vectors / largest * TOP).astype(np.int8)
+    codes = np.rint(vectors / largest * top).astype(np.int8)
     lengths = np.sqrt((codes.astype(np.int64) ** 2).sum(axis=1))
     return codes, (1 / np.maximum(lengths, 1)).astype(np.float32)
 
 
-def pool(vectors: Floats) -> Floats:
-    """Unit vectors made fewer by POOLED: each cluster's mean (Clavié et al., arXiv 2409.14683), a unit vector again.
+def pack(vectors: Floats) -> tuple[NDArray[np.uint8], Floats]:
+    """4 bits a dimension, (vectors, dimension / 2), and scales as of `quantise`.
 
-    The clusters are Ward's, by the cosine distance. Cosines come from whole numbers, whose sums nothing rounds: with
-    any number of threads, and any library for matrices, the clusters are the same.
+    The low half of a byte is a component of a vector's first half, the high half one of its second.
+    The dimension must be even.
+    """
+    codes, scales = quantise(vectors, PACKED_TOP)
+    low, high = np.split((codes + np.int8(ZERO)).view(np.uint8), 2, axis=1)
+    return np.asarray(low | (high << 4), dtype=np.uint8), scales
+
+
+def unpack(codes: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """The first and the second half of packed vectors, each code plus ZERO."""
+    return (codes & 15).view(np.int8), (codes >> 4).view(np.int8)
+
+
+def pool(vectors: Floats) -> Floats:
+    """Unit vectors made fewer by POOLED: the mean of each cluster, a unit vector again.
+
+    The clusters are Ward's by the cosine distance (Clavié et al., arXiv 2409.14683). Cosines are
+    made of whole numbers, whose sums need no rounding: any number of threads finds the same ones.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
@@ -200,7 +228,7 @@ def pool(vectors: Floats) -> Floats:
 def vectors_of(
     offsets: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The places of the vectors of the texts in `rows`, one text after the other, and where each text's end."""
+    """The places of the vectors of the texts in `rows`, text by text, and where each text's end."""
     lengths = offsets[rows + 1] - offsets[rows]
     ends = np.cumsum(lengths)
     return np.repeat(offsets[rows] - (ends - lengths), lengths) + np.arange(lengths.sum()), ends
@@ -215,12 +243,13 @@ def write_tokens(folder: Path, tokens: Tokens) -> None:
 
 
 def read_tokens(folder: Path) -> Tokens:
-    """Open a store, memory-mapped; InputError if it is missing, cut short, or its parts don't match."""
+    """Open a store, memory-mapped; InputError if it is missing or damaged, or parts don't match."""
     table = read_table(folder / "keys.parquet", SCHEMA)
     codes, scales, offsets = load_arrays(folder)
     if len(offsets) != len(table) + 1:
         raise InputError(
-            f"{folder}: {len(table)} keys but token vectors of {len(offsets) - 1} texts; run `dvc repro`"
+            f"{folder}: {len(table)} keys but token vectors of {len(offsets) - 1} texts; "
+            "run `dvc repro`"
         )
     ids = [row.values.to_numpy() for row in table["ids"]]
     return Tokens(table["key"].to_pylist(), ids, codes, scales, offsets)
@@ -233,34 +262,35 @@ def save_arrays(folder: Path, codes: Codes, scales: Floats, offsets: NDArray[np.
 
 
 def load_arrays(folder: Path) -> tuple[Codes, Floats, NDArray[np.int64]]:
-    """Memory-map what `save_arrays` wrote; InputError if a part is missing, damaged, or doesn't match the others."""
+    """Memory-map what `save_arrays` wrote; InputError if a part is missing or damaged."""
     found = [load_array(folder / f"{name}.npy", *expected) for name, expected in ARRAYS.items()]
     codes, scales, offsets = found
     whole = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(codes) == len(scales)
     if not whole or (np.diff(offsets) < 1).any():
         raise InputError(
-            f"{folder}: codes, scales and offsets of token vectors don't belong together; run `dvc repro`"
+            f"{folder}: codes, scales and offsets of token vectors don't belong together; "
+            "run `dvc repro`"
         )
     return codes, scales, offsets
 
 
-def load_array(path: Path, kind: str, dimensions: int) -> NDArray[Any]:
-    """Memory-map an array; InputError if it is missing, damaged, or of another kind or shape than expected."""
+def load_array(path: Path, kinds: Sequence[str], dimensions: int) -> NDArray[Any]:
+    """Memory-map an array; InputError if it is missing, damaged, or of another kind or shape."""
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} can't be read ({error}); run `dvc checkout` or `dvc repro`"
         ) from None
-    if values.dtype != kind or values.ndim != dimensions:
+    if str(values.dtype) not in kinds or values.ndim != dimensions:
         raise InputError(
-            f"{path} holds {values.dtype} of {values.ndim} dimensions, expected {kind} of {dimensions}; "
-            "run `dvc repro`"
+            f"{path} holds {values.dtype} of {values.ndim} dimensions, expected "
+            f"{' or '.join(kinds)} of {dimensions}; run `dvc repro`"
         )
     return np.asarray(values)
 
 
 def _is_punctuation(name: str) -> bool:
-    """Is a token nothing but punctuation and symbols, without the marks that tokenizers put before it?"""
+    """Is a token, without the mark that its tokenizer puts before it, nothing but punctuation?"""
     bare = name.removeprefix("##").lstrip("▁Ġ")
     return bool(bare) and all(unicodedata.category(character)[0] in "PS" for character in bare)

@@ -1,8 +1,9 @@
-"""Tokens rank again what other rankers found: MaxSim, each token of the question weighed by its rarity.
+"""Tokens rank again what other rankers found: MaxSim, a question's tokens weighed by rarity.
 
-A passage's score is the mean, over the question's tokens, of each one's cosine with the token of the passage that is
-nearest to it (Khattab and Zaharia, arXiv 2004.12832), weighed by how few passages hold that token (arXiv 2511.16106).
-Codes of 8 bits are multiplied as whole numbers, which nothing rounds: any number of threads gives the same scores.
+A passage's score is the mean, over the question's tokens, of each one's cosine with the passage's
+nearest token (Khattab and Zaharia, arXiv 2004.12832). The fewer passages hold a token, the more it
+weighs (arXiv 2511.16106). Codes are multiplied as whole numbers, whose sums need no rounding: any
+number of threads gives the same scores.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.encoding.tokens import Tokens, load_array, load_arrays, save_arrays, vectors_of
+from argot.encoding.tokens import (
+    ZERO,
+    Codes,
+    Tokens,
+    load_array,
+    load_arrays,
+    save_arrays,
+    unpack,
+    vectors_of,
+)
 from argot.errors import InputError
 from argot.search.hits import MISSING, Hits
 
@@ -20,17 +30,19 @@ RARITY = "rarity.npy"
 
 
 class TokenIndex:
-    """Passages by their token vectors, and the rarity of each token, by its id; memory-mapped where it was loaded."""
+    """Passages' token vectors, and the rarity of each token by its id."""
 
     name = "tokens"
 
     def __init__(
         self,
-        codes: NDArray[np.int8],
+        codes: Codes,
         scales: NDArray[np.float32],
         offsets: NDArray[np.int64],
         rarity: NDArray[np.float32],
     ) -> None:
+        if codes.dtype != np.uint8:
+            raise InputError("an index of tokens is made of passages; these are of questions")
         self.codes = codes
         self.scales = scales
         self.offsets = offsets
@@ -38,9 +50,9 @@ class TokenIndex:
 
     @classmethod
     def build(cls, passages: Tokens, vocabulary: int) -> TokenIndex:
-        """Index the tokens of passages, one text a passage; `vocabulary` is the number of ids that the model knows."""
-        codes, scales, offsets = passages.codes, passages.scales, passages.offsets
-        return cls(codes, scales, offsets, rarity(passages.ids, vocabulary))
+        """Index the tokens of passages, one text a passage; the model knows `vocabulary` ids."""
+        weights = rarity(passages.ids, vocabulary)
+        return cls(passages.codes, passages.scales, passages.offsets, weights)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -48,19 +60,20 @@ class TokenIndex:
     @property
     def dimension(self) -> int:
         """Of each vector."""
-        return int(self.codes.shape[1])
+        return 2 * int(self.codes.shape[1])
 
     def search(
         self, queries: Tokens, k: int, candidates: NDArray[np.int32], ties: NDArray[np.int64]
     ) -> Hits:
         """The k best of each query's own candidates, by (score, tie order).
 
-        `candidates` (queries, candidates) are positions of passages, MISSING where a query has fewer; none twice.
+        `candidates` (queries, candidates) are positions of passages, none twice; MISSING where a
+        query has fewer. Raises InputError where another model made the tokens of the queries.
         """
         if queries.codes.shape[1] != self.dimension:
             raise InputError(
-                f"tokens of {queries.codes.shape[1]} dimensions can't search those of {self.dimension}: "
-                "another model made them"
+                f"tokens of {queries.codes.shape[1]} dimensions can't search tokens of "
+                f"{self.dimension}: another model made them"
             )
         scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
         for row, places in enumerate(candidates):
@@ -73,16 +86,19 @@ class TokenIndex:
         )
 
     def scores(self, queries: Tokens, row: int, passages: NDArray[np.int32]) -> NDArray[np.float32]:
-        """The score of each of `passages`, (passages,), for the query in `row`: a weighted mean of cosines."""
+        """Of `passages`, (passages,), for the query in `row`: weighted means of cosines."""
         import torch
 
         at, ends = vectors_of(self.offsets, passages.astype(np.int64))
         own = slice(queries.offsets[row], queries.offsets[row + 1])
-        asked = torch.from_numpy(np.ascontiguousarray(queries.codes[own].T))
-        # Whole numbers of 32 bits hold such products up to 133,000 dimensions.
-        products = torch._int_mm(torch.from_numpy(self.codes[at]), asked).float().numpy()
-        products *= self.scales[at, None]
-        nearest = np.maximum.reduceat(products, np.append(0, ends[:-1]), axis=0)
+        asked = queries.codes[own].T
+        # Packed codes are ZERO too large; the products make up for it.
+        products = torch.from_numpy(asked.sum(axis=0, dtype=np.int32) * np.int32(-ZERO))
+        for codes, part in zip(unpack(self.codes[at]), np.split(asked, 2), strict=True):
+            right = torch.from_numpy(np.ascontiguousarray(part))
+            products = products + torch._int_mm(torch.from_numpy(codes), right)
+        cosines = products.float().numpy() * self.scales[at, None]
+        nearest = np.maximum.reduceat(cosines, np.append(0, ends[:-1]), axis=0)
         weights = self.rarity[queries.ids[row]].astype(np.float64)
         shares = weights / weights.sum() * queries.scales[own]
         return np.asarray((nearest * shares).sum(axis=1), dtype=np.float32)
@@ -96,12 +112,16 @@ class TokenIndex:
     @classmethod
     def load(cls, folder: Path) -> TokenIndex:
         """Memory-map what `save` wrote; InputError where a part is missing or damaged."""
-        return cls(*load_arrays(folder), load_array(folder / RARITY, "float32", 1))
+        return cls(*load_arrays(folder), load_array(folder / RARITY, ["float32"], 1))
 
 
 def rarity(passages: list[NDArray[np.int32]], vocabulary: int) -> NDArray[np.float32]:
-    """The weight of each token, (vocabulary,), by how many of the passages hold it: BM25's idf, Lucene's variant."""
+    """The weight of each token, (vocabulary,): the square root of BM25's idf, in Lucene's variant.
+
+    The root, so that one rare token doesn't drown a long question's others (docs/LOG.md).
+    """
     held = np.zeros(vocabulary, dtype=np.int64)
     for ids in passages:
         held[np.unique(ids)] += 1
-    return np.log1p((len(passages) - held + 0.5) / (held + 0.5)).astype(np.float32)
+    idf = np.log1p((len(passages) - held + 0.5) / (held + 0.5))
+    return np.sqrt(idf).astype(np.float32)

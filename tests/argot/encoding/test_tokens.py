@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from argot.encoding.embedder import ROLES, Embedder, Role
 from argot.encoding.tokens import (
     POOLED,
+    ZERO,
     TokenEncoder,
     Tokens,
+    pack,
     pool,
     quantise,
     read_tokens,
     unit,
+    unpack,
     write_tokens,
 )
 from argot.errors import InputError
@@ -157,21 +160,34 @@ def test_the_shortest_texts_have_a_vector(count: int) -> None:
     assert pool(random_units(count)).shape == (1, 48)
 
 
-def test_eight_bits_are_near_the_vector() -> None:
+@pytest.mark.parametrize(("top", "cosine"), [(127, 0.9999), (7, 0.98)])
+def test_codes_are_near_the_vector(top: int, cosine: float) -> None:
     vectors = random_units(200, 384)
-    codes, scales = quantise(vectors)
+    codes, scales = quantise(vectors, top)
     restored = codes * scales[:, None]
-    step = np.abs(vectors).max(axis=1, keepdims=True) / 127
-    factor = (np.linalg.norm(codes, axis=1) * step[:, 0])[:, None]  # what the scale puts right
+    step = np.abs(vectors).max(axis=1, keepdims=True) / top
     assert codes.dtype == np.int8
-    assert (np.abs(restored * factor - vectors) <= step / 2 + 1e-6).all()
+    assert (np.abs(codes * step - vectors) <= step / 2 + 1e-6).all()
     assert np.allclose(np.linalg.norm(restored, axis=1), 1, atol=1e-6)
-    assert (restored * vectors).sum(axis=1).min() > 0.9999
+    assert (restored * vectors).sum(axis=1).min() > cosine
+
+
+def test_packed_codes_are_the_same_codes_in_half_the_bytes() -> None:
+    vectors = random_units(200, 384)
+    codes, scales = quantise(vectors, 7)
+    packed, same = pack(vectors)
+    assert packed.dtype == np.uint8
+    assert packed.shape == (200, 192)
+    assert np.array_equal(scales, same)
+    assert np.array_equal(np.concatenate(unpack(packed), axis=1) - ZERO, codes)
+    tokens = Tokens(["key"], [], packed, scales, np.array([0, 200]))
+    assert np.allclose(tokens.vectors(0), codes * scales[:, None])
 
 
 def test_a_vector_of_zeros_stays_one() -> None:
     codes, scales = quantise(np.zeros((1, 4), np.float32))
     assert (codes * scales[:, None]).tolist() == [[0.0] * 4]
+    assert pack(np.zeros((1, 4), np.float32))[0].tolist() == [[0x88] * 2]
 
 
 def test_a_store_is_read_as_it_was_written(encoder: TokenEncoder, tmp_path: Path) -> None:

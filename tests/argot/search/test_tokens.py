@@ -53,7 +53,7 @@ def brute_force(questions: Tokens, passages: Tokens) -> NDArray[np.float64]:
     scores = np.zeros((len(questions), len(passages)))
     for row in range(len(questions)):
         counts = [sum(id in ids for ids in held) for id in questions.ids[row].tolist()]
-        weights = [np.log(1 + (len(held) - df + 0.5) / (df + 0.5)) for df in counts]
+        weights = [np.sqrt(np.log(1 + (len(held) - df + 0.5) / (df + 0.5))) for df in counts]
         for place in range(len(passages)):
             nearest = (questions.vectors(row) @ passages.vectors(place).T).max(axis=1)
             scores[row, place] = np.average(nearest, weights=weights)
@@ -129,7 +129,7 @@ def test_no_question_and_no_candidate_are_nothing(index: TokenIndex, questions: 
 def test_rarer_tokens_weigh_more() -> None:
     weights = rarity([np.array([0, 1, 1]), np.array([0]), np.array([0, 2])], 4)
     assert weights[3] > weights[1] == weights[2] > weights[0] > 0
-    assert weights[1] == pytest.approx(np.log(1 + 2.5 / 1.5))
+    assert weights[1] == pytest.approx(np.sqrt(np.log(1 + 2.5 / 1.5)))
 
 
 def test_an_index_is_mapped_as_it_was_saved(
@@ -161,3 +161,8 @@ def test_tokens_of_another_model_are_refused(
     other = TokenEncoder(Embedder.load(folder, "cpu")).encode(QUESTIONS, "query")[1]
     with pytest.raises(InputError, match="another model"):
         index.search(other, 5, ALL, TIES)
+
+
+def test_questions_are_no_passages(encoder: TokenEncoder, questions: Tokens) -> None:
+    with pytest.raises(InputError, match="of questions"):
+        TokenIndex.build(questions, len(encoder.embedder.tokenizer))
