@@ -55,14 +55,16 @@ PROBE = "Which shape has a probe?"
 
 
 class Batch(NamedTuple):
-    """What one forward pass gives: the rows of its texts, and of each text a vector and its tokens."""
+    """What one forward pass gives: the rows of its texts, and of each text its vector and tokens.
+
+    Vectors, (texts, dimension), are normalised. `ids` are of all tokens, special ones too; `states`
+    are the last layer's, (tokens, width) a text, not normalised, on the model's device.
+    """
 
     rows: list[int]
-    vectors: NDArray[np.float32]  # (rows, dimension), normalised
-    ids: list[NDArray[np.int32]]  # of each text's tokens, special ones too
-    states: list[
-        torch.Tensor
-    ]  # of each text (tokens, width): the last layer's, on the device, not normalised
+    vectors: NDArray[np.float32]
+    ids: list[NDArray[np.int32]]
+    states: list[torch.Tensor]
 
 
 class Embedder:
@@ -187,7 +189,7 @@ class Embedder:
             yield batch.rows, batch.vectors
 
     def forward_stream(self, texts: Sequence[str], role: Role) -> Iterator[Batch]:
-        """As `encode_stream`, with what the last layer says of each token: one forward pass gives both."""
+        """As `encode_stream`, with the last layer's tokens: one forward pass gives both."""
         import torch
 
         tokens = [np.array(ids, dtype=np.int32) for ids in self._tokenize(texts, role, cut=True)]
