@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from argot.core.exact import summable
 from argot.evaluation.metrics import Relevance, ndcg, ndcg_of_ranks
 from argot.search.fusion import Candidates, Fusion, Method
 from argot.search.hits import Hits
@@ -93,6 +94,8 @@ def choose_weight(
         return default
     sums = np.stack([np.bincount(clusters, row) for row in values])
     count = sums.shape[1]
+    # Weights that are equally good must have equal sums, or rounding would choose among them.
+    sums = summable(sums, count)
     equal = np.full(count, 1 / count)
     drawn = np.random.default_rng(0).multinomial(count, equal, size=BAGS)
     held = PRIOR * FALL * (grid - default) ** 2

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from argot.core.exact import inner_products, on_grid, slack
+
 MISSING = -1
 # Queries are scored in blocks of at most this many scores (256 MiB of float32).
 BLOCK = 1 << 26
 # From so many multiplications on, a card is worth the seconds that torch takes to be imported.
 HEAVY = 1 << 40
+
+Parts = Sequence[NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -53,43 +57,50 @@ def top_k(scores: NDArray[np.float32], k: int, ties: NDArray[np.int64]) -> Hits:
 def search_exact(
     queries: NDArray[np.float32], passages: NDArray[np.float32], k: int, ties: NDArray[np.int64]
 ) -> Hits:
-    """The k passages nearest to each query by inner product; `queries` (n, d), `passages` (m, d), both normalised.
+    """The k passages nearest to each query by inner product, by (score, tie order).
 
-    Where there is much to do and a CUDA card to do it, there; its sums may differ from a processor's in the last bits.
+    `queries` (n, d) and `passages` (m, d) are normalised. A fast product, on a CUDA card where
+    there is much to do, finds what may be among the best; these are ranked by exact scores, so that
+    every machine gives the same hits.
     """
-    step = max(1, BLOCK // max(1, len(passages)))
+    k = min(k, len(passages))
+    if not k or not len(queries):
+        return Hits(np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32))
+    step = max(1, BLOCK // len(passages))
     parts = [queries[at : at + step] for at in range(0, len(queries), step)]
     if queries.size * len(passages) >= HEAVY and (device := _card()):
-        blocks = list(search_torch(parts, passages, k, ties, device))
+        near = _near_by_torch(parts, passages, k, device)
     else:
-        blocks = [top_k(part @ passages.T, k, ties) for part in parts]
-    if not blocks:
-        return Hits(np.empty((0, k), np.int32), np.empty((0, k), np.float32))
-    return Hits(
-        np.concatenate([b.positions for b in blocks]), np.concatenate([b.scores for b in blocks])
-    )
+        near = _near(parts, passages, k)
+    positions = np.empty((len(queries), k), np.int32)
+    scores = np.empty((len(queries), k), np.float32)
+    for row, place in enumerate(near):
+        exact = inner_products(on_grid(queries[row]), on_grid(passages[place]))
+        best = np.lexsort((ties[place], -exact))[:k]
+        positions[row], scores[row] = place[best], exact[best]
+    return Hits(positions, scores)
 
 
-def search_torch(
-    parts: Sequence[NDArray[np.float32]],
-    passages: NDArray[np.float32],
-    k: int,
-    ties: NDArray[np.int64],
-    device: str,
-) -> Iterator[Hits]:
-    """The hits of each part of the queries, on a device of torch: what may be among the best is ranked here."""
+def _near(parts: Parts, passages: NDArray[np.float32], k: int) -> Iterator[NDArray[np.int64]]:
+    """For each query the passages that may be among its k nearest, by position."""
+    near = slack(passages.shape[1])
+    for part in parts:
+        for scores in part @ passages.T:
+            yield np.flatnonzero(scores >= np.partition(scores, -k)[-k] - near)
+
+
+def _near_by_torch(
+    parts: Parts, passages: NDArray[np.float32], k: int, device: str
+) -> Iterator[NDArray[np.int64]]:
+    """`_near` on a device of torch."""
     import torch
 
-    k = min(k, len(passages))
-    there = torch.tensor(passages).to(device).T
+    there, near = torch.tensor(passages).to(device).T, slack(passages.shape[1])
     for part in parts:
         scores = torch.tensor(part).to(device) @ there
-        places = torch.nonzero(scores >= scores.topk(k, dim=1).values[:, -1:])
+        places = torch.nonzero(scores >= scores.topk(k, dim=1).values[:, -1:] - float(near))
         row, place = places.T.cpu().numpy()
-        values = scores[places[:, 0], places[:, 1]].cpu().numpy()
-        order = np.lexsort((ties[place], -values, row))
-        kept = order[np.arange(len(row)) - np.searchsorted(row, row) < k]
-        yield Hits(place[kept].reshape(-1, k).astype(np.int32), values[kept].reshape(-1, k))
+        yield from np.split(place, np.searchsorted(row, np.arange(1, len(part))))
 
 
 def _card() -> str:
