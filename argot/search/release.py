@@ -203,6 +203,24 @@ def check(folder: Path) -> Manifest:
     return manifest
 
 
+def check_again(folder: Path, manifest: Manifest, part: str) -> None:
+    """Hash a part's files again, after they were read; ReleaseError where one isn't the manifest's.
+
+    The folder may have been replaced since `check`, by a release of another model.
+    """
+    for name, file in manifest.files.items():
+        if PurePosixPath(name).parts[0] != part:
+            continue
+        path = folder / name
+        if not path.is_file() or sha256(path) != file.sha256:
+            raise replaced(path)
+
+
+def replaced(path: Path) -> ReleaseError:
+    """The error for a file that was another when the release was opened."""
+    return ReleaseError(f"{path} was replaced after this release was opened; open it again")
+
+
 def mismatch(folder: Path, part: str, found: int, expected: int, what: str) -> ReleaseError:
     """The error for a part that holds another number of passages or dimensions than the manifest."""
     return ReleaseError(

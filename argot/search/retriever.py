@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from argot.core.parquet import read_table
-from argot.encoding.embedder import Embedder
+from argot.encoding.embedder import Embedder, fingerprint
 from argot.errors import InputError, ReleaseError
 from argot.search.bm25 import Bm25
 from argot.search.dense import Dense
@@ -23,7 +23,16 @@ from argot.search.fusion import DEPTH, Fusion, Mode, alone, fuse
 from argot.search.hits import MISSING, Hits, tie_order
 from argot.search.index import VectorIndex, read_head
 from argot.search.ranker import Ranker, Rows
-from argot.search.release import CHUNKS, EMBEDDER, PARTS, Manifest, check, mismatch
+from argot.search.release import (
+    CHUNKS,
+    EMBEDDER,
+    PARTS,
+    Manifest,
+    check,
+    check_again,
+    mismatch,
+    replaced,
+)
 from argot.search.remote import fetch, is_remote
 from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
@@ -31,6 +40,7 @@ from argot.tables import chunks
 from argot.tables.chunks import passage, passages_of
 
 Filter = Mapping[str, Any]
+T = TypeVar("T")
 HYBRID = "hybrid"
 VERIFIED = 32  # passages that `verify` encodes again
 SAME = 0.98  # cosine of a passage's two vectors; hardware and int8 move it less, another model more
@@ -184,18 +194,23 @@ class Retriever:
     @cached_property
     def embedder(self) -> Embedder:
         """The model that queries are encoded by."""
-        return Embedder.load(self.folder / EMBEDDER, self.device, self.manifest.dimension)
+        folder = self.folder / EMBEDDER
+        try:
+            return Embedder.load(folder, self.device, self.manifest.dimension)
+        finally:
+            if fingerprint(folder) != self.manifest.fingerprint:
+                raise replaced(folder)
 
     @cached_property
     def index(self) -> VectorIndex:
         """The passages' vectors."""
-        return VectorIndex.load(self.folder / PARTS["dense"])
+        return self._read(PARTS["dense"], VectorIndex.load)
 
     @cached_property
     def bm25(self) -> Bm25:
         """BM25 over the passages."""
         part = self.folder / PARTS["bm25"]
-        bm25 = Bm25.load(part)
+        bm25 = self._read(PARTS["bm25"], Bm25.load)
         if bm25.ids != self.chunks["chunk"].to_pylist():
             raise ReleaseError(f"{part} is of other passages than {self.folder / CHUNKS}")
         return bm25
@@ -203,10 +218,17 @@ class Retriever:
     @cached_property
     def chunks(self) -> pa.Table:
         """The passages' texts, one row each, in the order of the index."""
-        table = read_table(self.folder / CHUNKS, chunks.SCHEMA)
+        table = self._read(CHUNKS, lambda path: read_table(path, chunks.SCHEMA))
         if len(table) != self.manifest.passages:
             raise mismatch(self.folder, CHUNKS, len(table), self.manifest.passages, "passages")
         return table
+
+    def _read(self, part: str, read: Callable[[Path], T]) -> T:
+        """A part, read; ReleaseError where it isn't the one that was checked when this was loaded."""
+        try:
+            return read(self.folder / part)
+        finally:  # a part that was replaced may be unreadable too, and then this is the reason
+            check_again(self.folder, self.manifest, part)
 
     @cached_property
     def _ties(self) -> NDArray[np.int64]:

@@ -41,7 +41,9 @@ class ReleaseWatcher:
         try:
             new = self._open_ready(found)
         except (ArgotError, OSError) as error:
-            self._refuse(found, error)
+            # Where the folder changes meanwhile, the error is of no release: it is read again.
+            if signature(self.folder) == found:
+                self._refuse(found, error)
             return False
         if new is None:
             return False
