@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
 from pydantic import Field, ValidationError
 
 from argot.core import params
@@ -32,14 +33,17 @@ from argot.search.release import (
     CARD,
     CHUNKS,
     EMBEDDER,
+    FORMAT,
     MANIFEST,
     PARTS,
+    RIGHTS,
     Manifest,
     Refreshed,
     check,
     inventory,
     write_manifest,
 )
+from argot.search.rights import groups_of
 from argot.tables import chunks
 from argot.tables.chunks import passages_of
 
@@ -58,6 +62,7 @@ class IndexSettings(params.Settings):
     kind: Literal["auto", "flat", "hnsw", "ivf_pq"]
     recall: float = Field(gt=0, le=1)
     dim: int = Field(ge=0)
+    groups: bool
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ def main(home: Path = HERE) -> str:
     ids, texts = table["chunk"].to_pylist(), passages_of(table)
     # 1. The model, and the passages' vectors as they were judged.
     origin = evaluated(settings.dim) if home == HERE else released(home, ids)
+    unseen = without_groups(table) if settings.groups else []
     verdict = origin.verdict
     vectors = cut(read_vectors(origin.vectors).of(texts), origin.dim)
     sample = cut(read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE], origin.dim)
@@ -101,13 +107,24 @@ def main(home: Path = HERE) -> str:
             "recall@10": recall,
             "effort": index.effort,
         }
+        if settings.groups:
+            figures["unseen"] = len(unseen)
         # 3. The manifest is the last file, because it holds the hashes of all others.
-        manifest = describe(folder, origin, index, figures)
+        manifest = describe(folder, origin, index, figures, settings.groups)
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
     ships = f"{verdict.model} model ({verdict.verdict}), {verdict.mode} search"
-    return f"{len(texts):,} passages, {ships}; {manifest.age} → {home / RELEASE}"
+    hidden = (
+        f"; {len(unseen):,} have no groups: nobody sees them ({unseen[0]}, …)" if unseen else ""
+    )
+    return f"{len(texts):,} passages{hidden}, {ships}; {manifest.age} → {home / RELEASE}"
+
+
+def without_groups(table: pa.Table) -> list[str]:
+    """The documents of all passages that no group may see, one a passage."""
+    rows = zip(table["document"].to_pylist(), table["metadata"].to_pylist(), strict=True)
+    return [document for document, metadata in rows if not groups_of(json.loads(metadata))]
 
 
 def evaluated(dim: int) -> Origin:
@@ -143,11 +160,15 @@ def read_verdict(path: Path) -> Verdict:
 
 
 def describe(
-    folder: Path, origin: Origin, index: VectorIndex, figures: Mapping[str, int | float]
+    folder: Path,
+    origin: Origin,
+    index: VectorIndex,
+    figures: Mapping[str, int | float],
+    groups: bool,
 ) -> Manifest:
     """The manifest of a release, without its files' hashes."""
     return Manifest(
-        format=2,
+        format=RIGHTS if groups else FORMAT,
         verdict=origin.verdict,
         rankers=PARTS,
         fingerprint=fingerprint(folder / EMBEDDER),

@@ -27,6 +27,7 @@ from argot.search.release import CHUNKS, EMBEDDER, PARTS, Manifest, check, misma
 from argot.search.remote import fetch, is_remote
 from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
+from argot.search.rights import Groups, asking, groups_of
 from argot.tables import chunks
 from argot.tables.chunks import passage, passages_of
 
@@ -112,15 +113,21 @@ class Retriever:
         return cls(folder, manifest, device, Reranker(reranker, device) if reranker else None)
 
     def search(
-        self, query: str, k: int = 10, mode: Mode | None = None, filter: Filter | None = None
+        self,
+        query: str,
+        k: int = 10,
+        mode: Mode | None = None,
+        filter: Filter | None = None,
+        groups: Groups | None = None,
     ) -> list[Passage]:
         """The k best passages for `query`, best first.
 
         `mode` is hybrid, dense or bm25; without it, the release is searched as it was evaluated.
         `filter` keeps documents whose metadata have these values. Where the metadata hold a list,
-        one of its values must be the same.
+        one of its values must be the same. `groups` are those of who asks: a release with access
+        rights is not searched without them (argot.search.rights).
         """
-        return self.search_many([query], k, mode, filter)[0]
+        return self.search_many([query], k, mode, filter, groups)[0]
 
     def search_many(
         self,
@@ -128,6 +135,7 @@ class Retriever:
         k: int = 10,
         mode: Mode | None = None,
         filter: Filter | None = None,
+        groups: Groups | None = None,
     ) -> list[list[Passage]]:
         """`search` for many queries at once."""
         fusion = self.fusion(mode)
@@ -138,8 +146,10 @@ class Retriever:
         count = max(k, RERANKED) if self.reranker else k
         depth = max(count, DEPTH) if len(fusion.rankers) > 1 else count
         # 2. Rank and fuse.
-        rows = self._rows(filter) if filter else None
-        ranked = {name: self.ranker(name).search(queries, depth, rows) for name in fusion.rankers}
+        seen = self.seen(groups)
+        rows = self._rows(filter, seen) if filter else seen
+        rankers = {name: self._among(name, seen) for name in fusion.rankers}
+        ranked = {name: one.search(queries, depth, rows) for name, one in rankers.items()}
         hits = fuse(ranked, fusion, count, self._ties)
         found = [self._passages(row, hits, ranked) for row in range(len(queries))]
         # 3. The cross-encoder, if there is one, ranks them again.
@@ -149,6 +159,18 @@ class Retriever:
             _reranked(self.reranker, query, passages)[:k]
             for query, passages in zip(queries, found, strict=True)
         ]
+
+    def seen(self, groups: Groups | None) -> Rows | None:
+        """The positions of the passages that `groups` may see; None: of all.
+
+        Raises InputError where the release has access rights and no groups are given, and where it
+        has none and they are.
+        """
+        asked = asking(groups, self.manifest.groups)
+        if asked is None:
+            return None
+        allowed = np.array([not asked.isdisjoint(own) for own in self._groups], dtype=bool)
+        return np.flatnonzero(allowed[self._metadata[1]])
 
     def fusion(self, mode: Mode | None = None) -> Fusion:
         """How a mode searches; InputError for an unknown one."""
@@ -165,6 +187,11 @@ class Retriever:
         if name not in self._rankers:
             self._rankers[name] = self._load(name)
         return self._rankers[name]
+
+    def _among(self, name: str, seen: Rows | None) -> Ranker:
+        """A ranker for somebody who sees these passages alone; None: all."""
+        ranker = self.ranker(name)
+        return ranker.among(seen) if seen is not None and isinstance(ranker, Bm25) else ranker
 
     def _load(self, name: str) -> Ranker:
         """A ranker by its name; a new ranker is loaded here."""
@@ -234,11 +261,17 @@ class Retriever:
         distinct = [json.loads(text) for text in encoded.dictionary.to_pylist()]
         return distinct, encoded.indices.to_numpy()
 
-    def _rows(self, filter: Filter) -> Rows:
-        """The positions of the passages that a filter lets through."""
+    @cached_property
+    def _groups(self) -> list[frozenset[str]]:
+        """The groups of each distinct set of metadata."""
+        return [groups_of(metadata) for metadata in self._metadata[0]]
+
+    def _rows(self, filter: Filter, seen: Rows | None) -> Rows:
+        """The positions of the passages that a filter lets through, of those that are `seen`."""
         distinct, owner = self._metadata
         allowed = np.array([_matches(metadata, filter) for metadata in distinct], dtype=bool)
-        return np.flatnonzero(allowed[owner])
+        rows = np.flatnonzero(allowed[owner])
+        return rows if seen is None else np.intersect1d(rows, seen)
 
     def _passages(self, row: int, hits: Hits, ranked: Mapping[str, Hits]) -> list[Passage]:
         """The passages that were found for the query number `row`, best first."""
