@@ -24,6 +24,10 @@ def serve(
         str, typer.Option(help="Address to listen at; 0.0.0.0: all of this machine's.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="Access rights: who may ask, and their groups, as in SECURITY.md."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     allow_host: Annotated[
         list[str] | None,
@@ -67,10 +71,15 @@ def serve(
 
     local = host in ("127.0.0.1", "localhost", "::1")
     key = os.environ.get(KEY, "")
+    if key and keys:
+        raise InputError(
+            f"give either {KEY} or --keys: with groups, everybody has a key of their own"
+        )
     settings = ServerSettings(
         release=release,
         feedback=feedback,
         api_key=key,
+        keys=keys,
         device=device,
         hosts=tuple(name.lower() for name in allow_host or ()) or (LOOPBACK if local else ()),
         keep_questions=keep_questions,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -52,7 +53,7 @@ class Guard:
             self.at_work += 1
             self.metrics.at_work.set(self.at_work)
             if refused:
-                await _refuse(reply, *refused)
+                await refuse(reply, *refused)
             else:
                 await self.app(scope, self._limited(receive), reply)
         finally:
@@ -64,7 +65,7 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Status and message for a request that must not pass; None if it may."""
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = text_headers(scope)
         path, limits = scope["path"], self.settings.limits
         host = headers.get(b"host", "")
         if self.settings.hosts and _name(host) not in self.settings.hosts:
@@ -82,11 +83,9 @@ class Guard:
         return None
 
     def _allowed(self, path: str, headers: dict[bytes, str]) -> bool:
-        if not self.settings.api_key or path in OPEN or path.startswith(PAGE):
+        if not self.settings.api_key or not needs_key(path):
             return True
-        given = headers.get(b"authorization", "").removeprefix("Bearer ") or headers.get(
-            b"x-api-key", ""
-        )
+        given = credential(headers)
         return secrets.compare_digest(given.encode("latin-1"), self.settings.api_key.encode())
 
     def _limited(self, receive: Receive) -> Receive:
@@ -122,13 +121,30 @@ class _ReplyWithHeaders:
         await self.send(message)
 
 
+def needs_key(path: str) -> bool:
+    """Is this path for those alone whom the server knows?"""
+    return path not in OPEN and not path.startswith(PAGE)
+
+
+def credential(headers: Mapping[bytes, str]) -> str:
+    """The key or token that a request carries; empty where there is none."""
+    given = headers.get(b"authorization", "").removeprefix("Bearer ")
+    return given or headers.get(b"x-api-key", "")
+
+
+def text_headers(scope: Scope) -> dict[bytes, str]:
+    """The request's headers; of one that is sent twice, the last."""
+    return {name: value.decode("latin-1") for name, value in scope["headers"]}
+
+
 def error_body(status: int, message: str) -> dict[str, Any]:
     """An error in the form that OpenAI's clients expect; all routes use it."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "code": status}}
 
 
-async def _refuse(send: Send, status: int, message: str) -> None:
+async def refuse(send: Send, status: int, message: str) -> None:
+    """Reply with an error."""
     body = json.dumps(error_body(status, message)).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 503:

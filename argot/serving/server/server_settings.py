@@ -30,6 +30,7 @@ class ServerSettings:
     release: Path
     feedback: Path
     api_key: str = field(default="", repr=False)
+    keys: Path | None = None  # of a release with access rights: who asks, and their groups
     device: str = "auto"
     hosts: tuple[str, ...] = ()  # accepted Host headers; empty accepts any
     keep_questions: bool = True

@@ -16,6 +16,7 @@ from argot.errors import ArgotError
 from argot.llm.providers.base import Provider
 from argot.serving.ask.ask import Said, Searched, ask
 from argot.serving.ask.chat import chosen_provider, open_chat
+from argot.serving.server.identities import Asking
 from argot.serving.server.routes.search import Text
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
 from argot.serving.server.server_settings import ServerSettings
@@ -48,7 +49,7 @@ def router(state: ServerState) -> APIRouter:
     places = threading.BoundedSemaphore(state.settings.limits.answers)
 
     @routes.post("/answer", responses=EVENTS, response_class=StreamingResponse)
-    def answer(asked: AnswerRequest) -> StreamingResponse:
+    def answer(asked: AnswerRequest, groups: Asking) -> StreamingResponse:
         """Answer from the documents alone: claims that quote passages, the quotes checked."""
         most = state.settings.limits.query_characters
         if len(asked.question) > most:
@@ -59,7 +60,7 @@ def router(state: ServerState) -> APIRouter:
                 503, "too many answers at once; come back in a second", {"Retry-After": "1"}
             )
         release = state.release
-        events = _events(asked, release, state, places)
+        events = _events(asked, groups, release, state, places)
         return StreamingResponse(events, media_type="text/event-stream")
 
     return routes
@@ -72,6 +73,7 @@ def provider_of(settings: ServerSettings) -> Provider | None:
 
 def _events(
     asked: AnswerRequest,
+    groups: frozenset[str] | None,
     release: ServedRelease,
     state: ServerState,
     places: threading.BoundedSemaphore,
@@ -80,7 +82,8 @@ def _events(
     provider = provider_of(settings)
     chat = partial(open_chat, provider, settings.model, settings.base_url, SECONDS)
     try:
-        for event in ask(release, asked.question, chat, asked.k, asked.searches):
+        search = partial(release.search, groups=groups)
+        for event in ask(search, asked.question, chat, asked.k, asked.searches):
             if isinstance(event, Said):
                 yield _event("said", {"text": event.text})
             elif isinstance(event, Searched):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from argot.serving.server.identities import Asking
 from argot.serving.server.routes.answer import provider_of
 from argot.serving.server.state import ERRORS, ServerState
 
@@ -66,13 +67,13 @@ def router(state: ServerState) -> APIRouter:
         return Response(state.metrics.page(), media_type=TEXT)
 
     @routes.get("/about", responses=ERRORS)
-    async def about() -> dict[str, Any]:
+    async def about(groups: Asking) -> dict[str, Any]:
         """What the page needs: which release this is, and which views work here."""
-        manifest = state.release.manifest
+        release = state.release
+        manifest = release.manifest
         return {
-            "release": state.release.id,
-            "passages": manifest.passages,
-            "documents": manifest.figures.get("documents", 0),
+            "release": release.id,
+            **release.counts(groups),
             "model": manifest.verdict.model,
             "verdict": manifest.verdict.verdict,
             "mode": manifest.verdict.mode,
