@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?= cpu
+SAMPLE := data/queries/questions.jsonl $(addprefix data/raw/,bookings claims customs dangerous-goods \
+	demurrage-detention documents faq operations people reefer systems tariffs tickets)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help install repro refresh test test-all lint lock deps docs bench clear-sample
@@ -59,7 +61,7 @@ bench: $(VENV)/installed ## race the peers (SMALL=1: a twentieth, once)
 	$(if $(SMALL),,python -m benchmarks.table)
 
 clear-sample: ## drop the sample documents and questions, to put your own in their place
-	git rm -rq --cached data/raw && rm -rf data/raw && mkdir data/raw
-	git rm -q data/queries/*.jsonl
-	git commit -qm "Drop the sample documents"
+	git rm -rq --ignore-unmatch -- $(SAMPLE)
+	@mkdir -p data/raw
+	@git diff --quiet HEAD -- $(SAMPLE) || git commit -qm "Drop the sample documents" -- $$(git diff --name-only HEAD -- $(SAMPLE))
 	@echo "Put documents into data/raw/, then: dvc add data/raw"
