@@ -4,12 +4,14 @@
 
 FOLDER holds `raw/` and, where there are some, `queries/`. The workspace is made under
 `workspaces/`, or laid out again where it exists; it shares the repository's DVC cache, so that
-what was computed before is not computed again.
+what was computed before is not computed again. Files that were changed or added in the workspace
+stay as they are there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -19,10 +21,13 @@ from typing import Any
 
 import yaml
 
+from argot.core.files import sha256, write_json
 from argot.errors import ArgotError, InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("argot", "stages", "dvc.yaml", "params.yaml", "numerics.lock", ".dvcignore", ".gitignore")
+RECORD = "laid_out.json"  # the hash of each file as it was laid out, by its path
+PARAMS = "params.yaml"
 
 
 def lay_out(
@@ -35,20 +40,36 @@ def lay_out(
     """Copy this repository's code, the documents, the questions and changed params to `workspace`.
 
     What a run left there (outs, `dvc.lock`) stays, so that a second run is a change and not a
-    beginning.
+    beginning. So do judgments, params and other files that were changed or added in the workspace:
+    those that differ from what was laid out are named. Raises InputError where `workspace` holds
+    something and is no workspace.
     """
-    workspace.mkdir(parents=True, exist_ok=True)
-    for name in CODE:
-        _copy(ROOT / name, workspace / name)
-    _copy(documents, workspace / "data/raw")
-    _copy(queries, workspace / "data/queries")
-    _copy(ROOT / "data/queries/README.md", workspace / "data/queries/README.md")
-    _change(workspace / "params.yaml", params)
+    if not documents.is_dir():
+        raise InputError(f"{documents} is missing; FOLDER must hold raw/ with the documents")
+    before = _read_record(workspace)
+    sources = _sources(documents, queries)
+    record = {name: sha256(path) for name, path in sources.items()}
+    kept = sorted(
+        name for name in {*before, *record} if _changed(workspace / name, before.get(name))
+    )
+    for name in before.keys() - record.keys() - set(kept):
+        (workspace / name).unlink(missing_ok=True)
+    for name in kept:
+        record[name] = before.get(name, "")
+        print(f"workspace: kept as it was changed there: {workspace / name}", file=sys.stderr)
+    # Before the files, so that what a kill leaves is a workspace.
+    write_json(workspace / RECORD, record)
+    for name in record.keys() - set(kept):
+        (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(sources[name], workspace / name)
+    _change(workspace / PARAMS, params)
+    if PARAMS not in kept:
+        write_json(workspace / RECORD, {**record, PARAMS: sha256(workspace / PARAMS)})
     if not (workspace / ".dvc").exists():
         _run(["git", "init", "-q"], workspace)
         _run(["dvc", "init", "-q"], workspace)
         _run(["dvc", "cache", "dir", "--local", str(cache)], workspace)
-    _copy(ROOT / ".dvc/plots", workspace / ".dvc/plots")
+    shutil.copytree(ROOT / ".dvc/plots", workspace / ".dvc/plots", dirs_exist_ok=True)
     return workspace
 
 
@@ -57,13 +78,36 @@ def repro(workspace: Path, *targets: str) -> None:
     _run(["dvc", "repro", *targets], workspace)
 
 
-def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-    elif source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
+def _read_record(workspace: Path) -> dict[str, str]:
+    record = workspace / RECORD
+    try:
+        found: dict[str, str] = json.loads(record.read_text(encoding="utf-8"))
+        return found
+    except FileNotFoundError:
+        if workspace.exists() and any(workspace.iterdir()):
+            raise InputError(
+                f"{workspace} is not empty and no workspace; name a new folder by --into"
+            ) from None
+        return {}
+    except ValueError as error:
+        raise InputError(f"{record} is damaged ({error}); name a new folder by --into") from None
+
+
+def _sources(documents: Path, queries: Path) -> dict[str, Path]:
+    """Where each file of a workspace comes from, by its path there."""
+    places = {name: ROOT / name for name in CODE}
+    places |= {"data/raw": documents, "data/queries": queries}
+    sources = {}
+    for name, source in places.items():
+        for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                sources[(Path(name) / path.relative_to(source)).as_posix()] = path
+    return {**sources, "data/queries/README.md": ROOT / "data/queries/README.md"}
+
+
+def _changed(path: Path, digest: str | None) -> bool:
+    """Is there a file other than the one that was laid out, or where none was?"""
+    return path.is_file() and sha256(path) != digest
 
 
 def _change(path: Path, params: dict[str, Any]) -> None:
