@@ -11,12 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from argot.core.files import replacing_folder, write_json
+from argot.core.files import BESIDE, replacing_folder, write_json
+from argot.errors import InputError
 from argot.search.retriever import Retriever
 from argot.tables.chunks import passage, passages_of
 
 Format = Literal["parquet", "jsonl", "npy"]
 BLOCK = 10_000
+ABOUT = "about.json"
+# All that an export may hold: a folder with anything else is not ours to replace.
+WRITTEN = {ABOUT, "passages.parquet", "passages.jsonl", "vectors.npy"}
 
 
 def export_passages(retriever: Retriever, folder: Path, format: Format) -> int:
@@ -24,8 +28,10 @@ def export_passages(retriever: Retriever, folder: Path, format: Format) -> int:
 
     about.json holds the embedder's fingerprint: only queries encoded by that model may search these
     vectors. Each passage has `embedded`, the text its vector was made from. Returns the number of
-    passages.
+    passages. An earlier export is replaced; InputError where `folder` holds anything else.
     """
+    folder = folder.absolute()
+    check_target(folder)
     with replacing_folder(folder) as beside:
         if format == "parquet":
             pq.write_table(with_vectors(retriever), beside / "passages.parquet", compression="zstd")
@@ -37,8 +43,25 @@ def export_passages(retriever: Retriever, folder: Path, format: Format) -> int:
             np.save(beside / "vectors.npy", retriever.vectors, allow_pickle=False)
         fields = ("fingerprint", "dimension", "metric", "prompts", "passages")
         about = {field: getattr(retriever.manifest, field) for field in fields}
-        write_json(beside / "about.json", about)
+        write_json(beside / ABOUT, about)
     return retriever.manifest.passages
+
+
+def check_target(folder: Path) -> None:
+    """Raise InputError unless `folder` is new, empty or an earlier export."""
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise InputError(f"{folder} is the folder you are in, or above it; name a new folder")
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder} is not a folder; name a new one")
+    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if held and (ABOUT not in held or held - WRITTEN):
+        other = min(held - WRITTEN, default=min(held))
+        raise InputError(
+            f"{folder} is not empty, and {other} in it is not of an export; name a new folder"
+        )
+    left = folder.with_name(folder.name + BESIDE)
+    if left.exists():
+        raise InputError(f"{left} is in the way, perhaps from an export that was killed; remove it")
 
 
 def with_vectors(retriever: Retriever) -> pa.Table:

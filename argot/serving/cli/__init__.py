@@ -69,6 +69,11 @@ def main() -> None:
         if not advice:
             raise
         _fail(advice)
+    except OSError as error:
+        # A file that was named, or the machine: a person can mend both. Others are bugs.
+        if not error.filename:
+            raise
+        _fail(f"{error.filename}: {error.strerror}")
 
 
 def _fail(message: str) -> NoReturn:

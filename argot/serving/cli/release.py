@@ -62,6 +62,8 @@ def export(
     """Write ids, vectors and texts for another store, with the fingerprint of their model.
 
     argot export out --format jsonl && head -1 out/passages.jsonl
+
+    An earlier export in the folder is replaced. A folder that holds anything else is refused.
     """
     if format not in ("parquet", "jsonl", "npy"):
         raise InputError(f"--format must be parquet, jsonl or npy, got '{format}'")

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from argot import Retriever
+from argot.errors import InputError
 from argot.serving.adapters.export import export_passages
 
 
@@ -69,3 +70,49 @@ def test_qdrant_finds_what_the_release_finds(retriever: Retriever, tmp_path: Pat
             for point in client.query_points("docs", query=vector, limit=5).points
         ]
         assert found == [one.id for one in retriever.search(question, 5, "dense")]
+
+
+def test_an_earlier_export_is_replaced(retriever: Retriever, tmp_path: Path) -> None:
+    export_passages(retriever, tmp_path / "out", "npy")
+    export_passages(retriever, tmp_path / "out", "parquet")
+    held = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert held == ["about.json", "passages.parquet"]
+
+
+@pytest.mark.parametrize("name", ["x", ".git/config", "passages.parquet"])
+def test_a_folder_that_is_no_export_is_refused_and_stays(
+    retriever: Retriever, tmp_path: Path, name: str
+) -> None:
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("my only copy")
+    with pytest.raises(InputError, match="out is not empty"):
+        export_passages(retriever, tmp_path / "out", "npy")
+    assert mine.read_text() == "my only copy"
+
+
+def test_what_was_added_to_an_export_is_named_and_stays(
+    retriever: Retriever, tmp_path: Path
+) -> None:
+    export_passages(retriever, tmp_path / "out", "npy")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.txt in it is not of an export"):
+        export_passages(retriever, tmp_path / "out", "npy")
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("target", [".", "..", "file", "link", "out"])
+def test_no_other_target_is_touched(
+    retriever: Retriever, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    here = tmp_path / "p/q"
+    (here / "real").mkdir(parents=True)
+    (here / "real/mine").write_text("mine")
+    (here / "file").write_text("mine")
+    (here / "link").symlink_to("real")
+    (here / "out.beside").mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(InputError):
+        export_passages(retriever, Path(target), "npy")
+    assert (here / "real/mine").read_text() == (here / "file").read_text() == "mine"
+    assert (here / "out.beside").is_dir() and (here / "link").is_symlink()
