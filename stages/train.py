@@ -237,8 +237,9 @@ def train(
         # The trainer did so, but keeps the last weights without an error where it could not.
         trainer._load_from_checkpoint(best)
     if rank() == 0:
-        for other in set(CACHE.iterdir()) - {folder}:
-            shutil.rmtree(other)
+        for other in CACHE.iterdir():
+            if other.is_dir() and other != folder:
+                shutil.rmtree(other)
     leave_group()
     return curve(trainer.state.log_history)
 
@@ -383,7 +384,8 @@ def last_checkpoint(folder: Path) -> str | None:
     for path in folder.glob("checkpoint-*"):
         try:
             steps[int(json.loads((path / STATE).read_text(encoding="utf-8"))["global_step"])] = path
-        except (OSError, ValueError, KeyError):
+        # Not any OSError: a checkpoint that can't be read just now must stay.
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             shutil.rmtree(path, ignore_errors=True)
     return str(steps[max(steps)]) if steps else None
 

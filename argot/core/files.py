@@ -27,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield beside
         _flush(beside)
         if path.is_dir():
-            shutil.rmtree(path)
+            _remove(path)
         beside.replace(path)
         _flush(path.parent)
     finally:

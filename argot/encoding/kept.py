@@ -75,7 +75,7 @@ def keep_only(folder: Path, made: Vectors) -> None:
     if not (folder / whole).exists():
         write_segment(folder, made)
     for old in [*folder.parent.glob("*"), *folder.glob("*")]:
-        if old not in (folder, folder / whole):
+        if old.is_dir() and old not in (folder, folder / whole):
             shutil.rmtree(old)
 
 

@@ -40,7 +40,8 @@ class Aliases:
         written = self._short.sub(lambda match: self.long_forms[match[0]], text)
         if written != text:
             return written
-        return self._long.sub(lambda match: self.shorts[match[0].lower()], text)
+        # Without case, patterns match more than lower() equates, such as ſ and s: those stay.
+        return self._long.sub(lambda match: self.shorts.get(match[0].lower(), match[0]), text)
 
 
 def _any_of(names: Iterable[str], flags: int) -> re.Pattern[str]:
@@ -75,7 +76,8 @@ def long_form(short: str, text: str) -> str:
     """
     at = len(text)
     letters = [letter for letter in short.lower() if letter.isalnum()]
-    lower = text.lower()
+    # Letter by letter: İ becomes two letters in lower case, and would move all places after it.
+    lower = "".join(letter.lower()[0] for letter in text)
     for place in range(len(letters) - 1, -1, -1):
         at = lower.rfind(letters[place], 0, at)
         while place == 0 and at > 0 and lower[at - 1].isalnum():
