@@ -96,6 +96,7 @@ def read_queries(
     left = Counter(kinds)
     for entry in _entries(reply.content):
         kind, query = str(entry.get("type")), " ".join(str(entry.get("query", "")).split())
+        query = query.encode(errors="replace").decode()  # half a pair of surrogates is no text
         reason = _fault(kind, query, left)
         left[kind] -= 1
         if reason:

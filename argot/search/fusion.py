@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, model_validator
 
 from argot.core.params import Settings
 from argot.search.hits import MISSING, Hits
@@ -23,6 +23,9 @@ DEPTH = 100
 RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack et al. 2009)
 # The least score that a ranker can give. Scores of all others are scaled from their lowest candidate.
 LEAST = {"bm25": 0.0}
+
+# Each weight is rounded to two decimals, and so their sum may be off by a few hundredths.
+ROUNDED = 0.03
 
 Method = Literal["convex", "rrf"]
 # By all rankers fused, or by one of them.
@@ -40,7 +43,14 @@ class Fusion(Part):
     """How rankings become one: each ranker's weight by its name, in [0, 1], together 1."""
 
     method: Method
-    weights: dict[str, float]
+    weights: dict[str, Annotated[float, Field(ge=0, le=1)]]
+
+    @model_validator(mode="after")
+    def _together_one(self) -> Self:
+        total = sum(self.weights.values())
+        if abs(total - 1) > ROUNDED:
+            raise ValueError(f"weights should be 1 together, they are {total:g}")
+        return self
 
     @property
     def rankers(self) -> list[str]:
@@ -74,12 +84,18 @@ def fuse(hits: Mapping[str, Hits], fusion: Fusion, k: int, ties: NDArray[np.int6
     convex: scores are scaled to [0, 1] within each query, BM25 from its theoretical minimum of 0,
     others from their lowest candidate, and summed by their weights (Bruch et al., arXiv 2210.11934).
     rrf: the sum of weight / (60 + rank). A passage that a ranker didn't find gets 0 from it.
+    Candidates are the DEPTH best of each ranker. What it found below follows them, so that the
+    first ranks are the same for every k.
     """
     if len(fusion.rankers) == 1:
-        only = hits[fusion.rankers[0]]
-        return Hits(only.positions[:, :k], only.scores[:, :k])
+        return hits[fusion.rankers[0]].first(k)
     own = {name: hits[name] for name in fusion.rankers}
-    return Candidates.of(own, fusion.method).best(fusion.weights, k, ties)
+    near = {name: found.first(DEPTH) for name, found in own.items()}
+    best = Candidates.of(near, fusion.method).best(fusion.weights, k, ties)
+    if k <= DEPTH:
+        return best
+    deeper = Candidates.of(own, fusion.method)
+    return best.followed_by(deeper.best(fusion.weights, deeper.positions.shape[1], ties), k)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 from argot.errors import InputError, ReleaseError
 from argot.search.dense import among
+from argot.search.fusion import DEPTH
 from argot.search.hits import MISSING, Hits, search_exact, tie_order
 
 Kind = Literal["flat", "hnsw", "ivf_pq"]
@@ -171,6 +172,14 @@ class VectorIndex:
         if self.kind == "flat":
             with _one_blas_thread() if len(queries) <= FEW else nullcontext():
                 return search_exact(queries, self.vectors, k, ties)
+        near = self._search_near(queries, min(k, DEPTH), ties)
+        if k <= DEPTH:
+            return near
+        # An approximate index finds others when it is asked for more: those only follow.
+        return near.followed_by(self._search_near(queries, k, ties), min(k, len(self)))
+
+    def _search_near(self, queries: Vectors, k: int, ties: NDArray[np.int64]) -> Hits:
+        """The k that an approximate index finds."""
         scores, positions = self.index.search(
             np.ascontiguousarray(queries, np.float32), min(k, len(self))
         )

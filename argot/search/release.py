@@ -40,6 +40,8 @@ DATA = {
     ".txt",
     ".xml",
 }
+# Hidden files of macOS and of NFS.
+OF_SYSTEMS = (".DS_Store", "._", ".nfs")
 GET_IT_AGAIN = "get the release again: dvc pull {folder}, or dvc repro where it was made"
 
 
@@ -88,7 +90,9 @@ class Manifest(Part):
 
 
 def inventory(folder: Path) -> dict[str, File]:
-    """Every file of a release but its manifest, by its name with slashes; hidden files are no part of it.
+    """Every file of a release but its manifest, by its name with slashes.
+
+    Hidden files that systems leave in any folder (OF_SYSTEMS) are no part of it.
 
     Raises ReleaseError for a link, and for a file of a kind that could run code when it is read.
     """
@@ -128,6 +132,8 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_bytes())
+    except IsADirectoryError:
+        raise ReleaseError(f"{path} is a folder, no manifest; {_again(folder)}") from None
     except (FileNotFoundError, NotADirectoryError):
         what = "has no manifest.json" if folder.exists() else "doesn't exist"
         raise ReleaseError(f"{folder} {what}; {_again(folder)}") from None
@@ -200,6 +206,9 @@ def check(folder: Path) -> Manifest:
     missing = [part for part in needed if part not in parts]
     if missing:
         raise ReleaseError(f"{folder} has no {missing[0]}; {_again(folder)}")
+    unknown = [name for name in manifest.verdict.fusion.rankers if name not in manifest.rankers]
+    if unknown:
+        raise ReleaseError(f"{folder} has no ranker {unknown[0]!r}; {_again(folder)}")
     return manifest
 
 
@@ -219,4 +228,4 @@ def _names(folder: Path) -> set[str]:
         path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
     )
     names = (path.relative_to(folder).as_posix() for path in paths)
-    return {name for name in names if not any(part.startswith(".") for part in name.split("/"))}
+    return {name for name in names if not PurePosixPath(name).name.startswith(OF_SYSTEMS)}

@@ -127,8 +127,10 @@ class Retriever:
         fusion = self.fusion(mode)
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
+        # Half a pair of surrogates is no character, and no tokenizer takes it.
+        queries = [query.encode(errors="replace").decode() for query in queries]
         count = max(k, RERANKED) if self.reranker else k
-        depth = max(count, DEPTH) if len(fusion.rankers) > 1 else count
+        depth = max(count, DEPTH)
         rows = self._rows(filter) if filter else None
         ranked = {name: self.ranker(name).search(queries, depth, rows) for name in fusion.rankers}
         hits = fuse(ranked, fusion, count, self._ties)
@@ -247,9 +249,14 @@ class Retriever:
 
 
 def _reranked(reranker: Reranker, query: str, found: Sequence[Passage]) -> list[Passage]:
-    scores = reranker.scores(query, [passage(one.heading, one.text) for one in found])
-    best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
-    return [replace(one, score=score, rank=at) for at, (score, one) in enumerate(best, start=1)]
+    """The first RERANKED in the reranker's order, then the others as they are."""
+    read, others = found[:RERANKED], found[RERANKED:]
+    scores = reranker.scores(query, [passage(one.heading, one.text) for one in read])
+    best = sorted(zip(scores, read, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+    ranked = [replace(one, score=score) for score, one in best]
+    least = min(scores, default=0.0)
+    ranked += [replace(one, score=min(one.score, least)) for one in others]
+    return [replace(one, rank=rank) for rank, one in enumerate(ranked, start=1)]
 
 
 def _matches(metadata: Mapping[str, Any], filter: Filter) -> bool:

@@ -74,7 +74,8 @@ def kind_of(name: str, data: bytes) -> str:
     from argot.documents.formats.archive import kind_of_archive
 
     suffix = PurePath(name).suffix.lower()
-    if b"%PDF-" in data[:1024]:
+    # Junk before its head is allowed. A text that only speaks of it doesn't end as a PDF does.
+    if data.startswith(b"%PDF-") or (b"%PDF-" in data[:1024] and b"startxref" in data[-2048:]):
         return "pdf"
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return kind_of_archive(data)

@@ -196,7 +196,7 @@ def test_verify_refuses_vectors_of_another_model(made: Path, spoilt: Path) -> No
 
 def test_a_notebook_shows_one_line(release: Path) -> None:
     retriever = Retriever.load(release)
-    passage = retriever.search("error E-17", 1, "lexical")[0]
-    assert repr(retriever).endswith("release': 8 passages, tuned model, fused search)")
+    passage = retriever.search("error E-17", 1, "bm25")[0]
+    assert repr(retriever).endswith("release': 8 passages, tuned model, hybrid search)")
     assert repr(passage).startswith("Passage(1. 'pumps/noise.md', score ")
     assert repr(passage).endswith(": 'Error E-17 means the rotor is stuck.')")

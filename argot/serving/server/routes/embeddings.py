@@ -9,6 +9,7 @@ text is a query.
 from __future__ import annotations
 
 import base64
+import re
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ ROLES: dict[str, Role] = {
     "document": "passage",
     "search_document": "passage",
 }
+HALF = re.compile(r"[\ud800-\udfff]")  # no character, and no tokenizer takes it
 TOKENS = (
     "input: send texts, not token ids: they belong to another model's vocabulary "
     "(LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))"
@@ -121,6 +123,8 @@ def _texts(asked: EmbeddingsRequest, limits: RequestLimits) -> list[str]:
         raise HTTPException(422, f"input: at most {limits.input_characters} characters a text")
     if not all(texts):
         raise HTTPException(400, "input: an empty text has no vector")
+    if any(HALF.search(text) for text in texts):
+        raise HTTPException(422, "input: a text holds half a pair of surrogates (\\ud800 to \\udfff)")
     return texts
 
 
