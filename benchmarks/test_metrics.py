@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytrec_eval
 
-from argot.evaluation.metrics import Relevance, score_both
+from argot.evaluation.metrics import Relevance, score
 from benchmarks.track import Goal, Track
 
 DEPTH = 100
@@ -49,7 +49,7 @@ def test_metrics_of_given_rankings(race: Track, scale: Callable[[int], int]) -> 
     ]
 
     ours, theirs, sts = (
-        score_both(ranked, relevance, document),
+        score(ranked, relevance, document),
         trec.evaluate(run),
         evaluator.compute_metrics(hits),
     )
@@ -67,7 +67,7 @@ def test_metrics_of_given_rankings(race: Track, scale: Callable[[int], int]) -> 
     race(
         "metrics",
         f"{queries:,} queries, {DEPTH} hits each",
-        lambda: score_both(ranked, relevance, document),
+        lambda: score(ranked, relevance, document),
         {
             "InformationRetrievalEvaluator": Goal(lambda: evaluator.compute_metrics(hits), 10),
             "pytrec_eval": Goal(lambda: trec.evaluate(run), 1),

@@ -1,11 +1,13 @@
 """Compare BM25, base and tuned, alone and fused, and reach a verdict.
 
-python -m stages.evaluate --estimate    what the vectors of `evaluate.compare` would cost; spends nothing
+python -m stages.evaluate --estimate    says what the vectors of `evaluate.compare` would cost
 
 Every system gets the same queries: real questions, and synthetic pairs in a table of their own. The
-weights of the fusions are chosen on dev and measured on test. Writes data/judgments.parquet, a row a
-test query and system, data/systems.json, the systems with their fusions, and data/verdict.json, which
-decides what ships.
+weights of the fusions are chosen on dev queries and measured on test queries. Writes three files:
+
+data/judgments.parquet    a row for each test query and system
+data/systems.json         the systems with their fusions
+data/verdict.json         which model ships
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ from argot.evaluation.systems import (
     table,
     write_systems,
 )
-from argot.evaluation.verdict import Evidence, Model, ReleaseSettings, decide
+from argot.evaluation.verdict import SAME_FUSION, Model, PairedScores, ReleaseSettings, decide
 from argot.llm.calls.settings import MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
 from argot.search.bm25 import Bm25
@@ -60,10 +62,10 @@ from argot.tables import judgments
 
 VERDICT = Path("data/verdict.json")
 BASE = Path("models/base")
-# nDCG@10 by the weight of a model's vectors: by the model's row, then by the way of fusing.
+# nDCG@10 at each weight of a model's vectors: by the model's row, then by the way of fusing.
 Curves = dict[str, dict[Method, NDArray[np.float64]]]
-# How far synthetic dev queries move the weights from where they start. They use their passage's words
-# more than people do, and ask for a weight of 0.1 on every corpus (docs/LOG.md).
+# Synthetic dev queries move the weights only this share of the way from where they start. They use
+# their passage's words more than people do, and ask for 0.1 on every corpus (docs/LOG.md).
 TRUST_IN_SYNTHETIC = 0.2
 
 
@@ -77,7 +79,7 @@ class EvaluateSettings(Settings):
 
     @property
     def draw(self) -> dict[str, int]:
-        """The bootstrap's own."""
+        """The settings of the bootstrap alone."""
         return {"samples": self.samples, "seed": self.seed}
 
 
@@ -93,36 +95,43 @@ def main() -> str:
     rules, dim = load("release", ReleaseSettings), load("index", Cut).dim
     corpus = JudgedCorpus()
     bm25 = Bm25.stored(corpus.ids)
-    dev, *tests = asked(corpus, settings.min_dev_questions)
+    # 1. The models: base and tuned with whole vectors, then with cut ones, then the managed ones.
+    dev, *tests = query_sets(corpus, settings.min_dev_questions)
     managed, paid = buy(settings.compare, [dev, *tests], corpus)
     models = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
 
+    # 2. Search once, choose the fusions on dev, and measure every system on both tests.
     on_dev, *found = search([dev, *tests], corpus, bm25, models)
     fusions = choose_fusions(dev, on_dev, models, corpus)
     systems = table(models, fusions)
     judged = [
         judge(queries, hits, systems, corpus) for queries, hits in zip(tests, found, strict=True)
     ]
-    evidence = [
-        evidence_of(one, hits, dim, fusions, corpus)
+
+    # 3. The verdict is about the models as they would ship, that is with vectors cut to `dim`.
+    real, synthetic = (
+        paired_scores(one, hits, dim, fusions, corpus)
         for one, hits in zip(judged, found, strict=True)
-    ]
+    )
     shipping: dict[Model, Fusion] = {
         "base": fusions[row("base", dim)],
         "tuned": fusions[row("tuned", dim)],
     }
-    real, synthetic = evidence
     decision = decide(real, synthetic, shipping, rules, **settings.draw)
     if dim:
         decision = replace(decision, reason=f"{decision.reason}, vectors cut to {dim} dimensions")
 
+    # 4. Explain: what the fusions lost on test, and the advice.
     fusion: dict[str, Any] = {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions")}
     for queries, hits in zip(tests, found, strict=True):
         if len(queries):
             fusion[queries.set] = carry_over(curves_of(queries, hits, corpus), fusions)
     compared = sides(dim)
     known = facts(judged, decision.model, compared, dim, corpus, fusion)
-    known = replace(known, managed=ahead(shown_of(judged), managed, compared, settings.draw))
+    best = best_managed(shown_of(judged), managed, compared, settings.draw)
+    known = replace(known, managed=best)
+
+    # 5. Write the three files and the figures.
     judgments_table = pa.concat_tables([as_table(one, corpus) for one in judged])
     write_table(judgments.PATH, judgments_table, judgments.SCHEMA)
     write_systems(systems)
@@ -159,33 +168,38 @@ def choose_fusions(
     }
 
 
-def evidence_of(
+def paired_scores(
     judged: Judged, found: Found, dim: int, fusions: Mapping[str, Fusion], corpus: JudgedCorpus
-) -> Evidence:
-    """What the verdict sees: base and tuned as they would ship, BM25, and base fused as tuned is."""
+) -> PairedScores:
+    """What the verdict sees: base and tuned as they would ship, BM25, base with tuned's fusion."""
     queries, compared = judged.queries, sides(dim)
     hits = {"bm25": found[BM25], "dense": found[row("base", dim)]}
-    alike = fuse(hits, fusions[row("tuned", dim)], DEPTH, corpus.ties)
+    same_fusion = fuse(hits, fusions[row("tuned", dim)], DEPTH, corpus.ties)
+    relevant = queries.relevance.found(same_fusion.positions)
     scores = {
         BM25: judged.ndcg[BM25],
         "base+bm25": judged.ndcg[compared.stays],
         "tuned+bm25": judged.ndcg[compared.ships],
-        "base+bm25 alike": ndcg(queries.relevance.found(alike.positions), queries.relevance.counts),
+        SAME_FUSION: ndcg(relevant, queries.relevance.counts),
     }
-    return Evidence(scores, queries.cluster)
+    return PairedScores(scores, queries.cluster)
 
 
-def asked(corpus: JudgedCorpus, enough: int) -> list[Queries]:
-    """What chooses the fusion (real dev questions where there are enough, else synthetic pairs), and both tests."""
+def query_sets(corpus: JudgedCorpus, enough: int) -> list[Queries]:
+    """The dev queries that choose the fusions, the test questions, and the test pairs.
+
+    Real dev questions choose where there are `enough` of them, else synthetic pairs.
+    """
     dev = read_questions("dev", corpus)
     tests = [read_questions("test", corpus), read_pairs("test", corpus)]
     return [dev if len(dev) >= enough else read_pairs("dev", corpus), *tests]
 
 
-def wanted(sets: Sequence[Queries], corpus: JudgedCorpus) -> dict[str, str]:
-    """All texts that a compared model must know, each with the passage that it is, or asks for."""
+def texts_to_embed(sets: Sequence[Queries], corpus: JudgedCorpus) -> dict[str, str]:
+    """All texts that a managed model embeds, with the id of the passage that it is or asks for."""
     texts = dict(zip(corpus.passages, corpus.ids, strict=True))
     for queries in sets:
+        # A query with several relevant passages is about the first of them.
         firsts = queries.relevance.items[queries.relevance.offsets[:-1]]
         for text, place in zip(queries.texts, firsts, strict=True):
             texts.setdefault(text, corpus.ids[place])
@@ -195,27 +209,26 @@ def wanted(sets: Sequence[Queries], corpus: JudgedCorpus) -> dict[str, str]:
 def buy(
     models: Sequence[str], sets: Sequence[Queries], corpus: JudgedCorpus
 ) -> tuple[list[VectorModel], dict[str, Any]]:
-    """The managed models to compare with, and what their vectors have cost; nothing is asked where there are none."""
+    """The managed models to compare with, and what their vectors have cost, by model.
+
+    Nothing is sent anywhere where `models` is empty.
+    """
     systems, paid = [], {}
-    texts = wanted(sets, corpus) if models else {}
+    texts = texts_to_embed(sets, corpus) if models else {}
     for model in dict.fromkeys(models):
         if model in ALWAYS:
             raise ParamsError(
                 f"params.yaml: evaluate.compare: '{model}' is a row already; name a managed model"
             )
-        how = (
-            load("machine.llm", MachineLlm),
-            load("machine.compare", MachineCompare),
-            load("spend", SpendSettings),
-        )
-        vectors, replies = bought(model, texts, *how)
+        llm, machine = load("machine.llm", MachineLlm), load("machine.compare", MachineCompare)
+        vectors, replies = bought(model, texts, llm, machine, load("spend", SpendSettings))
         systems.append(VectorModel(model, partial(same, vectors)))
         paid[model] = replies.figures()
     return systems, paid
 
 
 def same(vectors: Vectors, kind: str) -> Vectors:
-    """The vectors of a managed model: passages', pairs' and questions' in one."""
+    """The vectors of a managed model: one store holds those of passages, pairs and questions."""
     return vectors
 
 
@@ -233,7 +246,10 @@ def curves_of(queries: Queries, found: Found, corpus: JudgedCorpus) -> Curves:
 
 
 def carry_over(test: Curves, fusions: Mapping[str, Fusion]) -> dict[str, Any]:
-    """How dev's choice does on test: nDCG@10 by the chosen fusion, by the best weight on test, and by RRF."""
+    """How the choice made on dev does on test, by model.
+
+    That is nDCG@10 with the chosen fusion, with the weight that is best on test, and with RRF.
+    """
     figures: dict[str, Any] = {}
     for model, chosen in fusions.items():
         weight = chosen.weights["dense"]
@@ -257,7 +273,10 @@ def carry_over(test: Curves, fusions: Mapping[str, Fusion]) -> dict[str, Any]:
 
 
 def by_part(judged: Judged, measure: Any, *more: Any) -> dict[str, Any]:
-    """`measure` of the whole test and, where there are both, of queries on documents trained on, and held out."""
+    """`measure` of the whole test, and of its two parts where neither is empty.
+
+    The parts are queries about documents that were trained on (seen), and about others (held_out).
+    """
     seen = judged.queries.seen
     parts = {"test": np.ones(len(seen), dtype=bool), "seen": seen, "held_out": ~seen}
     kept = {
@@ -295,32 +314,34 @@ def intervals(
 
 
 def differences(judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]) -> dict[str, Any]:
-    """Every two systems' paired difference of every metric, with an interval that holds for all of them at once."""
-    couples = list(combinations(reversed(judged.scores), 2))
-    scores = {
-        system: np.stack([values[metric][part] for metric in judgments.METRICS])
-        for system, values in judged.scores.items()
-    }
-    values = np.stack(
-        [scores[ours] - scores[theirs] for ours, theirs in couples], axis=2
-    )  # metrics, queries, couples
-    found = paired(
-        values.transpose(1, 0, 2), judged.queries.cluster[part], draw["samples"], draw["seed"]
-    )
-    return {
-        f"{ours} - {theirs}": {
-            metric: {
-                "difference": found.mean[at, couple],
-                "low": found.joint_low[at, couple],
-                "high": found.joint_high[at, couple],
-                "wins": int((values[at, :, couple] > 0).sum()),
-                "losses": int((values[at, :, couple] < 0).sum()),
-                "ties": int((values[at, :, couple] == 0).sum()),
-            }
-            for at, metric in enumerate(judgments.METRICS)
+    """Every two systems' paired difference of every metric.
+
+    The intervals of one metric hold for all pairs of systems at once.
+    """
+    pairs = list(combinations(reversed(judged.scores), 2))
+    scores = {}
+    for system, by_metric in judged.scores.items():
+        scores[system] = np.stack([by_metric[metric][part] for metric in judgments.METRICS], axis=1)
+    # One number for each query, metric and pair of systems, in this order of axes.
+    values = np.stack([scores[ours] - scores[theirs] for ours, theirs in pairs], axis=2)
+    found = paired(values, judged.queries.cluster[part], draw["samples"], draw["seed"])
+    wins, losses, ties = (counted.sum(axis=0) for counted in (values > 0, values < 0, values == 0))
+
+    def figures(metric: int, pair: int) -> dict[str, Any]:
+        return {
+            "difference": found.mean[metric, pair],
+            "low": found.joint_low[metric, pair],
+            "high": found.joint_high[metric, pair],
+            "wins": int(wins[metric, pair]),
+            "losses": int(losses[metric, pair]),
+            "ties": int(ties[metric, pair]),
         }
-        for couple, (ours, theirs) in enumerate(couples)
-    }
+
+    rows = {}
+    for pair, (ours, theirs) in enumerate(pairs):
+        names = enumerate(judgments.METRICS)
+        rows[f"{ours} - {theirs}"] = {name: figures(metric, pair) for metric, name in names}
+    return rows
 
 
 def by_slice(judged: Judged, compared: Sides, draw: Mapping[str, int]) -> dict[str, Any]:
@@ -357,10 +378,10 @@ def facts(
     if len(shown.queries):
         means = {system: float(values.mean()) for system, values in shown.ndcg.items()}
         gain = means[compared.ships] - max(means[compared.stays], means[BM25])
-    pair_overlap, question_overlap = (
-        overlap(one.queries.texts, one.queries.relevance, corpus.passages, corpus.language)
-        for one in (synthetic, real)
-    )
+
+    def overlap_of(queries: Queries) -> float | None:
+        return overlap(queries.texts, queries.relevance, corpus.passages, corpus.language)
+
     lengths = [count_words(text) for text in real.queries.texts]
     truncated = read_vectors(VECTORS / "base" / "passages").truncated
     lost = fusion["questions"][row(ships, dim)]["lost"] if "questions" in fusion else 0.0
@@ -372,8 +393,8 @@ def facts(
         scores=means,
         gain=gain,
         ships=ships,
-        pair_overlap=pair_overlap,
-        question_overlap=question_overlap,
+        pair_overlap=overlap_of(synthetic.queries),
+        question_overlap=overlap_of(real.queries),
         question_words=float(np.median(lengths)) if lengths else None,
         passage_words=float(np.median([count_words(text) for text in corpus.passages])),
         cut_share=float(truncated.mean()),
@@ -384,16 +405,17 @@ def facts(
 
 def shown_of(judged: Sequence[Judged]) -> Judged:
     """Real questions where there are some, else synthetic pairs."""
-    return next((each for each in judged if len(each.queries)), judged[-1])
+    return next((one for one in judged if len(one.queries)), judged[-1])
 
 
-def ahead(
+def best_managed(
     judged: Judged, managed: Sequence[VectorModel], compared: Sides, draw: Mapping[str, int]
 ) -> tuple[str, float] | None:
-    """The managed model's row that is significantly better than all that could ship, and by how much.
+    """The managed model's row that is significantly better than all that could ship; its gain.
 
     None where no row is.
     """
+    # The rows of managed models, against the best of those that could ship.
     ndcg = judged.ndcg
     rows = [system for model in managed for system in (model.name, with_bm25(model.name))]
     if not rows or not len(judged.queries):
@@ -408,7 +430,7 @@ def ahead(
 
 
 def rounded(value: Any) -> Any:
-    """Figures to six decimals: what lies beyond them may differ between machines."""
+    """Figures to six decimals: further ones may differ between machines."""
     if isinstance(value, Mapping):
         return {name: rounded(inner) for name, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -420,7 +442,7 @@ def show_estimate() -> str:
     """Texts, tokens and dollars of the vectors of `evaluate.compare` that are not there yet."""
     settings, spend = load("evaluate", EvaluateSettings), load("spend", SpendSettings)
     corpus = JudgedCorpus()
-    texts = wanted(asked(corpus, settings.min_dev_questions), corpus)
+    texts = texts_to_embed(query_sets(corpus, settings.min_dev_questions), corpus)
     lines = []
     for model in settings.compare:
         with Store() as store:
@@ -434,7 +456,7 @@ def show_estimate() -> str:
 
 
 def arguments() -> argparse.Namespace:
-    """What stands on the command line."""
+    """The arguments of the command line."""
     parser = stage_parser("evaluate", __doc__)
     parser.add_argument("--estimate", action="store_const", dest="task", const=show_estimate)
     return parser.parse_args()

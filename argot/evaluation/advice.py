@@ -11,17 +11,24 @@ from argot.evaluation.metrics import Relevance
 from argot.evaluation.verdict import ReleaseSettings
 from argot.search.bm25 import Words
 
-FEW_DOCUMENTS = 500
+# Below these numbers of documents and training pairs, more of them are advised.
+FEW_DOCUMENTS, FEW_PAIRS = 500, 1000
+# A fusion that loses more nDCG@10 than this should be chosen on real questions.
 LOST_BY_FUSION = 0.01
-FEW_PAIRS = 1000
+# A gain of nDCG@10 below this is small, and the advice looks for a reason.
 SMALL_GAIN = 0.05
+# If more than this share of the passages is cut off by the model's window, the advice says so.
 MUCH_CUT = 0.05
-LOOKED_AT = 2000  # queries whose overlap is counted
+# The overlap of words is counted for about this many queries, evenly spread over all of them.
+LOOKED_AT = 2000
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of the corpus, the queries and the outcome; overlaps and lengths of no query are None."""
+    """What is known of the corpus, the queries and the outcome.
+
+    The overlap or the length of queries is None where there is no query.
+    """
 
     documents: int
     training_pairs: int
@@ -37,9 +44,8 @@ class Facts:
     cut_share: float
     fusion_lost: float  # nDCG@10 on real questions that a better fusion weight would have won
     dev_is_real: bool
-    managed: tuple[str, float] | None = (
-        None  # one that is surely better than all that could ship, and by how much
-    )
+    # The managed model that is significantly better than all that could ship, and by how much.
+    managed: tuple[str, float] | None = None
 
 
 def advise(facts: Facts, rules: ReleaseSettings) -> list[dict[str, str]]:
@@ -50,17 +56,22 @@ def advise(facts: Facts, rules: ReleaseSettings) -> list[dict[str, str]]:
 def overlap(
     queries: Sequence[str], relevance: Relevance, texts: Sequence[str], language: str
 ) -> float | None:
-    """The mean share of a query's terms (BM25's) that its passage holds, of its passages the one that holds most."""
+    """The mean share of a query's terms that its passage holds; terms are those of BM25.
+
+    Of several relevant passages the one with the largest share counts. None without queries.
+
+    """
     words = Words(language)
     step = max(1, len(queries) // LOOKED_AT)
     shares = []
     for at in range(0, len(queries), step):
         asked = set(words.of(queries[at]))
+        if not asked:
+            continue
+        # A passage with many copies would make this slow; twenty of them are enough.
         places = relevance.items[relevance.offsets[at] : relevance.offsets[at + 1]][:20]
-        if asked:
-            shares.append(
-                max(len(asked & set(words.of(texts[place]))) / len(asked) for place in places)
-            )
+        shared = [asked.intersection(words.of(texts[place])) for place in places]
+        shares.append(max(len(terms) for terms in shared) / len(asked))
     return float(np.mean(shares)) if shares else None
 
 
@@ -77,14 +88,16 @@ def _evidence(facts: Facts, rules: ReleaseSettings) -> Iterator[tuple[str, str]]
     if facts.questions < rules.min_questions:
         yield (
             "few_questions",
-            f"{facts.questions} real test questions are too few to prove anything; {rules.min_questions} are needed. "
-            "`argot label` takes ten judgments in two minutes; a search log or a help desk has the questions.",
+            f"{facts.questions} real test questions are too few to prove anything; "
+            f"{rules.min_questions} are needed. `argot label` takes ten judgments in two minutes; "
+            "a search log or a help desk has the questions.",
         )
     if facts.fusion_lost > LOST_BY_FUSION and not facts.dev_is_real:
         yield (
             "choose_on_real",
-            f"Synthetic pairs chose how BM25 and the model are fused, and lost {100 * facts.fusion_lost:.1f} points of "
-            'nDCG@10 by it on real questions. Mark 20 or more of them, better 50, with "split": "dev".',
+            "Synthetic pairs chose how BM25 and the model are fused, and lost "
+            f"{100 * facts.fusion_lost:.1f} points of nDCG@10 by it on real questions. "
+            'Mark 20 or more of them, better 50, with "split": "dev".',
         )
 
 
@@ -92,27 +105,24 @@ def _data(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.documents < FEW_DOCUMENTS:
         yield (
             "few_documents",
-            f"{facts.documents:,} documents are few: under {FEW_DOCUMENTS}, BM25 with a general model is hard to beat. "
-            "More documents help more than more pairs from the same ones.",
+            f"{facts.documents:,} documents are few: under {FEW_DOCUMENTS}, BM25 with a general "
+            "model is hard to beat. More documents help more than more pairs from the same ones.",
         )
     if facts.training_pairs < FEW_PAIRS:
         yield (
             "few_pairs",
-            f"{facts.training_pairs:,} training pairs are few: contrastive training wants {FEW_PAIRS:,} and more. "
-            "Add documents, or let an LLM write queries (`synthesize` in params.yaml).",
+            f"{facts.training_pairs:,} training pairs are few: contrastive training wants "
+            f"{FEW_PAIRS:,} and more. Add documents, or let an LLM write queries "
+            "(`synthesize` in params.yaml).",
         )
     best = max(facts.scores, key=lambda system: facts.scores[system], default="")
     if best == "bm25":
+        doubt = "Synthetic queries often do; ask real ones before you believe it. "
         yield (
             "bm25_ahead",
-            f"BM25 alone (nDCG@10 {facts.scores['bm25']:.3f}) is ahead of every row with a model: the queries use the "
-            "documents' own words. "
-            + (
-                ""
-                if facts.real
-                else "Synthetic queries often do; ask real ones before you believe it. "
-            )
-            + "A stronger base model (`fetch.model`) is worth more here than more training.",
+            f"BM25 alone (nDCG@10 {facts.scores['bm25']:.3f}) is ahead of every row with a model: "
+            f"the queries use the documents' own words. {'' if facts.real else doubt}"
+            "A stronger base model (`fetch.model`) is worth more here than more training.",
         )
 
 
@@ -124,22 +134,25 @@ def _small_gain(facts: Facts) -> Iterator[tuple[str, str]]:
     if pairs is not None and asked is not None and pairs > asked + 0.1:
         yield (
             "easy_pairs",
-            f"{points}, and the synthetic queries share {pairs:.0%} of their words with their passage, real questions "
-            f'{asked:.0%}: the pairs are too easy. Put questions with "split": "train" into data/queries, or let an '
-            "LLM ask in other words than the passage's.",
+            f"{points}, and the synthetic queries share {pairs:.0%} of their words with their "
+            f"passage, real questions {asked:.0%}: the pairs are too easy. "
+            'Put questions with "split": "train" into data/queries, or let an LLM ask in other '
+            "words than the passage's.",
         )
     elif pairs is not None:
-        told = "" if asked is None else f", much as real questions do ({asked:.0%})"
+        likewise = "" if asked is None else f", much as real questions do ({asked:.0%})"
         yield (
             "small_gain",
-            f"{points}; the synthetic queries share {pairs:.0%} of their words with their passage{told}. "
-            "Look at data/judgments.parquet for what is missed, and at the queries' kinds in the report's slices.",
+            f"{points}; the synthetic queries share {pairs:.0%} of their words with their "
+            f"passage{likewise}. Look at data/judgments.parquet for what is missed, and at the "
+            "queries' kinds in the report's slices.",
         )
     if facts.ships == "base" and facts.real and not facts.managed:
         yield (
             "keep_general",
-            "Keep the general model for now: nothing sure is gained by tuning this one. Try a larger or a managed one "
-            "first, and tune again when documents or real questions have doubled.",
+            "Keep the general model for now: tuning this one gained nothing that is significant. "
+            "Try a larger or a managed one first, and tune again when documents or real questions "
+            "have doubled.",
         )
 
 
@@ -148,9 +161,10 @@ def _managed(facts: Facts) -> Iterator[tuple[str, str]]:
         name, points = facts.managed
         yield (
             "managed_ahead",
-            f"{name} is surely better than all that could ship here, by {100 * points:.1f} points of nDCG@10"
-            f"{'' if facts.real else ' on synthetic pairs'}. Where its price, its delay and sending it your documents "
-            "and questions are no hindrance, keep it.",
+            f"{name} is significantly better than all that could ship here, by "
+            f"{100 * points:.1f} points of nDCG@10{'' if facts.real else ' on synthetic pairs'}. "
+            "Where its price, its delay and sending it your documents and questions are no "
+            "hindrance, keep it.",
         )
 
 
@@ -158,12 +172,14 @@ def _passages(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.question_words and facts.question_words > facts.passage_words / 2:
         yield (
             "long_questions",
-            f"The median question has {facts.question_words:.0f} words, the median passage {facts.passage_words:.0f}: "
-            "such questions ask for more than a passage holds. Raise `chunk.max_words`.",
+            f"The median question has {facts.question_words:.0f} words, the median passage "
+            f"{facts.passage_words:.0f}: such questions ask for more than a passage holds. "
+            "Raise `chunk.max_words`.",
         )
     if facts.cut_share > MUCH_CUT:
         yield (
             "cut_passages",
-            f"{facts.cut_share:.0%} of the passages are longer than the model's window, and lose their ends. Lower "
-            "`chunk.max_words`, or take a base model with a longer window (`fetch.model`).",
+            f"{facts.cut_share:.0%} of the passages are longer than the model's window, and lose "
+            "their ends. Lower `chunk.max_words`, or take a base model with a longer window "
+            "(`fetch.model`).",
         )

@@ -1,4 +1,4 @@
-"""The rows of every comparison: what they are called, for programs and for people, and in which order they stand."""
+"""The rows of every comparison: their names, for programs and for people, and their order."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 BM25 = "bm25"
+# The rows of every run, in the order in which they are shown.
 ALWAYS = (BM25, "base", "base+bm25", "tuned", "tuned+bm25")
 NAMES = {BM25: "BM25"}
 
 
 class Sides(NamedTuple):
-    """The two rows that the verdict is about: base and tuned as either would ship, each fused with BM25."""
+    """The two rows that the verdict compares: base and tuned, as they would ship."""
 
     stays: str = "base+bm25"
     ships: str = "tuned+bm25"
 
 
 def row(model: str, dim: int) -> str:
-    """A model's row, such as tuned, or tuned@256 with vectors cut to 256 dimensions; 0 keeps all."""
+    """A model's row: tuned, or tuned@256 with vectors cut to 256 dimensions; 0 keeps all."""
     return f"{model}@{dim}" if dim else model
 
 
@@ -33,10 +34,15 @@ def sides(dim: int) -> Sides:
 
 
 def named(systems: Iterable[str]) -> dict[str, str]:
-    """Rows with their names for people, in order: the five of every run, cut vectors, then managed models."""
+    """Rows with their names for people, in order.
+
+    First the five of every run, then those with cut vectors, then managed models.
+    """
     there = set(systems)
+    usual = [system for system in ALWAYS if system in there]
+    # False sorts before True: rows with cut vectors, such as tuned@256, come first.
     further = sorted(there.difference(ALWAYS), key=lambda system: ("@" not in system, system))
-    return {system: name(system) for system in (*filter(there.__contains__, ALWAYS), *further)}
+    return {system: name(system) for system in [*usual, *further]}
 
 
 def name(system: str) -> str:

@@ -1,4 +1,4 @@
-"""Kinds of queries told apart: where does the tuned model gain, and where does it lose?"""
+"""Kinds of queries measured separately: where does the tuned model gain, and where does it lose?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from argot.documents.words import count_words
 from argot.evaluation.statistics import LEVEL, paired
 
-# Upper ends of each slice, and its name.
+# The highest value of each slice, and its name.
 LENGTHS = (
     (4, "up to 4 words"),
     (9, "5 to 9 words"),
@@ -24,7 +24,9 @@ JARGON = (
     (0.25, "up to a quarter unknown"),
     (np.inf, "more than a quarter unknown"),
 )
-DOCUMENTS = 10  # named at either end
+# The number of documents that are named on either side, losing and gaining.
+DOCUMENTS = 10
+# A sum of differences below this comes from rounding.
 TINY = 1e-9
 
 
@@ -34,9 +36,9 @@ def by_length(texts: Sequence[str]) -> list[str]:
 
 
 def by_jargon(texts: Sequence[str], model: Path) -> list[str]:
-    """Each query's slice by the share of its words that the model's vocabulary lacks, and splits into pieces.
+    """Each query's slice by the share of its words that the model's vocabulary lacks.
 
-    A model without a tokenizer.json gives no slices.
+    The tokenizer splits such words into pieces. A model without a tokenizer.json gives no slices.
     """
     from tokenizers import Tokenizer
 
@@ -48,7 +50,7 @@ def by_jargon(texts: Sequence[str], model: Path) -> list[str]:
 
 
 def unknown_share(words: Sequence[int | None]) -> float:
-    """The share of words that stand in more than one piece; `words` names each piece's word."""
+    """The share of words that were split into several pieces; `words` numbers each piece's word."""
     counts = np.unique([word for word in words if word is not None], return_counts=True)[1]
     return float((counts > 1).mean()) if len(counts) else 0.0
 
@@ -60,13 +62,18 @@ def compare(
     clusters: NDArray[np.int64],
     **draw: int,
 ) -> dict[str, dict[str, float]]:
-    """Means of both systems in each slice, and the interval of their difference, all slices' together at 95 %."""
+    """Means of both systems in each slice, and the interval of their difference.
+
+    `names` (queries,) is each query's slice. The intervals hold for all slices at once, at 95 %.
+    """
     slices = np.asarray(names, dtype=object)
     found = {}
     for name in sorted(set(names)):
         part = slices == name
-        # Bonferroni: slices share no query, and have little to gain from a joint distribution.
+        # Bonferroni's correction is enough: slices share no query, so that a joint distribution of
+        # their differences would gain little.
         level = 1 - (1 - LEVEL) / len(set(names))
+
         gain = paired((ours - theirs)[part, None], clusters[part], level=level, **draw)
         found[name] = {
             "queries": int(part.sum()),
@@ -85,18 +92,19 @@ def by_document(
     """The documents whose queries lose and gain most, by the sum of differences."""
     names, number = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
     sums, counts = np.bincount(number, difference), np.bincount(number)
+
+    def figures(document: int) -> dict[str, Any]:
+        return {
+            "document": str(names[document]),
+            "queries": int(counts[document]),
+            "difference": float(sums[document] / counts[document]),
+        }
+
     order = np.argsort(sums, kind="stable")
     losing, gaining = order[sums[order] < -TINY], order[sums[order] > TINY][::-1]
     return {
-        side: [
-            {
-                "document": str(names[at]),
-                "queries": int(counts[at]),
-                "difference": float(sums[at] / counts[at]),
-            }
-            for at in found[:DOCUMENTS]
-        ]
-        for side, found in (("losing", losing), ("gaining", gaining))
+        "losing": [figures(document) for document in losing[:DOCUMENTS]],
+        "gaining": [figures(document) for document in gaining[:DOCUMENTS]],
     }
 
 

@@ -1,9 +1,9 @@
 """The table of systems: what is compared, shown and released is one of its rows.
 
 A system is a model, its rankers and their fusion. The rows are BM25, then each model by its vectors
-alone and fused with BM25: base and tuned; both cut to fewer dimensions, where the release cuts them;
-and managed models, where some are compared. `evaluate` measures the rows and writes them down, with
-the fusions that it chose; whoever compares systems elsewhere reads them there.
+alone and fused with BM25. The models are base and tuned; both with cut vectors, where the release
+cuts them; and managed models, where some are compared. `evaluate` measures the rows and writes them
+down, with the fusions that it chose; whoever compares systems elsewhere reads them there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from argot.encoding.store import Vectors, cut, read_vectors
 from argot.errors import InputError
 from argot.evaluation.choosing import DEFAULT, TUNED
 from argot.evaluation.judged import JudgedCorpus, Queries
-from argot.evaluation.metrics import Scores, score_both
+from argot.evaluation.metrics import Scores, score
 from argot.evaluation.names import BM25, row, with_bm25
 from argot.search.bm25 import Bm25
 from argot.search.dense import Dense, Exact
@@ -36,9 +36,10 @@ from argot.tables import judgments
 PATH = Path("data/systems.json")
 VECTORS = Path("data/embeddings")
 MODELS = ("base", "tuned")
+# The number of passages of each query that the table of judgments names.
 TOP = 10
 
-# What each ranker found, by BM25's name, and for the ranker of vectors by its model's row.
+# What each ranker found. The key is bm25, or the row of the model whose vectors were searched.
 Found = dict[str, Hits]
 
 
@@ -46,12 +47,13 @@ class System(Settings):
     """A row of the table."""
 
     name: str  # such as tuned+bm25
-    model: str | None  # whose vectors are searched; None: none are
-    dim: int  # to which the vectors are cut; 0: they are whole
+    model: str | None  # the model whose vectors are searched; None for BM25 alone
+    dim: int  # the vectors are cut to so many dimensions; 0 keeps all
     fusion: Fusion
 
     def rank(self, found: Mapping[str, Hits], k: int, ties: NDArray[np.int64]) -> Hits:
         """The k passages that this system ranks best, of what the rankers found."""
+        # A fusion names its rankers bm25 and dense; whose vectors dense searches, the system says.
         own = {BM25: BM25, Dense.name: row(self.model or "", self.dim)}
         hits = {ranker: found[own[ranker]] for ranker in self.fusion.rankers}
         return fuse(hits, self.fusion, k, ties)
@@ -103,10 +105,8 @@ def table(models: Sequence[VectorModel], fusions: Mapping[str, Fusion]) -> list[
     """All systems; `fusions` by the models' rows."""
     systems = [System(name=BM25, model=None, dim=0, fusion=alone(BM25))]
     for model in models:
-        for name, fusion in (
-            (model.name, alone(Dense.name)),
-            (with_bm25(model.name), fusions[model.name]),
-        ):
+        rows = {model.name: alone(Dense.name), with_bm25(model.name): fusions[model.name]}
+        for name, fusion in rows.items():
             systems.append(System(name=name, model=model.model, dim=model.dim, fusion=fusion))
     return systems
 
@@ -120,7 +120,7 @@ def read_systems(path: Path = PATH) -> list[System]:
     """The systems that `evaluate` compared; InputError where they are missing or damaged."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return [System.model_validate(each) for each in rows]
+        return [System.model_validate(row) for row in rows]
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run `dvc repro`") from None
     except (ValueError, TypeError, ValidationError) as error:
@@ -134,9 +134,13 @@ def search(
     """What BM25 and each model's vectors find for each set of queries, the best DEPTH a query."""
     found: list[Found] = [{BM25: bm25.search(queries.texts, DEPTH)} for queries in sets]
     for model in tqdm(models, "search", disable=None):
+        # The passages' vectors are read once, and only if a set needs them.
         passages = None
         for queries, hits in zip(sets, found, strict=True):
-            if not len(queries):  # where there is no question at all, there may be no store either
+            # Where there is no question at all, there may be no store of vectors either. BM25's
+            # hits are empty then, and serve as the model's.
+
+            if not len(queries):
                 hits[model.name] = hits[BM25]
                 continue
             passages = passages or Exact(model.of("passages", corpus.passages))
@@ -151,7 +155,7 @@ def judge(
     """Every system on one set of queries."""
     hits = {system.name: system.rank(found, DEPTH, corpus.ties) for system in systems}
     scores = {
-        system: score_both(ranked.positions, queries.relevance, corpus.document)
+        system: score(ranked.positions, queries.relevance, corpus.document)
         for system, ranked in hits.items()
     }
     return Judged(queries, hits, scores)
@@ -174,6 +178,7 @@ def as_table(judged: Judged, corpus: JudgedCorpus) -> pa.Table:
     tables = []
     for system, hits in judged.hits.items():
         top = hits.positions[:, :TOP]
+        # A list column of Arrow is all lists one after another, and the offsets where each begins.
         ends = np.concatenate([[0], np.cumsum((top != MISSING).sum(axis=1))])
         found = _lists(ends, ids.take(pa.array(top[top != MISSING])))
         columns = {**fixed, "system": [system] * count, "top": found, **judged.scores[system]}
@@ -183,4 +188,6 @@ def as_table(judged: Judged, corpus: JudgedCorpus) -> pa.Table:
 
 
 def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:
+    """Lists of values: list i is `values[offsets[i] : offsets[i + 1]]`."""
+
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)

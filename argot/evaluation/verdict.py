@@ -18,11 +18,14 @@ from argot.search.fusion import Fusion, Verdict
 
 Model = Literal["tuned", "base"]
 SHIPS = "tuned+bm25"
-# The third is the base with the weights of tuned + BM25: a luckier weight is no better model.
+# The base fused with BM25 by the weights of tuned + BM25. It is an opponent because a luckier
+# weight would not make tuned the better model.
+
+SAME_FUSION = "base+bm25, fusion of tuned"
 OPPONENTS = {
     "base+bm25": "base + BM25",
     "bm25": "BM25",
-    "base+bm25 alike": "base + BM25 fused as tuned is",
+    SAME_FUSION: "base + BM25 fused as tuned is",
 }
 
 
@@ -35,11 +38,11 @@ class ReleaseSettings(Settings):
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """nDCG@10 of each test query, (queries,), under tuned + BM25 and its OPPONENTS, and its document group."""
+class PairedScores:
+    """nDCG@10 of the same test queries under tuned + BM25 and its OPPONENTS."""
 
-    scores: Mapping[str, NDArray[np.float64]]
-    clusters: NDArray[np.int64]
+    scores: Mapping[str, NDArray[np.float64]]  # by system, each (queries,)
+    clusters: NDArray[np.int64]  # the number of each query's document group, (queries,)
 
     @property
     def documents(self) -> int:
@@ -56,7 +59,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict, what ships by it, why, and the numbers it rests on."""
+    """The verdict, what ships by it, why, and the numbers that decided."""
 
     model: Model
     verdict: Literal["tuned", "base", "unproven"]
@@ -73,27 +76,30 @@ class Decision:
 
 
 def decide(
-    real: Evidence,
-    synthetic: Evidence,
+    real: PairedScores,
+    synthetic: PairedScores,
     fusions: Mapping[Model, Fusion],
     rules: ReleaseSettings,
     samples: int,
     seed: int,
 ) -> Decision:
-    """Tuned + BM25 ships only if it is significantly better than each of OPPONENTS, on real questions.
+    """Tuned + BM25 ships only if it is significantly better than every opponent, on real questions.
 
-    That is, the lower bounds of all paired differences lie above zero. To beat each of several at the
-    full level needs no correction (Berger 1982, intersection-union test). With too few questions the
-    verdict is `unproven`.
+    That is, the lower ends of the intervals of all paired differences are above zero. To beat every
+    one of several opponents at the full level needs no correction (Berger 1982, intersection-union
+    test). With too few questions the verdict is `unproven`.
     """
+    # 1. Real questions decide where there are enough of them.
     enough = len(real.clusters) >= rules.min_questions and real.documents >= rules.min_documents
     shown = real if enough or not rules.accept_synthetic else synthetic
+    # 2. The opponent with the lowest lower end decides for all.
     gains = shown.against(SHIPS, list(OPPONENTS), samples, seed)
-    harm = shown.against("bm25", ["base+bm25"], samples, seed)
     worst = int(gains.low.argmin())
     better = bool(gains.low[worst] > 0)
     model: Model = "tuned" if better and (enough or rules.accept_synthetic) else "base"
+    # 3. Where the base stays and makes BM25 significantly worse, BM25 ships without its vectors.
     fusion = fusions[model]
+    harm = shown.against("bm25", ["base+bm25"], samples, seed)
     if model == "base" and harm.low[0] > 0 and (enough or rules.accept_synthetic):
         fusion = beside_bm25(fusion.method, 0.0)
     numbers = {
@@ -124,9 +130,9 @@ def decide(
 
 def _sentence(gains: Intervals, worst: int, queries: str) -> str:
     opponent = list(OPPONENTS.values())[worst]
-    sure = "surely" if gains.low[worst] > 0 else "not surely"
-    low, high = 100 * gains.low[worst], 100 * gains.high[worst]
+    is_better = "is" if gains.low[worst] > 0 else "is not"
+    mean, low, high = (100 * ends[worst] for ends in (gains.mean, gains.low, gains.high))
     return (
-        f"tuned + BM25 is {sure} better than {opponent}: {100 * gains.mean[worst]:+.1f} points of nDCG@10 "
-        f"(95 % interval {low:+.1f} to {high:+.1f}) on {queries}"
+        f"tuned + BM25 {is_better} significantly better than {opponent}: {mean:+.1f} points of "
+        f"nDCG@10 (95 % interval {low:+.1f} to {high:+.1f}) on {queries}"
     )

@@ -1,7 +1,7 @@
-"""The rankings of several rankers made into one, each ranker with a weight.
+"""Hybrid search: the rankings of several rankers made into one, each ranker with a weight.
 
-Which ranker deserves how much differs from corpus to corpus: equal weights for all can rank worse
-than BM25 alone. argot.evaluation.choosing finds the weights.
+The best weights differ from corpus to corpus: equal weights for all can rank worse than BM25 alone.
+argot.evaluation.choosing finds the weights.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from pydantic import ConfigDict, Field, model_validator
 from argot.core.params import Settings
 from argot.search.hits import MISSING, Hits
 
-# Candidates that each ranker gives. Evaluation and search must take the same number, for scores are
-# scaled over the candidates.
+# The number of candidates that each ranker gives. Evaluation and search must take the same number,
+# because scores are scaled over the candidates.
 DEPTH = 100
-RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack et al. 2009)
-# The least score that a ranker can give. Scores of all others are scaled from their lowest candidate.
+# Reciprocal rank fusion adds this to every rank (Cormack et al. 2009).
+RANK_OFFSET = 60
+# The least score that a ranker can give. Other rankers' scores are scaled from their lowest
+# candidate.
 LEAST = {"bm25": 0.0}
 
 # Each weight is rounded to two decimals, and so their sum may be off by a few hundredths.
 ROUNDED = 0.03
 
 Method = Literal["convex", "rrf"]
-# By all rankers fused, or by one of them.
+# A release is searched by all rankers fused (hybrid), or by one of them.
 Mode = Literal["hybrid", "dense", "bm25"]
 Floats = NDArray[np.float64]
 
@@ -74,51 +76,62 @@ class Verdict(Part):
 
 
 def alone(ranker: str) -> Fusion:
-    """The ranking of one ranker as it is."""
+    """A fusion of one ranker: its ranking as it is."""
+
     return Fusion(method="convex", weights={ranker: 1.0})
 
 
 def fuse(hits: Mapping[str, Hits], fusion: Fusion, k: int, ties: NDArray[np.int64]) -> Hits:
     """The k best of all rankers' hits, by (score, tie order); `hits` by the ranker's name.
 
-    convex: scores are scaled to [0, 1] within each query, BM25 from its theoretical minimum of 0,
-    others from their lowest candidate, and summed by their weights (Bruch et al., arXiv 2210.11934).
-    rrf: the sum of weight / (60 + rank). A passage that a ranker didn't find gets 0 from it.
-    Candidates are the DEPTH best of each ranker. What it found below follows them, so that the
-    first ranks are the same for every k.
+    convex: scores are scaled to [0, 1] within each query, BM25's from its theoretical minimum of 0,
+    others' from their lowest candidate. Then they are summed by weight (Bruch et al., arXiv
+    2210.11934).
+    rrf: the sum of weight / (60 + rank).
+    A passage that a ranker didn't find gets 0 from it.
+    Candidates are the DEPTH best of each ranker. What they found below follows, so that the first
+    ranks are the same for every k.
     """
     if len(fusion.rankers) == 1:
         return hits[fusion.rankers[0]].first(k)
     own = {name: hits[name] for name in fusion.rankers}
     near = {name: found.first(DEPTH) for name, found in own.items()}
-    best = Candidates.of(near, fusion.method).best(fusion.weights, k, ties)
+    best = CandidatePool.of(near, fusion.method).best(fusion.weights, k, ties)
     if k <= DEPTH:
         return best
-    deeper = Candidates.of(own, fusion.method)
+    deeper = CandidatePool.of(own, fusion.method)
     return best.followed_by(deeper.best(fusion.weights, deeper.positions.shape[1], ties), k)
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Each query's candidates, once each, with what every ranker gives them: (queries, candidates)."""
+class CandidatePool:
+    """Each query's candidates without repeats, and what every ranker gives them.
+
+    All arrays are (queries, candidates). A candidate that several rankers found is in the first of
+    its columns; the others hold MISSING.
+    """
 
     positions: NDArray[np.int32]
-    parts: dict[str, Floats]  # by ranker
+    parts: dict[str, Floats]  # scores that can be added up, by the ranker's name
 
     @classmethod
-    def of(cls, hits: Mapping[str, Hits], method: Method) -> Candidates:
-        """All that any ranker found, with scores that can be added up."""
+    def of(cls, hits: Mapping[str, Hits], method: Method) -> CandidatePool:
+        """All that any ranker found."""
+        # 1. The hits of all rankers side by side, sorted, so that the same passage has neighbouring
+        #    columns.
         positions = np.concatenate([found.positions for found in hits.values()], axis=1)
         order = np.argsort(positions, axis=1, kind="stable")
         positions = np.take_along_axis(positions, order, axis=1)
+        # 2. A ranker gives its scores in its own columns and 0 in those of the others. They are
+        #    sorted like the positions, then added up in each passage's first column.
         parts, start = {}, 0
         for name, found in hits.items():
-            # A ranker's scores stand in its own columns; in those of others it gives 0.
             wide = np.zeros(positions.shape)
             end = start + found.positions.shape[1]
             wide[:, start:end] = _reciprocal(found) if method == "rrf" else _scaled(name, found)
             parts[name] = _gathered(positions, np.take_along_axis(wide, order, axis=1), len(hits))
             start = end
+        # 3. A passage's further columns are dropped.
         repeated = positions[:, 1:] == positions[:, :-1]
         positions[:, 1:][repeated] = MISSING
         return cls(positions, parts)
@@ -141,11 +154,10 @@ class Candidates:
 
 
 def _gathered(positions: NDArray[np.int32], part: Floats, rankers: int) -> Floats:
-    """What a ranker gives to a candidate, moved to the candidate's first column.
-
-    A candidate that several rankers found stands in as many columns, side by side.
-    """
+    """What a ranker gives to a candidate, moved to the candidate's first column."""
     gathered = part.copy()
+    # A candidate has at most one column for each ranker, and they are neighbours.
+
     for distance in range(1, rankers):
         same = positions[:, :-distance] == positions[:, distance:]
         gathered[:, :-distance] += part[:, distance:] * same
@@ -153,15 +165,19 @@ def _gathered(positions: NDArray[np.int32], part: Floats, rankers: int) -> Float
 
 
 def _scaled(ranker: str, hits: Hits) -> Floats:
+    """Scores scaled to [0, 1] within each query; MISSING gets 0."""
     scores = np.where(hits.positions == MISSING, np.nan, hits.scores).astype(np.float64)
     if scores.shape[1] == 0:
         return scores
+    # Hits are sorted, so that the first has the highest score.
     high = scores[:, :1]
     low = LEAST.get(ranker, np.fmin.reduce(scores, axis=1, keepdims=True))
+    # Where all scores are the same, there is nothing to divide by.
     span = np.where(high > low, high - low, 1.0)
     return np.nan_to_num((scores - low) / span)
 
 
 def _reciprocal(hits: Hits) -> Floats:
+    """1 / (60 + rank) for each hit; MISSING gets 0."""
     ranks = np.arange(1, hits.positions.shape[1] + 1)
     return np.where(hits.positions == MISSING, 0.0, 1 / (RANK_OFFSET + ranks))

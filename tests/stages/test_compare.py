@@ -180,7 +180,7 @@ def test_the_estimate_asks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
 
 
-def test_a_managed_model_that_is_surely_ahead_is_advised(
+def test_a_managed_model_that_is_significantly_better_is_advised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace(tmp_path, base=0.1, tuned=0.1)
@@ -193,7 +193,7 @@ def test_a_managed_model_that_is_surely_ahead_is_advised(
         figures = further(tmp_path, monkeypatch, managed, [MANAGED])
     advice = {each["code"]: each["text"] for each in figures["text"]["advice"]}
     assert advice["managed_ahead"].startswith(
-        f"{MANAGED} is surely better than all that could ship"
+        f"{MANAGED} is significantly better than all that could ship"
     )
     assert figures["verdict"]["ships_tuned"] == 0
 

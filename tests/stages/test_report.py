@@ -111,7 +111,7 @@ def change(stage: str, edit: Callable[[dict[str, Any]], None]) -> None:
 def test_the_page_tells_all_in_order(folder: Path) -> None:
     text = page()
     assert "Tuning helped: the tuned model ships." in text
-    assert "surely better than base + BM25" in text
+    assert "significantly better than base + BM25" in text
     sections = re.findall(r'<section id="(\w+)">', text)
     assert sections == [
         "systems",

@@ -54,8 +54,8 @@ def test_a_good_run_needs_no_advice() -> None:
 def test_each_advice_comes_when_it_is_due(
     changed: dict[str, object], code: str, named: str
 ) -> None:
-    told = {advice["code"]: advice["text"] for advice in advise(replace(FINE, **changed), RULES)}
-    assert named in told[code]
+    texts = {advice["code"]: advice["text"] for advice in advise(replace(FINE, **changed), RULES)}
+    assert named in texts[code]
 
 
 def test_without_any_query_there_is_advice_still() -> None:

@@ -58,7 +58,7 @@ def test_agrees_with_trec_eval() -> None:
 def test_documents_rank_by_their_best_passage() -> None:
     ranked, relevant = random_ranking(queries=200, k=60, passages=120, seed=2)
     document = np.random.default_rng(3).integers(0, 40, 120)
-    values = score(ranked, Relevance.of(relevant), document)["document_ndcg@10"]
+    scores = score(ranked, Relevance.of(relevant), document)
     for row, items in enumerate(relevant):
         order = list(dict.fromkeys(int(document[item]) for item in ranked[row] if item != MISSING))
         wanted = {int(document[item]) for item in items}
@@ -66,7 +66,9 @@ def test_documents_rank_by_their_best_passage() -> None:
             1 / math.log2(rank + 2) for rank, found in enumerate(order[:10]) if found in wanted
         )
         ideal = sum(1 / math.log2(rank + 2) for rank in range(min(10, len(wanted))))
-        assert values[row] == pytest.approx(gain / ideal)
+        assert scores["document_ndcg@10"][row] == pytest.approx(gain / ideal)
+        share = len(wanted.intersection(order[:5])) / len(wanted)
+        assert scores["document_recall@5"][row] == pytest.approx(share)
 
 
 def test_scores_worked_out_by_hand() -> None:
@@ -83,10 +85,8 @@ def test_scores_worked_out_by_hand() -> None:
 
 def test_the_metrics_are_the_tables_columns() -> None:
     ranked, relevant = random_ranking(queries=3, k=5, passages=20, seed=4)
-    assert set(score(ranked, Relevance.of(relevant), np.arange(20))) == {
-        *judgments.OF_PASSAGES,
-        "document_ndcg@10",
-    }
+    scores = score(ranked, Relevance.of(relevant), np.arange(20))
+    assert tuple(scores) == judgments.METRICS
 
 
 def test_repeats_among_the_relevant_count_once() -> None:
@@ -106,6 +106,11 @@ def test_no_queries_give_no_scores() -> None:
 def test_missing_hits_are_no_documents() -> None:
     ranked = np.array([[MISSING, 2, 1, 0]], dtype=np.int32)
     assert best_of_each(ranked, np.array([7, 7, 5])).tolist() == [[5, 7, MISSING, MISSING]]
+
+
+def test_a_document_takes_the_place_of_its_best_passage() -> None:
+    ranked = np.array([[0, 1, 2]], dtype=np.int32)
+    assert best_of_each(ranked, np.array([7, 5, 7])).tolist() == [[7, 5, MISSING]]
 
 
 def test_ten_thousand_queries_take_no_longer_than_trec_eval() -> None:

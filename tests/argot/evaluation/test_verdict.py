@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from argot.evaluation.choosing import DEFAULT, TUNED, beside_bm25, choose, curve
 from argot.evaluation.metrics import Relevance, ndcg
-from argot.evaluation.verdict import OPPONENTS, SHIPS, Decision, Evidence, ReleaseSettings, decide
+from argot.evaluation.verdict import (
+    OPPONENTS,
+    SAME_FUSION,
+    SHIPS,
+    Decision,
+    PairedScores,
+    ReleaseSettings,
+    decide,
+)
 from argot.search.fusion import fuse
 from argot.search.hits import Hits, top_k
 
@@ -26,7 +34,7 @@ def rules(
 
 def evidence(
     seed: int, documents: int = 40, bm25: float = 0.0, base: float = 0.0, tuned: float = 0.0
-) -> Evidence:
+) -> PairedScores:
     """Five questions or so a document; how much each system is better, in ranks or so, is given."""
     rng = np.random.default_rng(seed)
     clusters = np.repeat(np.arange(documents), 1 + rng.geometric(0.25, documents))
@@ -41,13 +49,17 @@ def evidence(
         "base+bm25": discounted(base),
         "tuned+bm25": discounted(tuned),
     }
-    return Evidence({**scores, "base+bm25 alike": scores["base+bm25"]}, clusters)
+    return PairedScores({**scores, SAME_FUSION: scores["base+bm25"]}, clusters)
 
 
-NOTHING = Evidence({name: np.zeros(0) for name in (SHIPS, *OPPONENTS)}, np.zeros(0, dtype=np.int64))
+NOTHING = PairedScores(
+    {name: np.zeros(0) for name in (SHIPS, *OPPONENTS)}, np.zeros(0, dtype=np.int64)
+)
 
 
-def verdict(real: Evidence, synthetic: Evidence = NOTHING, **settings: int | bool) -> Decision:
+def verdict(
+    real: PairedScores, synthetic: PairedScores = NOTHING, **settings: int | bool
+) -> Decision:
     return decide(real, synthetic, FUSIONS, rules(**settings), samples=1000, seed=13)
 
 
@@ -69,20 +81,20 @@ def test_a_clear_gain_ships() -> None:
         FUSIONS["tuned"],
     )
     assert decision.numbers["low"] > 0
-    assert "surely better" in decision.reason
+    assert "significantly better" in decision.reason
 
 
 def test_a_gain_over_base_alone_does_not_ship() -> None:
     decision = verdict(evidence(2, bm25=3.0, tuned=1.5))
     assert (decision.model, decision.verdict) == ("base", "base")
-    assert "not surely better than BM25" in decision.reason
+    assert "not significantly better than BM25" in decision.reason
 
 
 def test_a_gain_over_bm25_alone_does_not_ship() -> None:
     assert verdict(evidence(3, base=3.0, tuned=1.5)).model == "base"
 
 
-def test_base_ships_as_bm25_where_that_is_surely_better() -> None:
+def test_base_ships_as_bm25_where_that_is_significantly_better() -> None:
     assert verdict(evidence(4, bm25=3.0)).shipped(0).mode == "bm25"
     assert verdict(evidence(4)).shipped(0).mode == "hybrid"
 
@@ -123,7 +135,7 @@ def test_the_numbers_are_finite() -> None:
 
 
 def null_run(seed: int, lexical_skill: float) -> Decision:
-    """Base and tuned know equally much by chance alone; each fuses as dev says, then test decides: nothing is given."""
+    """Base and tuned know equally much by chance alone; both are fused as dev says, and test decides."""
     rng = np.random.default_rng(seed)
     documents, passages, questions = 40, 120, 150
     target = rng.integers(0, passages, questions)
@@ -153,7 +165,7 @@ def null_run(seed: int, lexical_skill: float) -> Decision:
         )
         for model in fusions
     }
-    hits["base+bm25 alike"] = fuse(
+    hits[SAME_FUSION] = fuse(
         {"dense": found["base"], "bm25": found["bm25"]}, fusions["tuned"], 10, ties
     )
     scores = {
@@ -161,7 +173,7 @@ def null_run(seed: int, lexical_skill: float) -> Decision:
         for system, ranked in {"bm25": found["bm25"], **hits}.items()
     }
     return decide(
-        Evidence(scores, clusters[test]), NOTHING, fusions, rules(50), samples=500, seed=seed
+        PairedScores(scores, clusters[test]), NOTHING, fusions, rules(50), samples=500, seed=seed
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def features(lengths: list[int]) -> dict[str, Any]:
 
 
 def labels(
-    scores: list[list[float]], own: list[int], masked: list[tuple[int, int]] = []
+    scores: list[list[float]], own: list[int], masked: Sequence[tuple[int, int]] = ()
 ) -> torch.Tensor:
     table = torch.zeros(3, len(scores), len(scores[0]))
     table[0] = torch.tensor(scores)
