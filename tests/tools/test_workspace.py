@@ -30,9 +30,7 @@ def param(workspace: Path, section: str, key: str) -> object:
     return yaml.safe_load((workspace / "params.yaml").read_text())[section][key]
 
 
-def test_judgments_and_edited_params_stay(
-    source: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_judgments_and_edited_params_stay(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace = again(source, chunk__max_words=90)
     labelled = workspace / "data/queries/labelled.jsonl"
     labelled.write_text("a judgment\n")

@@ -124,7 +124,9 @@ def _texts(asked: EmbeddingsRequest, limits: RequestLimits) -> list[str]:
     if not all(texts):
         raise HTTPException(400, "input: an empty text has no vector")
     if any(HALF.search(text) for text in texts):
-        raise HTTPException(422, "input: a text holds half a pair of surrogates (\\ud800 to \\udfff)")
+        raise HTTPException(
+            422, "input: a text holds half a pair of surrogates (\\ud800 to \\udfff)"
+        )
     return texts
 
 
