@@ -16,10 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from argot.evaluation.names import named
-from tools.workspace import ROOT, lay_out, repro
+from tools.workspace import ROOT, changed_param, lay_out, repro
 
 SHOWN = (("tuned", "base"), ("tuned+bm25", "base+bm25"), ("tuned+bm25", "bm25"))
 
@@ -67,12 +65,9 @@ def main() -> None:
     )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--into", type=Path)
-    parser.add_argument("params", nargs="*")
+    parser.add_argument("params", nargs="*", type=changed_param, metavar="SECTION.KEY=VALUE")
     arguments = parser.parse_args()
-    params = {
-        key: yaml.safe_load(value)
-        for key, _, value in (pair.partition("=") for pair in arguments.params)
-    }
+    params = dict(arguments.params)
     corpus = arguments.corpus.resolve()
     workspace = arguments.into or ROOT / "workspaces" / f"recipe-{corpus.name}"
     try:

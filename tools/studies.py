@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-import yaml
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -32,7 +31,7 @@ from argot.core.files import write_json
 from argot.errors import ArgotError, InputError
 from argot.evaluation.names import ALWAYS
 from argot.evaluation.statistics import paired
-from tools.workspace import ROOT, lay_out, repro
+from tools.workspace import ROOT, changed_param, lay_out, repro
 
 WORKSPACES = ROOT / "workspaces" / "studies"
 REPORTS = ROOT / "reports" / "studies"
@@ -157,14 +156,6 @@ def show(name: str, rows: Sequence[Row]) -> None:
     write_json(REPORTS / f"{name}.json", list(rows))
 
 
-def changed(text: str) -> tuple[str, Any]:
-    """SECTION.KEY=VALUE, the value read as YAML."""
-    key, equals, value = text.partition("=")
-    if not equals or "." not in key:
-        raise argparse.ArgumentTypeError(f"{text!r} is not SECTION.KEY=VALUE")
-    return key, yaml.safe_load(value)
-
-
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line's arguments."""
     parser = argparse.ArgumentParser(
@@ -177,7 +168,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         if name == "guard":
             study.add_argument("other", type=Path)
         study.add_argument(
-            "--set", action="append", default=[], type=changed, metavar="SECTION.KEY=VALUE"
+            "--set", action="append", default=[], type=changed_param, metavar="SECTION.KEY=VALUE"
         )
     return parser.parse_args(words)
 

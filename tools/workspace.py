@@ -128,6 +128,14 @@ def _run(command: list[str], folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, env={**os.environ, "PATH": path})
 
 
+def changed_param(text: str) -> tuple[str, Any]:
+    """SECTION.KEY=VALUE, the value read as YAML."""
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        raise argparse.ArgumentTypeError(f"{text!r} is not SECTION.KEY=VALUE")
+    return key, yaml.safe_load(value)
+
+
 def main() -> None:
     """Lay out the workspace that the command line names, and run it."""
     parser = argparse.ArgumentParser(
@@ -135,12 +143,9 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--into", type=Path)
-    parser.add_argument("params", nargs="*")
+    parser.add_argument("params", nargs="*", type=changed_param, metavar="SECTION.KEY=VALUE")
     arguments = parser.parse_args()
-    params = {
-        key: yaml.safe_load(value)
-        for key, _, value in (pair.partition("=") for pair in arguments.params)
-    }
+    params = dict(arguments.params)
     folder = arguments.folder.resolve()
     workspace = arguments.into or ROOT / "workspaces" / folder.name
     try:

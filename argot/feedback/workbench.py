@@ -28,7 +28,6 @@ from argot.search.fusion import DEPTH
 from argot.search.hits import MISSING, Hits, tie_order
 from argot.search.ranker import Ranker
 from argot.tables import chunks, documents
-from argot.tables.chunks import passage
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Workbench:
     @cached_property
     def _rankers(self) -> dict[str, Ranker]:
         """BM25 by its name, and the vectors of each model by its row."""
-        texts = [passage(row["heading"], row["text"]) for row in self._rows.values()]
+        texts = chunks.Corpus().passages
         rankers: dict[str, Ranker] = {BM25: Bm25.stored(self._ids)}
         embedders: dict[str, Embedder] = {}
         for system in self._systems:

@@ -15,6 +15,8 @@ from argot.serving.cli.search import RELEASE, Release, print_passages
 if TYPE_CHECKING:
     from argot.serving.ask.ask import Answer
 
+Model = Annotated[str, typer.Option(envvar="ARGOT_MODEL", help="The model's name at its provider.")]
+BaseUrl = Annotated[str, typer.Option(envvar="ARGOT_BASE_URL", help="A server of your own.")]
 PASSAGES_ALONE = 3  # exit code: the provider is missing or failed
 
 
@@ -24,12 +26,8 @@ def ask(
         str,
         typer.Option(envvar="ARGOT_PROVIDER", help=f"{NAMES}; else the first that has a key."),
     ] = "",
-    model: Annotated[
-        str, typer.Option(envvar="ARGOT_MODEL", help="The model's name at its provider.")
-    ] = "",
-    base_url: Annotated[
-        str, typer.Option(envvar="ARGOT_BASE_URL", help="A server of your own.")
-    ] = "",
+    model: Model = "",
+    base_url: BaseUrl = "",
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a search.")] = 8,
     searches: Annotated[int, typer.Option(min=0, help="How often the model may search again.")] = 3,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the provider.")] = 60.0,

@@ -13,13 +13,13 @@ import typer
 
 from argot.core.terminal import printable
 from argot.errors import InputError
+from argot.serving.cli.ask import BaseUrl, Model
 from argot.serving.cli.search import RELEASE, Release
 
 if TYPE_CHECKING:
     from argot.serving.server.server_settings import ServerSettings
 
 KEY = "ARGOT_API_KEY"
-NEEDS = "a server needs the extra `serve`: pip install 'argot-retrieval[serve]'"
 
 
 def serve(
@@ -44,12 +44,8 @@ def serve(
     provider: Annotated[
         str, typer.Option(envvar="ARGOT_PROVIDER", help="Who answers questions, as in `argot ask`.")
     ] = "",
-    model: Annotated[
-        str, typer.Option(envvar="ARGOT_MODEL", help="The model's name at its provider.")
-    ] = "",
-    base_url: Annotated[
-        str, typer.Option(envvar="ARGOT_BASE_URL", help="A server of your own.")
-    ] = "",
+    model: Model = "",
+    base_url: BaseUrl = "",
     concurrency: Annotated[
         int, typer.Option(min=1, help="Requests at the same time; any more get status 503.")
     ] = 128,
@@ -116,15 +112,12 @@ def api_key(public: bool, everyone: bool) -> str:
 def serve_app(settings: ServerSettings, host: str, port: int, path: str = "") -> None:
     """Serve until interrupted.
 
-    Raises InputError where the libraries of the extra `serve` are missing, or the port is taken.
+    Raises InputError where the port is taken.
     """
-    try:
-        import uvicorn
+    import uvicorn
 
-        from argot.serving.server.app import create_app
-        from argot.serving.server.connection import TimedConnection
-    except ModuleNotFoundError as error:
-        raise InputError(f"{error.name} is missing; {NEEDS}") from None
+    from argot.serving.server.app import create_app
+    from argot.serving.server.connection import TimedConnection
 
     log_to_terminal()
     held = listening_socket(host, port)
