@@ -18,7 +18,6 @@ from pydantic import Field, ValidationError
 
 from argot.core import params
 from argot.core.files import replacing_folder, sha256
-from argot.core.parquet import read_table
 from argot.core.stage import HERE, run_in_home, write_figures
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import check_folder, fingerprint
@@ -41,7 +40,7 @@ from argot.search.release import (
     write_manifest,
 )
 from argot.tables import chunks
-from argot.tables.chunks import passages_of
+from argot.tables.chunks import Corpus
 
 VERDICT = Path("data/verdict.json")
 MODELS = Path("models")
@@ -75,12 +74,11 @@ def main(home: Path = HERE) -> str:
     """Write models/release/ below `home`."""
     settings = params.load("index", IndexSettings)
     machine = params.load("machine", ray_engine.EngineSettings)
-    table = read_table(home / chunks.PATH, chunks.SCHEMA)
-    ids, texts = table["chunk"].to_pylist(), passages_of(table)
+    corpus = Corpus(home / chunks.PATH)
     # 1. The model, and the passages' vectors as they were judged.
-    origin = evaluated(settings.dim) if home == HERE else released(home, ids)
+    origin = evaluated(settings.dim) if home == HERE else released(home, corpus.ids)
     verdict = origin.verdict
-    vectors = cut(read_vectors(origin.vectors).of(texts), origin.dim)
+    vectors = cut(read_vectors(origin.vectors).of(corpus.passages), origin.dim)
     sample = cut(read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE], origin.dim)
     kind = kind_for(len(vectors)) if settings.kind == "auto" else settings.kind
     check_folder(origin.model)
@@ -94,8 +92,8 @@ def main(home: Path = HERE) -> str:
         recall = tune(index, vectors, sample, settings.recall)
         index.save(folder / Dense.part)
         figures: dict[str, int | float] = {
-            "passages": len(texts),
-            "documents": len(table["document"].unique()),
+            "passages": len(corpus.passages),
+            "documents": len(set(corpus.documents)),
             "dimension": index.dimension,
             "index_bytes": (folder / Dense.part).stat().st_size,
             "recall@10": recall,
@@ -107,7 +105,7 @@ def main(home: Path = HERE) -> str:
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
     ships = f"{verdict.model} model ({verdict.verdict}), {verdict.mode} search"
-    return f"{len(texts):,} passages, {ships}; {manifest.age} → {home / RELEASE}"
+    return f"{len(corpus.passages):,} passages, {ships}; {manifest.age} → {home / RELEASE}"
 
 
 def evaluated(dim: int) -> Origin:
@@ -120,7 +118,7 @@ def evaluated(dim: int) -> Origin:
 def released(home: Path, ids: Sequence[str]) -> Origin:
     """The model of models/release/, for texts that may be newer."""
     known = check(RELEASE)
-    before = set(read_table(RELEASE / CHUNKS, chunks.SCHEMA, ["chunk"])["chunk"].to_pylist())
+    before = set(Corpus(RELEASE / CHUNKS).ids)
     refreshed = Refreshed(
         release=sha256(RELEASE / MANIFEST),
         new=len(set(ids) - before),

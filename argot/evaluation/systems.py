@@ -51,10 +51,15 @@ class System(Settings):
     dim: int  # the vectors are cut to so many dimensions; 0 keeps all
     fusion: Fusion
 
+    @property
+    def dense(self) -> str:
+        """The row of the model whose vectors are searched; "" for BM25 alone."""
+        return row(self.model, self.dim) if self.model else ""
+
     def rank(self, found: Mapping[str, Hits], k: int, ties: NDArray[np.int64]) -> Hits:
         """The k passages that this system ranks best, of what the rankers found."""
         # A fusion names its rankers bm25 and dense; whose vectors dense searches, the system says.
-        own = {BM25: BM25, Dense.name: row(self.model or "", self.dim)}
+        own = {BM25: BM25, Dense.name: self.dense}
         hits = {ranker: found[own[ranker]] for ranker in self.fusion.rankers}
         return fuse(hits, self.fusion, k, ties)
 

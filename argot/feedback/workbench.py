@@ -21,7 +21,7 @@ from argot.encoding.embedder import Embedder
 from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
 from argot.evaluation import systems
-from argot.evaluation.names import BM25, row
+from argot.evaluation.names import BM25
 from argot.search.bm25 import LEXICAL, Bm25
 from argot.search.dense import Dense, Exact
 from argot.search.fusion import DEPTH
@@ -106,15 +106,14 @@ class Workbench:
         rankers: dict[str, Ranker] = {BM25: Bm25.stored(self._ids)}
         embedders: dict[str, Embedder] = {}
         for system in self._systems:
-            name = row(system.model or "", system.dim)
-            if system.model is None or name in rankers:
+            if system.model is None or system.dense in rankers:
                 continue
             if system.model not in embedders:
                 folder = Path("models", system.model)
                 embedders[system.model] = Embedder.load(folder, self._device)
             vectors = cut(read_vectors(_vectors(system.model)).of(texts), system.dim)
             encode = partial(_encode, embedders[system.model], system.dim)
-            rankers[name] = Dense(Exact(vectors), encode, self._ties)
+            rankers[system.dense] = Dense(Exact(vectors), encode, self._ties)
         return rankers
 
     def _places(self, hits: Hits) -> list[Place]:

@@ -79,7 +79,6 @@ class Retriever:
         self.reranker = reranker
         self.manifest = manifest
         self.device = device
-        self._rankers: dict[str, Ranker] = {}
 
     def __repr__(self) -> str:
         verdict = self.manifest.verdict
@@ -162,13 +161,7 @@ class Retriever:
         return alone(mode)
 
     def ranker(self, name: str) -> Ranker:
-        """One of the release's rankers, loaded when it is first asked for."""
-        if name not in self._rankers:
-            self._rankers[name] = self._load(name)
-        return self._rankers[name]
-
-    def _load(self, name: str) -> Ranker:
-        """A ranker by its name; a new ranker is loaded here."""
+        """One of the release's rankers; its parts are loaded when they are first asked for."""
         if name == Bm25.name:
             return self.bm25
         return Dense(self.index, self.embedder.encode_queries, self._ties)
