@@ -74,6 +74,9 @@ class ServedRelease:
         self, query: str, k: int, mode: str | None = None, filter: Filter | None = None
     ) -> SearchOutcome:
         """Search; where the model fails or takes too long, by BM25 alone."""
+        self.retriever.fusion(
+            mode
+        )  # an unknown mode is refused here, and takes no place in a batch
         mode = mode or self.manifest.verdict.mode
         problem = ""
         if mode != "bm25":

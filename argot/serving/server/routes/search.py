@@ -24,7 +24,7 @@ class SearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     query: Text
     k: int = Field(10, ge=1, description="How many passages.")
-    mode: str | None = Field(
+    mode: Characters | None = Field(
         None, description="The mode that the evaluation found best, if none is given."
     )
     filter: dict[Characters, Value] = Field(

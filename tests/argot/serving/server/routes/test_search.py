@@ -90,6 +90,7 @@ def test_what_is_wrong_with_a_request_is_told(
         *(
             rb'{"query": "pump", "filter": {"\ud800": 1}}',
             rb'{"query": "pump", "filter": {"year": "\ud800"}}',
+            rb'{"query": "pump", "mode": "\ud800"}',
         ),
     ],
 )
