@@ -7,7 +7,6 @@ refresh/models/release/ is written.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from argot.core import params
 from argot.core.files import replacing_folder, sha256
 from argot.core.stage import HERE, run_in_home, write_figures
 from argot.encoding import ray as ray_engine
-from argot.encoding.embedder import check_folder, fingerprint
+from argot.encoding.embedder import check_folder, configured_prompts, fingerprint
 from argot.encoding.store import cut, read_vectors
 from argot.errors import InputError
 from argot.report.card import model_card
@@ -149,7 +148,7 @@ def describe(
         verdict=origin.verdict,
         rankers={ranker.name: ranker.part for ranker in (Bm25, Dense)},
         fingerprint=fingerprint(folder / EMBEDDER),
-        prompts=prompts(folder / EMBEDDER),
+        prompts=configured_prompts(folder / EMBEDDER),
         dimension=index.dimension,
         dim=origin.dim,
         metric="inner_product",
@@ -160,14 +159,6 @@ def describe(
         refreshed=origin.refreshed,
         files={},
     )
-
-
-def prompts(embedder: Path) -> dict[str, str]:
-    """The prompts that the model's own configuration asks for, by name."""
-    path = embedder / "config_sentence_transformers.json"
-    if not path.exists():
-        return {}
-    return dict(json.loads(path.read_text(encoding="utf-8")).get("prompts") or {})
 
 
 def versions(lock: Path) -> dict[str, str]:

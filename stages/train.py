@@ -24,7 +24,7 @@ from pydantic import Field
 from argot.core.files import replacing_folder, sha256
 from argot.core.params import Settings, SomeSettings, load
 from argot.core.stage import stage_parser, write_figures
-from argot.encoding.embedder import Embedder, check_folder, fingerprint, read_prompts
+from argot.encoding.embedder import Embedder, fingerprint, load_model, read_prompts
 from argot.errors import InputError, ModelError
 from argot.evaluation.metrics import ndcg
 from argot.search.hits import search_exact, tie_order
@@ -111,7 +111,7 @@ def main() -> str:
     data = read_training_data(corpus)
     dev = read_dev(corpus, settings.dev_queries, settings.dev_passages, settings.min_dev_questions)
     passes = planned(data, settings)
-    model = load_model(device, settings)
+    model = base_model(device, settings)
     base = copied(model)
     if settings.lora:
         add_adapters(model, settings.lora)
@@ -158,27 +158,11 @@ def planned(data: TrainingData, settings: TrainSettings) -> list[list[Step]]:
     return [list(plan(data.own, data.rivals, shape, generator)) for generator in generators]
 
 
-def load_model(device: str, settings: TrainSettings) -> SentenceTransformer:
-    """The base model in float32, ready to be trained; ModelError where it can't be loaded."""
-    check_folder(BASE)
-    from sentence_transformers import SentenceTransformer
+def base_model(device: str, settings: TrainSettings) -> SentenceTransformer:
+    """The base model, ready to be trained; ModelError where it can't be loaded."""
     from torch import nn
-    from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        model = SentenceTransformer(
-            str(BASE),
-            device=None if device == "auto" else device,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True, "dtype": "float32"},
-        )
-    except (
-        Exception
-    ) as error:  # any library below may fail on a damaged folder, each in its own way
-        raise ModelError(
-            f"{BASE} can't be loaded ({str(error).splitlines()[0]}); run `dvc checkout`"
-        ) from error
+    model = load_model(BASE, device)
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = settings.dropout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import fcntl
 import json
 import os
 import re
@@ -12,15 +11,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from argot.core.extras import what_to_install
-from argot.core.files import write_json
+from argot.core.files import locked, write_json
 from argot.core.terminal import printable
 from argot.errors import ArgotError, InputError
 
@@ -64,7 +63,8 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
     """
     try:
         end_with_dvc()
-        with _alone(home / LOCKS, name):
+        busy = f"another '{name}' still runs in this folder; wait for it, or end it"
+        with locked(home / LOCKS / name, busy):
             started = time.monotonic()
             line = stage()
             _log_time(name, time.monotonic() - started)
@@ -170,19 +170,6 @@ def _starter() -> int:
     """
     parent = psutil.Process(os.getppid())
     return int(parent.ppid() if "-m stages." in " ".join(parent.cmdline()[-1:]) else parent.pid)
-
-
-@contextmanager
-def _alone(locks: Path, name: str) -> Iterator[None]:
-    locks.mkdir(parents=True, exist_ok=True)
-    with (locks / name).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"another '{name}' still runs in this folder; wait for it, or end it"
-            ) from None
-        yield
 
 
 def _log_time(name: str, seconds: float) -> None:

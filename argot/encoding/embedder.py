@@ -95,36 +95,17 @@ class Embedder:
         that support it; the weights stay float32.
         Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
         """
-        check_folder(folder)
-        import torch
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils.logging import disable_progress_bar
+        with loading(folder):
+            model = load_model(folder, device)
+            import torch
 
-        from argot.encoding.fast.bert import simplify
-        from argot.encoding.fast.onednn import pack
+            from argot.encoding.fast.bert import simplify
+            from argot.encoding.fast.onednn import pack
 
-        disable_progress_bar()  # type: ignore[no-untyped-call]
-        if device == "cuda" and not torch.cuda.is_available():
-            raise ModelError("machine.device: cuda: torch finds no GPU here; set it to auto")
-        try:
-            model = SentenceTransformer(
-                str(folder),
-                device=None if device == "auto" else device,
-                local_files_only=True,
-                model_kwargs={"use_safetensors": True, "dtype": "float32"},
-            )
             if model.device.type == "cpu":
                 pack(model, torch.bfloat16 if precision == "bfloat16" else torch.float32)
                 simplify(model)
             return cls(folder, model.eval(), dimension, precision)
-        except ModelError:
-            raise
-        # Any library below may fail on a damaged folder, each with errors of its own.
-        except Exception as error:
-            reason = str(error).strip().split("\n")[0]
-            raise ModelError(
-                f"{folder} can't be loaded as a model ({reason}); restore it by `dvc checkout`"
-            ) from error
 
     @property
     def device(self) -> str:
@@ -265,6 +246,42 @@ class Embedder:
         return int(features.get("prompt_length") or 0)
 
 
+def load_model(folder: Path, device: str) -> SentenceTransformer:
+    """The sentence-transformers model in `folder`, in float32; `device` is auto, cpu, cuda or mps.
+
+    Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
+    """
+    check_folder(folder)
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ModelError("machine.device: cuda: torch finds no GPU here; set it to auto")
+    with loading(folder):
+        return SentenceTransformer(
+            str(folder),
+            device=None if device == "auto" else device,
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True, "dtype": "float32"},
+        )
+
+
+@contextmanager
+def loading(folder: Path) -> Iterator[None]:
+    """Any library may fail on a damaged folder, each with errors of its own: one ModelError."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(
+            f"{folder} can't be loaded as a model ({reason}); restore it by `dvc checkout`"
+        ) from error
+
+
 def read_prompts(folder: Path) -> dict[Role, str]:
     """What the model in `folder` wants before a query and before a passage; empty where nothing.
 
@@ -272,19 +289,22 @@ def read_prompts(folder: Path) -> dict[Role, str]:
     to look for all three, but takes a missing `document` for an empty prompt, so that e5's
     `passage` is silently lost.
     """
+    known = configured_prompts(folder)
+    passages = (known.get(name) for name in ("document", "passage", "corpus"))
+    return {
+        "query": str(known.get("query") or ""),
+        "passage": str(next(filter(None, passages), "")),
+    }
+
+
+def configured_prompts(folder: Path) -> dict[str, str]:
+    """The prompts of the model's own configuration, by the names that it gives them."""
     path = folder / "config_sentence_transformers.json"
+    if not path.exists():
+        return {}
     try:
-        known = (
-            json.loads(path.read_text(encoding="utf-8")).get("prompts") or {}
-            if path.exists()
-            else {}
-        )
-        passages = (known.get(name) for name in ("document", "passage", "corpus"))
-        return {
-            "query": str(known.get("query") or ""),
-            "passage": str(next(filter(None, passages), "")),
-        }
-    except (ValueError, AttributeError):
+        return dict(json.loads(path.read_text(encoding="utf-8")).get("prompts") or {})
+    except (ValueError, TypeError, AttributeError):
         raise ModelError(f"{path} is damaged; restore it by `dvc checkout`") from None
 
 

@@ -7,7 +7,6 @@ data/replies.open/           the journal of the run under way, the records of ba
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
-from argot.core.files import replacing
+from argot.core.files import locked, replacing
 from argot.errors import InputError
 from argot.llm.calls.request import Attempt
 from argot.llm.providers.base import Outcome, Status
@@ -79,15 +78,9 @@ class Store:
         self._writing = threading.Lock()
 
     def __enter__(self) -> Store:
-        self.open.mkdir(parents=True, exist_ok=True)
+        busy = f"another run writes to {self.folder}; wait for it, or end it"
         with ExitStack() as opened:
-            lock = opened.enter_context((self.open / "lock").open("a+"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    f"another run writes to {self.folder}; wait for it, or end it"
-                ) from None
+            opened.enter_context(locked(self.open / "lock", busy))
             self._read()
             self._seal()  # what a killed run left
             self._lock = opened.pop_all()
