@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from argot.encoding.store import shorten
 from argot.errors import ModelError
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
 
 Role = Literal["query", "passage"]
@@ -52,6 +53,19 @@ LONG = 20_000
 # Without one of these, or *.model, transformers makes an empty tokenizer that knows no word.
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")
 PROBE = "Which shape has a probe?"
+
+
+class Batch(NamedTuple):
+    """What one forward pass gives: the rows of its texts, and of each text its vector and tokens.
+
+    Vectors, (texts, dimension), are normalised. `ids` are of all tokens, special ones too; `states`
+    are the last layer's, (tokens, width) a text, not normalised, on the model's device.
+    """
+
+    rows: list[int]
+    vectors: NDArray[np.float32]
+    ids: list[NDArray[np.int32]]
+    states: list[torch.Tensor]
 
 
 class Embedder:
@@ -112,6 +126,11 @@ class Embedder:
         """Where it computes: cpu, cuda or mps."""
         return str(self._device.type)
 
+    @property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer, one of transformers."""
+        return self._model.tokenizer
+
     @cached_property
     def fingerprint(self) -> str:
         """The SHA-256 over names and bytes of the model's files, in hex."""
@@ -148,20 +167,26 @@ class Embedder:
         self, texts: Sequence[str], role: Role
     ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
         """Rows of `texts` and their vectors, batch by batch as each is done, longest first."""
+        for batch in self.forward_stream(texts, role):
+            yield batch.rows, batch.vectors
+
+    def forward_stream(self, texts: Sequence[str], role: Role) -> Iterator[Batch]:
+        """As `encode_stream`, with the last layer's tokens: one forward pass gives both."""
         import torch
 
         tokens = [np.array(ids, dtype=np.int32) for ids in self._tokenize(texts, role, cut=True)]
         kind, half = self._device.type, self.precision == "bfloat16"
         for rows, length in self._batches([len(ids) for ids in tokens], role):
+            ids = [tokens[row] for row in rows]
             with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=half):
-                vectors = self._forward([tokens[row] for row in rows], length, role)
+                vectors, states = self._forward(ids, length, role)
             if not np.isfinite(vectors).all():
                 text = texts[rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])]]
                 raise ModelError(
                     f"{self.folder} gives no finite vector for {text[:60]!r}; its weights are "
                     "damaged: restore them by `dvc checkout`"
                 )
-            yield rows, vectors
+            yield Batch(rows, vectors, ids, states)
 
     def _encode(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
@@ -197,21 +222,18 @@ class Embedder:
 
     def _forward(
         self, tokens: Sequence[NDArray[np.int32]], length: int, role: Role
-    ) -> NDArray[np.float32]:
+    ) -> tuple[NDArray[np.float32], list[torch.Tensor]]:
         import torch
 
         tokenizer, count = self._model.tokenizer, self._rows(length, role)
         ids = np.full((count, length), tokenizer.pad_token_id or 0, dtype=np.int64)
         mask = np.zeros((count, length), dtype=np.int64)
+        starts = [0 if tokenizer.padding_side == "right" else length - len(own) for own in tokens]
         # Empty rows of a batch repeat its texts: rows of padding alone give NaN in some models.
         for row in range(count):
-            own = tokens[row % len(tokens)]
-            at = (
-                slice(0, len(own))
-                if tokenizer.padding_side == "right"
-                else slice(length - len(own), length)
-            )
-            ids[row, at], mask[row, at] = own, 1
+            own, start = tokens[row % len(tokens)], starts[row % len(tokens)]
+            ids[row, start : start + len(own)] = own
+            mask[row, start : start + len(own)] = 1
         features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         inputs: dict[str, Any] = {
             name: tensor.to(self._device) for name, tensor in features.items()
@@ -221,7 +243,13 @@ class Embedder:
         output = self._model(inputs, task=TASKS[role])
         vectors = output["sentence_embedding"][: len(tokens)].float().cpu().numpy()
         whole = shorten(vectors, vectors.shape[1])
-        return whole if self.dimension == vectors.shape[1] else shorten(whole, self.dimension)
+        states = [
+            output["token_embeddings"][row, start : start + len(own)]
+            for row, (own, start) in enumerate(zip(tokens, starts, strict=True))
+        ]
+        if self.dimension == vectors.shape[1]:
+            return whole, states
+        return shorten(whole, self.dimension), states
 
     def _tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> Iterator[list[int]]:
         for start in range(0, len(texts), TOKENIZED):

@@ -1,0 +1,296 @@
+"""Token vectors: what a model says of each token of a text, small enough to keep for every passage.
+
+They rank passages by MaxSim, late interaction (Khattab and Zaharia, arXiv 2004.12832), in
+search/tokens.py, and come out of the forward pass that gives the text's single vector. Special
+tokens, the prompt's tokens and punctuation are left out. A question keeps a vector a token, in
+8 bits a dimension; a passage's tokens are pooled, three to a vector on average, and kept in 4 bits.
+Like a text's single vector, its tokens are a function of the text alone, to the last bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from argot.core.files import replacing_folder
+from argot.core.parquet import read_table, write_table
+from argot.encoding.embedder import ROLES, Embedder, Role
+from argot.encoding.store import key
+from argot.errors import InputError
+
+POOLED = 3  # tokens of a passage that share a vector, on average
+TOP = 127  # the largest code of 8 bits
+PACKED_TOP = 7  # the largest code of 4 bits; what is stored is the code plus ZERO
+ZERO = 8
+SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("ids", pa.list_(pa.int32()), nullable=False),
+    ]
+)
+ARRAYS = {
+    "codes": (("int8", "uint8"), 2),
+    "scales": (("float32",), 1),
+    "offsets": (("int64",), 1),
+}
+
+Floats = NDArray[np.float32]
+# int8 (vectors, dimension) of questions, uint8 (vectors, dimension / 2) of passages: see `pack`.
+Codes = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The token vectors of texts, by the keys of the texts; memory-mapped where they are stored.
+
+    Those of text i are rows offsets[i] to offsets[i + 1] of `codes`; a row times its scale is a
+    unit vector. `ids` are the tokens of each text in order; where nothing was pooled, one a vector.
+    """
+
+    keys: list[str]
+    ids: list[NDArray[np.int32]]
+    codes: Codes
+    scales: Floats
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Tokens]) -> Tokens:
+        """All texts of some parts, in their order; ValueError where there is no part."""
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        return cls(
+            [key for part in parts for key in part.keys],
+            [ids for part in parts for ids in part.ids],
+            np.concatenate([part.codes for part in parts]),
+            np.concatenate([part.scales for part in parts]),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        )
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {key: row for row, key in enumerate(self.keys)}
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, rows: Sequence[int]) -> Tokens:
+        """Some of the texts, in this order."""
+        at, ends = vectors_of(self.offsets, np.asarray(rows, dtype=np.int64))
+        return Tokens(
+            [self.keys[row] for row in rows],
+            [self.ids[row] for row in rows],
+            self.codes[at],
+            self.scales[at],
+            np.concatenate([[0], ends]).astype(np.int64),
+        )
+
+    def of(self, texts: Sequence[str]) -> Tokens:
+        """The tokens of `texts`, in their order; InputError if one was never encoded."""
+        try:
+            return self.take([self._rows[key(text)] for text in texts])
+        except KeyError:
+            text = next(text for text in texts if key(text) not in self._rows)
+            raise InputError(
+                f"no token vectors are stored for the text {text[:60]!r}; run `dvc repro`"
+            ) from None
+
+    def vectors(self, row: int) -> Floats:
+        """The unit vectors of one text, (vectors, dimension)."""
+        part = slice(self.offsets[row], self.offsets[row + 1])
+        codes = self.codes[part]
+        if codes.dtype == np.uint8:
+            codes = np.concatenate(unpack(codes), axis=1) - np.int8(ZERO)
+        return np.asarray(codes * self.scales[part, None], dtype=np.float32)
+
+
+class TokenEncoder:
+    """Encodes texts by tokens with a loaded model."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+        tokenizer = embedder.tokenizer
+        names = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+        self._special = np.isin(np.arange(len(names)), sorted(special))
+        self._punctuation = np.array([_is_punctuation(name) for name in names])
+        self._prompt = {
+            role: int((~self._special[tokenizer(embedder.prompts[role])["input_ids"]]).sum())
+            for role in ROLES
+        }
+
+    @cached_property
+    def identity(self) -> str:
+        """32 hex digits of a hash of all that decides a token's bits but its text."""
+        own = Path(__file__).read_bytes()
+        return hashlib.sha256(self.embedder.identity.encode() + own).hexdigest()[:32]
+
+    def encode(self, texts: Sequence[str], role: Role) -> tuple[Floats, Tokens]:
+        """Single vectors, (texts, dimension), and tokens of one text or more, in their order."""
+        vectors = np.empty((len(texts), self.embedder.dimension), dtype=np.float32)
+        order: list[int] = []
+        parts = []
+        for rows, values, tokens in self.stream(texts, role):
+            vectors[rows] = values
+            order += rows
+            parts.append(tokens)
+        return vectors, Tokens.joined(parts).take(np.argsort(order).tolist())
+
+    def stream(
+        self, texts: Sequence[str], role: Role
+    ) -> Iterator[tuple[list[int], Floats, Tokens]]:
+        """As `encode`, batch by batch as each is done: rows of `texts`, vectors and tokens."""
+        for batch in self.embedder.forward_stream(texts, role):
+            kept = [self._kept(ids, role) for ids in batch.ids]
+            found = []
+            for own, states in zip(kept, batch.states, strict=True):
+                vectors = unit(states.float().cpu().numpy()[own])
+                found.append(pool(vectors) if role == "passage" else vectors)
+            keep = pack if role == "passage" else quantise
+            codes, scales = keep(np.concatenate(found))
+            tokens = Tokens(
+                [key(texts[row]) for row in batch.rows],
+                [ids[own] for ids, own in zip(batch.ids, kept, strict=True)],
+                codes,
+                scales,
+                np.cumsum([0, *map(len, found)], dtype=np.int64),
+            )
+            yield batch.rows, batch.vectors, tokens
+
+    def _kept(self, ids: NDArray[np.int32], role: Role) -> NDArray[np.int64]:
+        """The places of the tokens that count; of a text of nothing but punctuation all do."""
+        content = np.flatnonzero(~self._special[ids])[self._prompt[role] :]
+        kept = content[~self._punctuation[ids[content]]]
+        return next(places for places in (kept, content, np.arange(len(ids))) if len(places))
+
+
+def unit(vectors: Floats) -> Floats:
+    """`vectors`, (vectors, dimension), of length 1."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
+
+
+def quantise(vectors: Floats, top: int = TOP) -> tuple[NDArray[np.int8], Floats]:
+    """Whole numbers from -top to top, and the scale that makes each vector a unit vector again.
+
+    A vector's largest component becomes `top`; none is off by more than half a `top`-th of it.
+    """
+    largest = np.abs(vectors).max(axis=1, keepdims=True, initial=np.finfo(np.float32).tiny)
+    codes = np.rint(vectors / largest * top).astype(np.int8)
+    lengths = np.sqrt((codes.astype(np.int64) ** 2).sum(axis=1))
+    return codes, (1 / np.maximum(lengths, 1)).astype(np.float32)
+
+
+def pack(vectors: Floats) -> tuple[NDArray[np.uint8], Floats]:
+    """4 bits a dimension, (vectors, dimension / 2), and scales as of `quantise`.
+
+    The low half of a byte is a component of a vector's first half, the high half one of its second.
+    The dimension must be even.
+    """
+    codes, scales = quantise(vectors, PACKED_TOP)
+    low, high = np.split((codes + np.int8(ZERO)).view(np.uint8), 2, axis=1)
+    return np.asarray(low | (high << 4), dtype=np.uint8), scales
+
+
+def unpack(codes: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """The first and the second half of packed vectors, each code plus ZERO."""
+    return (codes & 15).view(np.int8), (codes >> 4).view(np.int8)
+
+
+def pool(vectors: Floats) -> Floats:
+    """Unit vectors made fewer by POOLED: the mean of each cluster, a unit vector again.
+
+    The clusters are Ward's by the cosine distance (Clavié et al., arXiv 2409.14683). Cosines are
+    made of whole numbers, whose sums need no rounding: any number of threads finds the same ones.
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    count = -(-len(vectors) // POOLED)
+    if count == len(vectors):
+        return vectors
+    codes, scales = quantise(vectors)
+    whole = codes.astype(np.float64)
+    distances = 1 - (whole @ whole.T) * scales[:, None] * scales
+    above = distances[np.triu_indices(len(vectors), 1)].clip(min=0)
+    clusters = fcluster(linkage(above, "ward"), count, "maxclust")
+    order = np.argsort(clusters, kind="stable")
+    starts = np.flatnonzero(np.diff(clusters[order], prepend=0))
+    return unit(np.add.reduceat(vectors[order], starts, axis=0))
+
+
+def vectors_of(
+    offsets: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places of the vectors of the texts in `rows`, text by text, and where each text's end."""
+    lengths = offsets[rows + 1] - offsets[rows]
+    ends = np.cumsum(lengths)
+    return np.repeat(offsets[rows] - (ends - lengths), lengths) + np.arange(lengths.sum()), ends
+
+
+def write_tokens(folder: Path, tokens: Tokens) -> None:
+    """Write a store: keys.parquet, codes.npy, scales.npy and offsets.npy."""
+    table = pa.table([tokens.keys, pa.array(tokens.ids, SCHEMA.field("ids").type)], schema=SCHEMA)
+    with replacing_folder(folder) as beside:
+        write_table(beside / "keys.parquet", table, SCHEMA)
+        save_arrays(beside, tokens.codes, tokens.scales, tokens.offsets)
+
+
+def read_tokens(folder: Path) -> Tokens:
+    """Open a store, memory-mapped; InputError if it is missing or damaged, or parts don't match."""
+    table = read_table(folder / "keys.parquet", SCHEMA)
+    codes, scales, offsets = load_arrays(folder)
+    if len(offsets) != len(table) + 1:
+        raise InputError(
+            f"{folder}: {len(table)} keys but token vectors of {len(offsets) - 1} texts; "
+            "run `dvc repro`"
+        )
+    ids = [row.values.to_numpy() for row in table["ids"]]
+    return Tokens(table["key"].to_pylist(), ids, codes, scales, offsets)
+
+
+def save_arrays(folder: Path, codes: Codes, scales: Floats, offsets: NDArray[np.int64]) -> None:
+    """Write codes, scales and offsets as they lie in a store and in a release."""
+    for name, values in zip(ARRAYS, (codes, scales, offsets), strict=True):
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
+
+
+def load_arrays(folder: Path) -> tuple[Codes, Floats, NDArray[np.int64]]:
+    """Memory-map what `save_arrays` wrote; InputError if a part is missing or damaged."""
+    found = [load_array(folder / f"{name}.npy", *expected) for name, expected in ARRAYS.items()]
+    codes, scales, offsets = found
+    whole = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(codes) == len(scales)
+    if not whole or (np.diff(offsets) < 1).any():
+        raise InputError(
+            f"{folder}: codes, scales and offsets of token vectors don't belong together; "
+            "run `dvc repro`"
+        )
+    return codes, scales, offsets
+
+
+def load_array(path: Path, kinds: Sequence[str], dimensions: int) -> NDArray[Any]:
+    """Memory-map an array; InputError if it is missing, damaged, or of another kind or shape."""
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} can't be read ({error}); run `dvc checkout` or `dvc repro`"
+        ) from None
+    if str(values.dtype) not in kinds or values.ndim != dimensions:
+        raise InputError(
+            f"{path} holds {values.dtype} of {values.ndim} dimensions, expected "
+            f"{' or '.join(kinds)} of {dimensions}; run `dvc repro`"
+        )
+    return np.asarray(values)
+
+
+def _is_punctuation(name: str) -> bool:
+    """Is a token, without the mark that its tokenizer puts before it, nothing but punctuation?"""
+    bare = name.removeprefix("##").lstrip("▁Ġ")
+    return bool(bare) and all(unicodedata.category(character)[0] in "PS" for character in bare)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from argot.encoding.embedder import Embedder
+from argot.encoding.tokens import TokenEncoder, Tokens
+from argot.errors import InputError
+from argot.search.hits import MISSING, tie_order
+from argot.search.tokens import TokenIndex, rarity
+from tools.tiny.model import make_tiny_model
+
+TOPICS = ["pump", "valve", "filter", "invoice", "refund", "motor", "seal", "cable"]
+PASSAGES = [
+    f"the {one} of the {other} must be checked before the {third} is opened again"
+    for one in TOPICS
+    for other in TOPICS[:4]
+    for third in TOPICS[4:]
+]
+QUESTIONS = ["how is the pump checked", "refund of an invoice", "seal"]
+IDS = [f"{place * 7919 % 1009:04}" for place in range(len(PASSAGES))]
+TIES = tie_order(IDS)
+ALL = np.tile(np.arange(len(PASSAGES), dtype=np.int32), (len(QUESTIONS), 1))
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> TokenEncoder:
+    folder = make_tiny_model(tmp_path_factory.mktemp("tiny"), [*PASSAGES, *QUESTIONS])
+    return TokenEncoder(Embedder.load(folder, "cpu"))
+
+
+@pytest.fixture(scope="module")
+def passages(encoder: TokenEncoder) -> Tokens:
+    return encoder.encode(PASSAGES, "passage")[1]
+
+
+@pytest.fixture(scope="module")
+def questions(encoder: TokenEncoder) -> Tokens:
+    return encoder.encode(QUESTIONS, "query")[1]
+
+
+@pytest.fixture(scope="module")
+def index(encoder: TokenEncoder, passages: Tokens) -> TokenIndex:
+    return TokenIndex.build(passages, len(encoder.embedder.tokenizer))
+
+
+def brute_force(questions: Tokens, passages: Tokens) -> NDArray[np.float64]:
+    """Weighted MaxSim by its definition, (questions, passages)."""
+    held = [set(ids.tolist()) for ids in passages.ids]
+    scores = np.zeros((len(questions), len(passages)))
+    for row in range(len(questions)):
+        counts = [sum(id in ids for ids in held) for id in questions.ids[row].tolist()]
+        weights = [np.sqrt(np.log(1 + (len(held) - df + 0.5) / (df + 0.5))) for df in counts]
+        for place in range(len(passages)):
+            nearest = (questions.vectors(row) @ passages.vectors(place).T).max(axis=1)
+            scores[row, place] = np.average(nearest, weights=weights)
+    return scores
+
+
+def test_scores_are_maxsim_weighed_by_rarity(
+    index: TokenIndex, questions: Tokens, passages: Tokens
+) -> None:
+    expected = brute_force(questions, passages)
+    hits = index.search(questions, len(PASSAGES), ALL, TIES)
+    found = np.take_along_axis(expected, hits.positions.astype(np.int64), axis=1)
+    assert np.allclose(hits.scores, found, atol=1e-5)
+    assert (np.diff(hits.scores, axis=1) <= 0).all()
+    assert (np.sort(hits.positions, axis=1) == ALL).all()
+
+
+def test_only_candidates_are_ranked(index: TokenIndex, questions: Tokens) -> None:
+    candidates = np.array([[5, 9, MISSING, 2], [MISSING] * 4, [7, MISSING, MISSING, 8]], np.int32)
+    whole = index.search(questions, len(PASSAGES), ALL, TIES)
+    hits = index.search(questions, 4, candidates, TIES)
+    for row, wanted in enumerate(candidates):
+        ranked = [place for place in whole.positions[row] if place in wanted]
+        padding = [MISSING] * (4 - len(ranked))
+        assert hits.positions[row].tolist() == ranked + padding
+        assert np.isneginf(hits.scores[row, len(ranked) :]).all()
+
+
+def test_k_keeps_the_best(index: TokenIndex, questions: Tokens) -> None:
+    whole = index.search(questions, len(PASSAGES), ALL, TIES)
+    assert np.array_equal(index.search(questions, 3, ALL, TIES).positions, whole.positions[:, :3])
+
+
+def test_of_equal_scores_the_smaller_id_is_first(
+    encoder: TokenEncoder, passages: Tokens, questions: Tokens
+) -> None:
+    same = TokenIndex.build(passages.take([3] * 20), len(encoder.embedder.tokenizer))
+    ties = tie_order(IDS[:20])
+    candidates = np.tile(np.arange(20, dtype=np.int32)[::-1], (len(QUESTIONS), 1))
+    hits = same.search(questions, 20, candidates, ties)
+    assert (hits.positions == np.argsort(ties)).all()
+
+
+def test_neighbours_and_threads_change_no_score(index: TokenIndex, questions: Tokens) -> None:
+    import torch
+
+    whole = index.search(questions, 10, ALL, TIES)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2 if threads == 1 else 1)
+    try:
+        for row in range(len(QUESTIONS)):
+            alone = index.search(questions.take([row]), 10, whole.positions[[row], ::-1], TIES)
+            assert np.array_equal(alone.positions[0], whole.positions[row])
+            assert np.array_equal(alone.scores[0], whole.scores[row])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_question_finds_the_passages_that_name_its_thing(
+    index: TokenIndex, questions: Tokens
+) -> None:
+    best = index.search(questions, 5, ALL, TIES).positions[2]
+    assert all("seal" in PASSAGES[place] for place in best)
+
+
+def test_no_question_and_no_candidate_are_nothing(index: TokenIndex, questions: Tokens) -> None:
+    none = index.search(questions.take([]), 5, ALL[:0], TIES)
+    assert none.positions.shape == (0, 5)
+    empty = index.search(questions, 5, ALL[:, :0], TIES)
+    assert empty.positions.shape == (len(QUESTIONS), 0)
+
+
+def test_rarer_tokens_weigh_more() -> None:
+    weights = rarity([np.array([0, 1, 1]), np.array([0]), np.array([0, 2])], 4)
+    assert weights[3] > weights[1] == weights[2] > weights[0] > 0
+    assert weights[1] == pytest.approx(np.sqrt(np.log(1 + 2.5 / 1.5)))
+
+
+def test_an_index_is_mapped_as_it_was_saved(
+    index: TokenIndex, questions: Tokens, tmp_path: Path
+) -> None:
+    index.save(tmp_path / "one")
+    index.save(tmp_path / "two")
+    loaded = TokenIndex.load(tmp_path / "one")
+    before, after = (each.search(questions, 10, ALL, TIES) for each in (index, loaded))
+    assert np.array_equal(before.positions, after.positions)
+    assert np.array_equal(before.scores, after.scores)
+    assert isinstance(loaded.codes.base, np.memmap)
+    for path in sorted((tmp_path / "one").iterdir()):
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["codes.npy", "scales.npy", "offsets.npy", "rarity.npy"])
+def test_a_damaged_part_is_named(index: TokenIndex, tmp_path: Path, name: str) -> None:
+    index.save(tmp_path)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-20])
+    with pytest.raises(InputError, match=str(tmp_path)):
+        TokenIndex.load(tmp_path)
+
+
+def test_tokens_of_another_model_are_refused(
+    index: TokenIndex, questions: Tokens, tmp_path: Path
+) -> None:
+    folder = make_tiny_model(tmp_path / "other", PASSAGES, dimension=16)
+    other = TokenEncoder(Embedder.load(folder, "cpu")).encode(QUESTIONS, "query")[1]
+    with pytest.raises(InputError, match="another model"):
+        index.search(other, 5, ALL, TIES)
+
+
+def test_questions_are_no_passages(encoder: TokenEncoder, questions: Tokens) -> None:
+    with pytest.raises(InputError, match="of questions"):
+        TokenIndex.build(questions, len(encoder.embedder.tokenizer))
