@@ -2,10 +2,11 @@
 
     python -m stages.embed base|tuned|released passages|pairs|questions [--home FOLDER]
 
-Each distinct text has one vector, found again by the text itself. What the same model encoded
-before is reused (argot/encoding/kept.py), and the output is the same to the byte as if nothing
-was. The model `released` is that of models/release/, base or tuned: what it made under either name
-counts. How many were reused is written to logs/embed.jsonl, for figures depend on inputs alone.
+Each distinct text has one vector, and token vectors where it is searched by tokens; they are found
+again by the text itself. What the same model encoded before is reused (argot/encoding/kept.py), and
+the output is the same to the byte as if nothing was. The model `released` is that of
+models/release/, base or tuned: what it made under either name counts. How many were reused is
+written to logs/embed.jsonl, for figures depend on inputs alone.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ from argot.core.stage import FIGURES, HERE, run, stage_parser, write_figures
 from argot.encoding import kept
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import Embedder, Precision, Role
+from argot.encoding.encoded import Encoded, TokenSettings, write_encoded
 from argot.encoding.kept import Kept
-from argot.encoding.store import Vectors, key, write_vectors
+from argot.encoding.store import Vectors, key
+from argot.encoding.token_encoder import TokenEncoder
+from argot.encoding.tokens import Tokens
 from argot.tables import chunks, pairs, questions
 from argot.tables.chunks import Corpus
 
@@ -39,7 +43,9 @@ MODELS = {name: Path("models") / name for name in ("base", "tuned")} | {
     "released": Path("models/release/embedder")
 }
 ROLES: dict[str, Role] = {"passages": "passage", "pairs": "query", "questions": "query"}
-Encode = Callable[[Sequence[str], Role], Iterator[tuple[list[int], NDArray[np.float32]]]]
+# Rows of the texts, their vectors and, where they were asked for, their tokens: batch by batch.
+Stream = Iterator[tuple[list[int], NDArray[np.float32], Tokens]]
+Encode = Callable[[Sequence[str], Role, bool], Stream]
 
 
 class EmbedSettings(Settings):
@@ -57,16 +63,24 @@ class EmbedMachine(ray_engine.EngineSettings):
 def main(model: str, kind: str, home: Path = HERE) -> str:
     """Embed `kind` of texts by `model`: those that it never embedded before."""
     machine, settings = load("machine", EmbedMachine), load("embed", EmbedSettings)
-    texts = read_texts(kind, home)
+    texts, by_token = read_texts(kind, home, load("index", TokenSettings))
     embedder = Embedder.load(MODELS[model], machine.device, precision=settings.precision)
     known = kept.read_kept(kind, embedder.identity) or committed(model, kind, embedder, home)
     segments = kept.segment_folder(embedder.folder.name, kind, embedder.identity)
 
-    made = embed(embedder, encoder(embedder, machine), ROLES[kind], texts, known, segments)
+    made = embed(
+        embedder, encoder(embedder, machine), ROLES[kind], texts, by_token, known, segments
+    )
 
-    write_vectors(home / OUT / model / kind, made)
-    cut = int(made.truncated.sum())
-    figures = {"texts": len(texts), "cut": cut, "dimension": embedder.dimension}
+    write_encoded(home / OUT / model / kind, made)
+    cut = int(made.vectors.truncated.sum())
+    figures = {
+        "texts": len(texts),
+        "cut": cut,
+        "dimension": embedder.dimension,
+        "by_token": len(made.tokens),
+        "token_bytes": made.tokens.bytes,
+    }
     name = f"embed-{model}-{kind}"
     write_figures(name, {**figures, "identity": embedder.identity}, home)
     kept.keep_only(segments, made)
@@ -77,13 +91,22 @@ def main(model: str, kind: str, home: Path = HERE) -> str:
     return f"{len(texts)} texts → {embedder.dimension} dimensions; {reused} known before{cut_line}"
 
 
-def read_texts(kind: str, home: Path) -> list[str]:
-    """The distinct texts in the order of their tables: all passages, or queries of all splits."""
+def read_texts(kind: str, home: Path, settings: TokenSettings) -> tuple[list[str], set[str]]:
+    """The distinct texts in the order of their tables, and those that are searched by tokens.
+
+    These are all passages, or queries of all splits. Training queries are never searched by tokens.
+    """
     if kind == "passages":
-        return list(dict.fromkeys(Corpus(home / chunks.PATH).passages))
+        passages = list(dict.fromkeys(Corpus(home / chunks.PATH).passages))
+        return passages, set(passages) if settings.wants(len(passages)) else set()
     module = pairs if kind == "pairs" else questions
-    tables = (read_table(path, module.SCHEMA, ["query"]) for path in module.PATHS.values())
-    return list(dict.fromkeys(query for table in tables for query in table["query"].to_pylist()))
+    queries = {
+        split: read_table(path, module.SCHEMA, ["query"])["query"].to_pylist()
+        for split, path in module.PATHS.items()
+    }
+    measured = {query for split in ("dev", "test") for query in queries[split]}
+    texts = list(dict.fromkeys(query for split in queries.values() for query in split))
+    return texts, set() if settings.tokens == "off" else measured
 
 
 def committed(model: str, kind: str, embedder: Embedder, home: Path) -> Kept:
@@ -94,14 +117,14 @@ def committed(model: str, kind: str, embedder: Embedder, home: Path) -> Kept:
         store = place / OUT / name / kind
         if found := kept.read_committed(store, figures, embedder.identity):
             return found
-    return {}
+    return Kept([])
 
 
 def encoder(embedder: Embedder, machine: EmbedMachine) -> Encode:
     """What turns texts into vectors: this process, or the workers of a Ray cluster."""
     if machine.engine == "ray":
         return partial(ray_engine.encode_stream, embedder, machine.device)
-    return embedder.encode_stream
+    return TokenEncoder(embedder).stream
 
 
 def embed(
@@ -109,31 +132,51 @@ def embed(
     encode: Encode,
     role: Role,
     texts: list[str],
+    by_token: set[str],
     known: Kept,
     segments: Path,
-) -> Vectors:
-    """The vectors of `texts`: those of `known` as they are, the others made now.
+) -> Encoded:
+    """What the model says of `texts`: what is `known` as it is, the rest made now.
 
-    What is new goes to disk segment by segment, so that a stage that is killed has lost little.
+    Those in `by_token` have token vectors too. What is new goes to disk segment by segment, so that
+    a stage that is killed has lost little.
     """
     values = np.empty((len(texts), embedder.dimension), np.float32)
     truncated = np.zeros(len(texts), dtype=bool)
-    made = Vectors([key(text) for text in texts], values, truncated)
-    new = [row for row, name in enumerate(made.keys) if name not in known]
-    for row in set(range(len(texts))).difference(new):
-        values[row], truncated[row] = known[made.keys[row]]
+    vectors = Vectors([key(text) for text in texts], values, truncated)
+    wanted = np.array([text in by_token for text in texts], dtype=bool)
+    there = [known.knows(*asked) for asked in zip(vectors.keys, wanted.tolist(), strict=True)]
+    for row in np.flatnonzero(there):
+        values[row], truncated[row] = known.vector(vectors.keys[row])
 
-    unknown = [texts[row] for row in new]
-    truncated[new] = embedder.token_counts(unknown, role) > embedder.max_tokens
-    fresh: list[int] = []
-    for batch, vectors in encode(unknown, role):
-        rows = [new[row] for row in batch]
-        values[rows] = vectors
-        fresh += rows
-        if len(fresh) >= SEGMENT:
-            kept.write_segment(segments, made.take(fresh))
-            fresh = []
-    return made
+    tokens = [store.tokens for store in known.stores]
+    for searched in (True, False):
+        new = np.flatnonzero((wanted == searched) & ~np.array(there, dtype=bool))
+        unknown = [texts[row] for row in new]
+        truncated[new] = embedder.token_counts(unknown, role) > embedder.max_tokens
+        for rows, part in fill(vectors, new, encode(unknown, role, searched)):
+            kept.write_segment(segments, Encoded(vectors.take(rows), part))
+            tokens.append(part)
+    by_key = [name for name, asked in zip(vectors.keys, wanted, strict=True) if asked]
+    return Encoded(vectors, Tokens.gathered(tokens, by_key))
+
+
+def fill(
+    vectors: Vectors, new: NDArray[np.int64], encoded: Stream
+) -> Iterator[tuple[list[int], Tokens]]:
+    """Put what is encoded into the rows `new` of `vectors`; give rows and tokens by segments."""
+    rows: list[int] = []
+    parts: list[Tokens] = []
+    for batch, values, tokens in encoded:
+        at = new[batch].tolist()
+        vectors.values[at] = values
+        rows += at
+        parts.append(tokens)
+        if len(rows) >= SEGMENT:
+            yield rows, Tokens.joined(parts)
+            rows, parts = [], []
+    if rows:
+        yield rows, Tokens.joined(parts)
 
 
 def log(name: str, texts: int, reused: int) -> None:

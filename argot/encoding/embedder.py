@@ -45,9 +45,10 @@ TOKENIZED = 4096
 CODE = (
     __file__,
     stored.__file__,
+    *(str(Path(__file__).with_name(name)) for name in ("tokens.py", "token_encoder.py")),
     *(str(Path(__file__).with_name("fast") / name) for name in ("bert.py", "onednn.py")),
 )
-DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy")
+DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy", "scipy")
 # Fewer tokens than these take less than two seconds, and show no progress.
 LONG = 20_000
 # Without one of these, or *.model, transformers makes an empty tokenizer that knows no word.
@@ -138,7 +139,7 @@ class Embedder:
 
     @cached_property
     def identity(self) -> str:
-        """A hash of all that decides a vector's bits beside its text, in 32 hex digits.
+        """A hash of all that decides the bits of vectors and tokens beside the text: 32 hex digits.
 
         That is the model, this code, the libraries, the device, precision and dimension.
         """

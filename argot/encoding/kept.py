@@ -1,8 +1,9 @@
-"""Vectors kept between runs, so that no text is encoded twice by the same model.
+"""What a model encoded, kept between runs, so that no text is encoded twice by the same model.
 
-A vector is a function of its text and of the model's identity alone. Those made before are taken
-from cache/vectors/, which git and DVC ignore, or from a store that was committed: the result is
-the same to the byte. The cache holds segments, each a store, at MODEL/TEXTS/IDENTITY/SEGMENT.
+Vectors and tokens are functions of their text and of the model's identity alone. Those made before
+are taken from cache/vectors/, which git and DVC ignore, or from a store that was committed: the
+result is the same to the byte. The cache holds segments, each a store, at
+MODEL/TEXTS/IDENTITY/SEGMENT.
 """
 
 from __future__ import annotations
@@ -17,12 +18,42 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.encoding.store import Vectors, key, read_vectors, write_vectors
+from argot.encoding.encoded import Encoded, read_encoded, write_encoded
+from argot.encoding.store import key
 from argot.errors import InputError
 
 KEPT = Path("cache/vectors")
-# Each text's vector, and whether the text was longer than the model reads, by the text's key.
-Kept = dict[str, tuple[NDArray[np.float32], bool]]
+
+
+class Kept:
+    """Stores of texts that one model encoded."""
+
+    def __init__(self, stores: Sequence[Encoded]) -> None:
+        self.stores = list(stores)
+        self._places: dict[str, tuple[int, int]] = {}
+        # Of a text that several stores hold, the one with tokens counts.
+        for number, store in enumerate(self.stores):
+            by_token = set(store.tokens.keys)
+            for row, name in enumerate(store.keys):
+                if name in by_token or name not in self._places:
+                    self._places[name] = (number, row)
+        self._by_token = {name for store in self.stores for name in store.tokens.keys}
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def knows(self, name: str, by_token: bool) -> bool:
+        """Is a text's vector here, and its tokens too where `by_token` asks for them?"""
+        return name in (self._by_token if by_token else self._places)
+
+    def vector(self, name: str) -> tuple[NDArray[np.float32], bool]:
+        """A text's vector, (dimension,), and whether the text was longer than the model reads."""
+        number, row = self._places[name]
+        vectors = self.stores[number].vectors
+        return vectors.values[row], bool(vectors.truncated[row])
 
 
 def segment_folder(model: str, kind: str, identity: str) -> Path:
@@ -30,17 +61,14 @@ def segment_folder(model: str, kind: str, identity: str) -> Path:
     return KEPT / model / kind / identity
 
 
-def write_segment(folder: Path, some: Vectors) -> None:
-    """Keep some vectors in a segment, named by the texts it holds."""
-    write_vectors(folder / key("".join(some.keys)), some)
+def write_segment(folder: Path, some: Encoded) -> None:
+    """Keep some texts in a segment, named by the texts it holds."""
+    write_encoded(folder / key("".join(some.keys)), some)
 
 
 def read_kept(kind: str, identity: str) -> Kept:
-    """All vectors of the cache that this identity made, whatever the model was called."""
-    kept: Kept = {}
-    for _, stored in _segments(kind, identity):
-        kept.update(_by_key(stored))
-    return kept
+    """All of the cache that this identity made, whatever the model was called."""
+    return Kept([stored for _, stored in _segments(kind, identity)])
 
 
 def read_committed(store: Path, figures: Path, identity: str) -> Kept:
@@ -52,8 +80,8 @@ def read_committed(store: Path, figures: Path, identity: str) -> Kept:
         copy = Path(folder) / "store"
         _fetch_committed(store, figures, identity, copy)
         with suppress(InputError):
-            return _by_key(read_vectors(copy))
-    return {}
+            return Kept([read_encoded(copy)])
+    return Kept([])
 
 
 def _fetch_committed(store: Path, figures: Path, identity: str, copy: Path) -> None:
@@ -69,8 +97,8 @@ def _fetch_committed(store: Path, figures: Path, identity: str, copy: Path) -> N
             committed.get(str(store), str(copy), recursive=True)
 
 
-def keep_only(folder: Path, made: Vectors) -> None:
-    """Keep these vectors in one segment of `folder`, and nothing else of that model and kind."""
+def keep_only(folder: Path, made: Encoded) -> None:
+    """Keep these texts in one segment of `folder`, and nothing else of that model and kind."""
     whole = key("".join(made.keys))
     if not (folder / whole).exists():
         write_segment(folder, made)
@@ -80,7 +108,7 @@ def keep_only(folder: Path, made: Vectors) -> None:
 
 
 def forget_others(kind: str, keys: Sequence[str]) -> None:
-    """Drop the vectors of all other texts, such as deleted ones, from the cache of every model."""
+    """Drop all other texts, such as deleted ones, from the cache of every model."""
     alive = set(keys)
     for segment, stored in _segments(kind):
         rows = [row for row, name in enumerate(stored.keys) if name in alive]
@@ -89,17 +117,10 @@ def forget_others(kind: str, keys: Sequence[str]) -> None:
             shutil.rmtree(segment)
 
 
-def _segments(kind: str, identity: str = "*") -> Iterator[tuple[Path, Vectors]]:
+def _segments(kind: str, identity: str = "*") -> Iterator[tuple[Path, Encoded]]:
     """The segments of a kind of texts; one that can't be read is removed."""
     for segment in sorted(KEPT.glob(f"*/{kind}/{identity}/*")):
         try:
-            yield segment, read_vectors(segment)
+            yield segment, read_encoded(segment)
         except InputError:
             shutil.rmtree(segment)
-
-
-def _by_key(stored: Vectors) -> Kept:
-    return {
-        name: (stored.values[row], bool(stored.truncated[row]))
-        for row, name in enumerate(stored.keys)
-    }

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from argot.core.params import SomeSettings
 from argot.encoding.embedder import Embedder, Precision, Role
+from argot.encoding.token_encoder import TokenEncoder
+from argot.encoding.tokens import Tokens
 from argot.errors import ModelError
 
 BLOCK = 2048  # texts that a worker encodes at a time: what is encoded again when a machine is lost
@@ -38,7 +40,13 @@ class Worker:
     """A model in a process of its own, on one core or one GPU."""
 
     def __init__(
-        self, files: Any, device: str, precision: Precision, role: Role, identity: str
+        self,
+        files: Any,
+        device: str,
+        precision: Precision,
+        role: Role,
+        by_token: bool,
+        identity: str,
     ) -> None:
         import ray
 
@@ -47,25 +55,32 @@ class Worker:
                 path = Path(folder, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            self.embedder = Embedder.load(Path(folder), device, precision=precision)
-            if self.embedder.identity != identity:
+            embedder = Embedder.load(Path(folder), device, precision=precision)
+            if embedder.identity != identity:
                 raise ModelError(
                     "a node has other code, libraries or devices, and would make other vectors"
                 )
+        self.encoder = TokenEncoder(embedder)
         self.role: Role = role
+        self.by_token = by_token
 
-    def __call__(self, texts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Row and vector of each text."""
-        vectors = np.empty((len(texts["text"]), self.embedder.dimension), dtype=np.float32)
-        for rows, values in self.embedder.encode_stream(texts["text"].tolist(), self.role):
-            vectors[rows] = values
-        return {"row": texts["row"], "vector": vectors}
+    def __call__(self, texts: pa.Table) -> pa.Table:
+        """Row, vector and, where they are asked for, tokens of each text."""
+        order: list[int] = []
+        vectors, parts = [], []
+        stream = self.encoder.stream(texts["text"].to_pylist(), self.role, self.by_token)
+        for rows, values, tokens in stream:
+            order += rows
+            vectors += list(values)
+            parts.append(tokens)
+        columns = {"row": texts["row"].take(order), "vector": pa.array(vectors)}
+        return pa.table({**columns, **Tokens.joined(parts).columns()})
 
 
 def encode_stream(
-    embedder: Embedder, device: str, texts: Sequence[str], role: Role
-) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-    """As `Embedder.encode_stream`: rows of `texts` and their vectors, as they are done.
+    embedder: Embedder, device: str, texts: Sequence[str], role: Role, by_token: bool
+) -> Iterator[tuple[list[int], NDArray[np.float32], Tokens]]:
+    """As `TokenEncoder.stream`: rows of `texts`, their vectors and tokens, as they are done.
 
     `device` is that which `embedder` was loaded with. Texts of similar length are encoded together,
     so that little is spent on padding. Raises ModelError where a worker can't start or fails.
@@ -85,15 +100,19 @@ def encode_stream(
         blocks = [table.slice(start, BLOCK) for start in range(0, len(table), BLOCK)]
         encoded = ray.data.from_arrow(blocks).map_batches(
             Worker,
-            fn_constructor_args=(files, device, embedder.precision, role, embedder.identity),
+            fn_constructor_args=(
+                *(files, device, embedder.precision, role, by_token),
+                embedder.identity,
+            ),
             batch_size=BLOCK,
-            batch_format="numpy",
+            batch_format="pyarrow",
             num_cpus=0 if gpus else 1,
             num_gpus=1 if gpus else 0,
             compute=ray.data.ActorPoolStrategy(size=min(workers, len(blocks))),
         )
-        for batch in encoded.iter_batches(batch_size=None, batch_format="numpy"):
-            yield batch["row"].tolist(), batch["vector"]
+        for batch in encoded.iter_batches(batch_size=None, batch_format="pyarrow"):
+            vectors = np.stack(batch["vector"].to_numpy())
+            yield batch["row"].to_pylist(), vectors, Tokens.from_columns(batch)
 
 
 def each(work: Callable[[Any, Any], Any], common: Any, parts: Iterable[Any]) -> Iterator[Any]:

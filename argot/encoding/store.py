@@ -90,15 +90,17 @@ class Vectors:
 
 
 def write_vectors(folder: Path, store: Vectors) -> None:
-    """Write a store: keys.parquet and vectors.npy."""
-    table = pa.table([pa.array(store.keys, pa.string()), store.truncated], schema=SCHEMA)
+    """Write a store as a folder, whole or not at all."""
     with replacing_folder(folder) as beside:
-        write_table(beside / "keys.parquet", table, SCHEMA)
-        np.save(
-            beside / "vectors.npy",
-            np.ascontiguousarray(store.values, dtype=np.float32),
-            allow_pickle=False,
-        )
+        save_vectors(beside, store)
+
+
+def save_vectors(folder: Path, store: Vectors) -> None:
+    """Write keys.parquet and vectors.npy into a folder that is there."""
+    table = pa.table([pa.array(store.keys, pa.string()), store.truncated], schema=SCHEMA)
+    write_table(folder / "keys.parquet", table, SCHEMA)
+    values = np.ascontiguousarray(store.values, dtype=np.float32)
+    np.save(folder / "vectors.npy", values, allow_pickle=False)
 
 
 def read_vectors(folder: Path) -> Vectors:

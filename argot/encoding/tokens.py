@@ -9,9 +9,7 @@ Like a text's single vector, its tokens are a function of the text alone, to the
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from argot.core.files import replacing_folder
 from argot.core.parquet import read_table, write_table
-from argot.encoding.embedder import ROLES, Embedder, Role
 from argot.encoding.store import key
 from argot.errors import InputError
 
@@ -64,7 +60,10 @@ class Tokens:
 
     @classmethod
     def joined(cls, parts: Sequence[Tokens]) -> Tokens:
-        """All texts of some parts, in their order; ValueError where there is no part."""
+        """All texts of some parts, in their order."""
+        parts = [part for part in parts if len(part)]
+        if not parts:
+            return cls.none()
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
         return cls(
             [key for part in parts for key in part.keys],
@@ -73,6 +72,22 @@ class Tokens:
             np.concatenate([part.scales for part in parts]),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         )
+
+    @classmethod
+    def none(cls) -> Tokens:
+        """The tokens of no text."""
+        nothing = np.zeros((0, 0), dtype=np.uint8)
+        return cls([], [], nothing, np.zeros(0, np.float32), np.zeros(1, np.int64))
+
+    @classmethod
+    def gathered(cls, parts: Sequence[Tokens], keys: Sequence[str]) -> Tokens:
+        """The texts of these keys, in their order, wherever they are among `parts`."""
+        return cls.joined([part.some(keys) for part in parts]).some(keys)
+
+    @property
+    def bytes(self) -> int:
+        """What the vectors take."""
+        return self.codes.nbytes + self.scales.nbytes + self.offsets.nbytes
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -92,6 +107,10 @@ class Tokens:
             np.concatenate([[0], ends]).astype(np.int64),
         )
 
+    def some(self, keys: Sequence[str]) -> Tokens:
+        """The texts of these keys that are here, in the order of the keys."""
+        return self.take([self._rows[key] for key in keys if key in self._rows])
+
     def of(self, texts: Sequence[str]) -> Tokens:
         """The tokens of `texts`, in their order; InputError if one was never encoded."""
         try:
@@ -102,6 +121,33 @@ class Tokens:
                 f"no token vectors are stored for the text {text[:60]!r}; run `dvc repro`"
             ) from None
 
+    def columns(self) -> dict[str, pa.Array]:
+        """A row a text, to send them to another process; no column where there is no text."""
+        if not len(self):
+            return {}
+        every = range(len(self))
+        parts = [slice(self.offsets[row], self.offsets[row + 1]) for row in every]
+        return {
+            "key": pa.array(self.keys, pa.string()),
+            "ids": pa.array(self.ids, SCHEMA.field("ids").type),
+            "codes": pa.array([self.codes[part].tobytes() for part in parts], pa.large_binary()),
+            "scales": pa.array([self.scales[part] for part in parts], pa.list_(pa.float32())),
+            "packed": pa.array([self.codes.dtype == np.uint8] * len(self), pa.bool_()),
+        }
+
+    @classmethod
+    def from_columns(cls, table: pa.Table) -> Tokens:
+        """The tokens whose `columns` are in a table."""
+        if "key" not in table.column_names:
+            return cls.none()
+        scales = [row.values.to_numpy() for row in table["scales"]]
+        ends = np.cumsum([0, *map(len, scales)], dtype=np.int64)
+        kind = np.uint8 if table["packed"][0].as_py() else np.int8
+        codes = np.frombuffer(b"".join(table["codes"].to_pylist()), dtype=kind)
+        ids = [row.values.to_numpy() for row in table["ids"]]
+        whole = codes.reshape(int(ends[-1]), -1)
+        return cls(table["key"].to_pylist(), ids, whole, np.concatenate(scales), ends)
+
     def vectors(self, row: int) -> Floats:
         """The unit vectors of one text, (vectors, dimension)."""
         part = slice(self.offsets[row], self.offsets[row + 1])
@@ -109,66 +155,6 @@ class Tokens:
         if codes.dtype == np.uint8:
             codes = np.concatenate(unpack(codes), axis=1) - np.int8(ZERO)
         return np.asarray(codes * self.scales[part, None], dtype=np.float32)
-
-
-class TokenEncoder:
-    """Encodes texts by tokens with a loaded model."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self.embedder = embedder
-        tokenizer = embedder.tokenizer
-        names = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-        self._special = np.isin(np.arange(len(names)), sorted(special))
-        self._punctuation = np.array([_is_punctuation(name) for name in names])
-        self._prompt = {
-            role: int((~self._special[tokenizer(embedder.prompts[role])["input_ids"]]).sum())
-            for role in ROLES
-        }
-
-    @cached_property
-    def identity(self) -> str:
-        """32 hex digits of a hash of all that decides a token's bits but its text."""
-        own = Path(__file__).read_bytes()
-        return hashlib.sha256(self.embedder.identity.encode() + own).hexdigest()[:32]
-
-    def encode(self, texts: Sequence[str], role: Role) -> tuple[Floats, Tokens]:
-        """Single vectors, (texts, dimension), and tokens of one text or more, in their order."""
-        vectors = np.empty((len(texts), self.embedder.dimension), dtype=np.float32)
-        order: list[int] = []
-        parts = []
-        for rows, values, tokens in self.stream(texts, role):
-            vectors[rows] = values
-            order += rows
-            parts.append(tokens)
-        return vectors, Tokens.joined(parts).take(np.argsort(order).tolist())
-
-    def stream(
-        self, texts: Sequence[str], role: Role
-    ) -> Iterator[tuple[list[int], Floats, Tokens]]:
-        """As `encode`, batch by batch as each is done: rows of `texts`, vectors and tokens."""
-        for batch in self.embedder.forward_stream(texts, role):
-            kept = [self._kept(ids, role) for ids in batch.ids]
-            found = []
-            for own, states in zip(kept, batch.states, strict=True):
-                vectors = unit(states.float().cpu().numpy()[own])
-                found.append(pool(vectors) if role == "passage" else vectors)
-            keep = pack if role == "passage" else quantise
-            codes, scales = keep(np.concatenate(found))
-            tokens = Tokens(
-                [key(texts[row]) for row in batch.rows],
-                [ids[own] for ids, own in zip(batch.ids, kept, strict=True)],
-                codes,
-                scales,
-                np.cumsum([0, *map(len, found)], dtype=np.int64),
-            )
-            yield batch.rows, batch.vectors, tokens
-
-    def _kept(self, ids: NDArray[np.int32], role: Role) -> NDArray[np.int64]:
-        """The places of the tokens that count; of a text of nothing but punctuation all do."""
-        content = np.flatnonzero(~self._special[ids])[self._prompt[role] :]
-        kept = content[~self._punctuation[ids[content]]]
-        return next(places for places in (kept, content, np.arange(len(ids))) if len(places))
 
 
 def unit(vectors: Floats) -> Floats:
@@ -234,12 +220,12 @@ def vectors_of(
     return np.repeat(offsets[rows] - (ends - lengths), lengths) + np.arange(lengths.sum()), ends
 
 
-def write_tokens(folder: Path, tokens: Tokens) -> None:
+def save_tokens(folder: Path, tokens: Tokens) -> None:
     """Write a store: keys.parquet, codes.npy, scales.npy and offsets.npy."""
+    folder.mkdir(parents=True, exist_ok=True)
     table = pa.table([tokens.keys, pa.array(tokens.ids, SCHEMA.field("ids").type)], schema=SCHEMA)
-    with replacing_folder(folder) as beside:
-        write_table(beside / "keys.parquet", table, SCHEMA)
-        save_arrays(beside, tokens.codes, tokens.scales, tokens.offsets)
+    write_table(folder / "keys.parquet", table, SCHEMA)
+    save_arrays(folder, tokens.codes, tokens.scales, tokens.offsets)
 
 
 def read_tokens(folder: Path) -> Tokens:
@@ -288,9 +274,3 @@ def load_array(path: Path, kinds: Sequence[str], dimensions: int) -> NDArray[Any
             f"{' or '.join(kinds)} of {dimensions}; run `dvc repro`"
         )
     return np.asarray(values)
-
-
-def _is_punctuation(name: str) -> bool:
-    """Is a token, without the mark that its tokenizer puts before it, nothing but punctuation?"""
-    bare = name.removeprefix("##").lstrip("▁Ġ")
-    return bool(bare) and all(unicodedata.category(character)[0] in "PS" for character in bare)

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from argot.core.parquet import write_table
 from argot.encoding import ray as ray_engine
-from argot.encoding.embedder import Embedder, Role
+from argot.encoding.embedder import Batch, Embedder, Role
+from argot.encoding.encoded import has_tokens, tokens_of
 from argot.encoding.store import read_vectors
+from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import ModelError
 from argot.tables import chunks, pairs, questions
 from stages import embed
+from tests.argot.encoding.test_tokens import assert_same
 from tools.tiny.model import make_tiny_model
 
 CHUNKS = [
@@ -41,10 +44,12 @@ def row(table: object, **known: object) -> dict[str, object]:
     }  # type: ignore[attr-defined]
 
 
-def configure(engine: str) -> None:
+def configure(engine: str, tokens: str = "auto") -> None:
     machine = {"device": "cpu", "engine": engine, "other": {"workers": 2}}
     Path("params.yaml").write_text(
-        json.dumps({"embed": {"precision": "float32"}, "machine": machine})
+        json.dumps(
+            {"embed": {"precision": "float32"}, "index": {"tokens": tokens}, "machine": machine}
+        )
     )
 
 
@@ -109,6 +114,29 @@ def test_what_was_cut_is_known_of_texts_that_are_not_read_again(
     assert (outputs("questions"), counted) == (first, [])
 
 
+def test_passages_and_measured_queries_have_tokens(project: Path) -> None:
+    for kind in ("passages", "pairs"):
+        embed.main("base", kind)
+    encoder = TokenEncoder(Embedder.load(Path("models/base"), "cpu"))
+    stored = tokens_of(Path("data/embeddings/base/passages"))
+    passages = ["Returns\ndamaged pumps go back", "an invoice is kept"]
+    assert_same(stored.of(passages), encoder.encode(passages, "passage")[1])
+    asked = tokens_of(Path("data/embeddings/base/pairs"))
+    queries = QUERIES["dev"] + QUERIES["test"]
+    assert_same(asked.of(queries), encoder.encode(queries, "query")[1])
+    assert len(asked) == 3
+
+
+def test_tokens_are_made_when_they_are_first_asked_for(project: Path) -> None:
+    configure("local", tokens="off")
+    embed.main("base", "passages")
+    assert not has_tokens(Path("data/embeddings/base/passages"))
+    configure("local", tokens="on")
+    embed.main("base", "passages")
+    assert outputs() == from_scratch()
+    assert len(tokens_of(Path("data/embeddings/base/passages"))) == 2
+
+
 def test_no_questions_give_an_empty_store(project: Path) -> None:
     for path in questions.PATHS.values():
         write_table(path, [], questions.SCHEMA)
@@ -119,7 +147,7 @@ def test_no_questions_give_an_empty_store(project: Path) -> None:
 def outputs(kind: str = "passages") -> dict[str, bytes]:
     """Every file that the stage wrote for DVC, by its path."""
     files = [
-        *Path("data/embeddings/base", kind).iterdir(),
+        *(path for path in Path("data/embeddings/base", kind).rglob("*") if path.is_file()),
         Path(f"data/figures/embed-base-{kind}.json"),
     ]
     return {str(path): path.read_bytes() for path in files}
@@ -186,23 +214,21 @@ def test_a_stage_that_stops_halfway_goes_on_where_it_was(
 ) -> None:
     write_chunks([("", f"text of {n} words " * n) for n in range(1, 41)])
     monkeypatch.setattr(embed, "SEGMENT", 4)
-    whole = Embedder.encode_stream
+    whole = Embedder.forward_stream
 
-    def stopping(
-        self: Embedder, texts: list[str], role: Role
-    ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+    def stopping(self: Embedder, texts: list[str], role: Role) -> Iterator[Batch]:
         yield next(whole(self, texts, role))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Embedder, "encode_stream", stopping)
+        patch.setattr(Embedder, "forward_stream", stopping)
         embed.main("base", "passages")
     embed.main("base", "passages")
     assert 4 <= reused() < 40
     assert outputs() == from_scratch()
 
 
-@pytest.mark.parametrize("name", ["keys.parquet", "vectors.npy"])
+@pytest.mark.parametrize("name", ["keys.parquet", "vectors.npy", "tokens/codes.npy"])
 def test_a_damaged_cache_is_made_anew(project: Path, name: str) -> None:
     embed.main("base", "passages")
     first = outputs()
@@ -274,7 +300,7 @@ def test_workers_of_a_ray_cluster_make_the_same_bytes(
     shutil.rmtree("data/embeddings")
     configure("ray")
     with monkeypatch.context() as patch:
-        patch.setattr(Embedder, "encode_stream", None)  # here, not in the workers
+        patch.setattr(Embedder, "forward_stream", None)  # here, not in the workers
         embed.main("base", "passages")
     assert reused() == 0
     assert outputs() == local
@@ -286,4 +312,4 @@ def test_a_worker_with_another_model_is_refused_in_one_line(project: Path, clust
     assert embedder.identity
     make_tiny_model(Path("models/base"), ["damaged"], seed=14)  # as on a node that wasn't updated
     with pytest.raises(ModelError, match=r"^machine\.engine: [^\n]*a node has other code[^\n]*$"):
-        list(ray_engine.encode_stream(embedder, "cpu", ["a text"], "passage"))
+        list(ray_engine.encode_stream(embedder, "cpu", ["a text"], "passage", True))

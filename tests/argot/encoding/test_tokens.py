@@ -10,18 +10,18 @@ import pytest
 from numpy.typing import NDArray
 
 from argot.encoding.embedder import ROLES, Embedder, Role
+from argot.encoding.token_encoder import TokenEncoder
 from argot.encoding.tokens import (
     POOLED,
     ZERO,
-    TokenEncoder,
     Tokens,
     pack,
     pool,
     quantise,
     read_tokens,
+    save_tokens,
     unit,
     unpack,
-    write_tokens,
 )
 from argot.errors import InputError
 from tools.tiny.model import make_tiny_model
@@ -192,8 +192,8 @@ def test_a_vector_of_zeros_stays_one() -> None:
 
 def test_a_store_is_read_as_it_was_written(encoder: TokenEncoder, tmp_path: Path) -> None:
     made = encoder.encode(TEXTS, "passage")[1]
-    write_tokens(tmp_path / "one", made)
-    write_tokens(tmp_path / "two", made)
+    save_tokens(tmp_path / "one", made)
+    save_tokens(tmp_path / "two", made)
     read = read_tokens(tmp_path / "one")
     assert_same(read, made)
     assert_same(read.of(TEXTS[::-1]), made.take(range(len(TEXTS))[::-1]))
@@ -213,8 +213,8 @@ def test_a_text_that_was_never_encoded_is_named(encoder: TokenEncoder) -> None:
 def test_a_broken_store_is_named(
     encoder: TokenEncoder, tmp_path: Path, name: str, how: str
 ) -> None:
-    write_tokens(tmp_path / "store", encoder.encode(TEXTS, "passage")[1])
-    write_tokens(tmp_path / "other", encoder.encode(TEXTS[:5], "passage")[1])
+    save_tokens(tmp_path / "store", encoder.encode(TEXTS, "passage")[1])
+    save_tokens(tmp_path / "other", encoder.encode(TEXTS[:5], "passage")[1])
     path = tmp_path / "store" / name
     if how == "missing":
         path.unlink()
@@ -224,12 +224,3 @@ def test_a_broken_store_is_named(
         path.write_bytes((tmp_path / "other" / name).read_bytes())
     with pytest.raises(InputError, match="store"):
         read_tokens(tmp_path / "store")
-
-
-def test_the_identity_is_of_model_and_code(
-    encoder: TokenEncoder, folder: Path, tmp_path: Path
-) -> None:
-    other = make_tiny_model(tmp_path / "other", TEXTS, seed=7)
-    assert encoder.identity == TokenEncoder(Embedder.load(folder, "cpu")).identity
-    assert encoder.identity != TokenEncoder(Embedder.load(other, "cpu")).identity
-    assert encoder.identity != encoder.embedder.identity

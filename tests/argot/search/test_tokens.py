@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from argot.encoding.embedder import Embedder
-from argot.encoding.tokens import TokenEncoder, Tokens
+from argot.encoding.token_encoder import TokenEncoder
+from argot.encoding.tokens import Tokens
 from argot.errors import InputError
 from argot.search.hits import MISSING, tie_order
 from argot.search.tokens import TokenIndex, rarity
