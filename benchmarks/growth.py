@@ -51,7 +51,7 @@ def make_corpus(folder: Path, passages: int) -> Path:
 def stand_in() -> str:
     """Write random vectors for passages and training queries, where `embed` writes the model's."""
     from argot.core.parquet import read_table
-    from argot.encoding.store import Vectors, key, write_vectors
+    from argot.encoding.store.vectors import Vectors, key, write_vectors
     from argot.tables import pairs
     from argot.tables.chunks import Corpus
 

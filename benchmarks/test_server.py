@@ -19,7 +19,7 @@ import pytest
 
 from argot.core.files import write_json
 from argot.core.parquet import write_table
-from argot.encoding.store import Vectors, key, write_vectors
+from argot.encoding.store.vectors import Vectors, key, write_vectors
 from argot.tables import chunks, pairs, questions
 from benchmarks.prose import Author
 from benchmarks.track import Goal, Track

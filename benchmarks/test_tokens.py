@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from argot.encoding.tokens import Tokens, pack, quantise, unit
+from argot.encoding.store.tokens import Tokens, pack, quantise, unit
 from argot.search.hits import tie_order
 from argot.search.tokens import TokenIndex
 from benchmarks.conftest import Goal, Track

@@ -27,11 +27,11 @@ from argot.core.stage import FIGURES, HERE, run, stage_parser, write_figures
 from argot.encoding import kept
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import Embedder, Precision, Role
-from argot.encoding.encoded import Encoded, TokenSettings, write_encoded
 from argot.encoding.kept import Kept
-from argot.encoding.store import Vectors, key
+from argot.encoding.store.encoded import Encoded, TokenSettings, write_encoded
+from argot.encoding.store.tokens import Tokens
+from argot.encoding.store.vectors import Vectors, key
 from argot.encoding.token_encoder import TokenEncoder
-from argot.encoding.tokens import Tokens
 from argot.tables import chunks, pairs, questions
 from argot.tables.chunks import Corpus
 

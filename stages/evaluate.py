@@ -30,15 +30,16 @@ from argot.core.params import Settings, SomeSettings, load
 from argot.core.parquet import write_table
 from argot.core.stage import run, stage_parser, write_figures
 from argot.documents.words import count_words
-from argot.encoding.store import Vectors, read_vectors
+from argot.encoding.store.vectors import Vectors, read_vectors
 from argot.errors import ParamsError
 from argot.evaluation import slices
 from argot.evaluation.advice import Facts, advise, overlap
-from argot.evaluation.choosing import WEIGHTS, choose, curve
+from argot.evaluation.agreement import weights
+from argot.evaluation.choosing import TWO, Weights, beside_bm25, choose, curve, grid
 from argot.evaluation.judged import JudgedCorpus, Queries, read_pairs, read_questions
 from argot.evaluation.managed import MachineCompare, bought, estimate, shown_passages
 from argot.evaluation.metrics import ndcg
-from argot.evaluation.names import ALWAYS, BM25, Sides, name, row, sides, with_bm25
+from argot.evaluation.names import ALWAYS, BM25, Sides, name, sides, with_bm25, with_tokens
 from argot.evaluation.statistics import paired
 from argot.evaluation.systems import (
     MODELS,
@@ -53,17 +54,22 @@ from argot.evaluation.systems import (
     table,
     write_systems,
 )
-from argot.evaluation.verdict import SAME_FUSION, Model, PairedScores, ReleaseSettings, decide
+from argot.evaluation.verdict import SAME_FUSION, PairedScores, ReleaseSettings, decide
 from argot.llm.calls.settings import MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
 from argot.search.bm25 import Bm25
-from argot.search.fusion import DEPTH, Fusion, Method, fuse
+from argot.search.dense import Dense
+from argot.search.fusion import DEPTH, Fusion, Method, Verdict, fuse
+from argot.search.hits import Hits
+from argot.search.tokens import ByToken
 from argot.tables import judgments
 
 VERDICT = Path("data/verdict.json")
 BASE = Path("models/base")
-# nDCG@10 at each weight of a model's vectors: by the model's row, then by the way of fusing.
-Curves = dict[str, dict[Method, NDArray[np.float64]]]
+# nDCG@10 of each query at each point of the weights, by the way of fusing.
+Curves = dict[Method, NDArray[np.float64]]
+# All weights of BM25, vectors and tokens that are tried.
+THREE = grid([BM25, Dense.name, ByToken.name])
 # Synthetic dev queries move the weights only this share of the way from where they start. They use
 # their passage's words more than people do, and ask for 0.1 on every corpus (docs/LOG.md).
 TRUST_IN_SYNTHETIC = 0.2
@@ -100,24 +106,27 @@ def main() -> str:
     managed, paid = buy(settings.compare, [dev, *tests], corpus)
     models = [*(stored(model, cut) for cut in sorted({0, dim}) for model in MODELS), *managed]
 
-    # 2. Search once, choose the fusions on dev, and measure every system on both tests.
+    # 2. Search once, choose the fusions, and measure every system on both tests.
     on_dev, *found = search([dev, *tests], corpus, bm25, models)
-    fusions = choose_fusions(dev, on_dev, models, corpus)
+    asked = on_dev if dev.set == "questions" else found[0]
+    fusions = choose_fusions(dev, on_dev, asked, models, corpus)
     systems = table(models, fusions)
     judged = [
         judge(queries, hits, systems, corpus) for queries, hits in zip(tests, found, strict=True)
     ]
 
     # 3. The verdict is about the models as they would ship, that is with vectors cut to `dim`.
+    compared = sides(dim, by_token=all(model.tokens for model in models[: len(MODELS)]))
+    shipping = {
+        system.name: system.fusion
+        for system in systems
+        if system.model is None or (system.model in MODELS and system.dim == dim)
+    }
     real, synthetic = (
-        paired_scores(one, hits, dim, fusions, corpus)
+        paired_scores(one, hits, compared, shipping, corpus)
         for one, hits in zip(judged, found, strict=True)
     )
-    shipping: dict[Model, Fusion] = {
-        "base": fusions[row("base", dim)],
-        "tuned": fusions[row("tuned", dim)],
-    }
-    decision = decide(real, synthetic, shipping, rules, **settings.draw)
+    decision = decide(real, synthetic, shipping, compared, rules, **settings.draw)
     if dim:
         decision = replace(decision, reason=f"{decision.reason}, vectors cut to {dim} dimensions")
 
@@ -125,30 +134,29 @@ def main() -> str:
     fusion: dict[str, Any] = {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions")}
     for queries, hits in zip(tests, found, strict=True):
         if len(queries):
-            fusion[queries.set] = carry_over(curves_of(queries, hits, corpus), fusions)
-    compared = sides(dim)
-    known = facts(judged, decision.model, compared, dim, corpus, fusion)
+            fusion[queries.set] = carry_over(queries, hits, fusions, corpus)
+    known = facts(judged, decision.verdict, compared, corpus, fusion)
     known = replace(known, managed=best_managed(shown_of(judged), managed, compared, settings.draw))
 
     # 5. Write the three files and the figures.
     judgments_table = pa.concat_tables([as_table(one, corpus) for one in judged])
     write_table(judgments.PATH, judgments_table, judgments.SCHEMA)
     write_systems(systems)
-    write_json(VERDICT, decision.shipped(dim).model_dump())
+    write_json(VERDICT, decision.verdict.model_dump())
     figures = {
         **measured(judged, compared, settings.draw),
         "fusion": fusion,
         "verdict": decision.numbers,
         "paid": paid,
         "text": {
-            "verdict": decision.verdict,
+            "verdict": decision.verdict.verdict,
             "reason": decision.reason,
             "advice": advise(known, rules),
             "sides": list(compared),
         },
     }
     write_figures("evaluate", rounded(figures))
-    return f"{decision.verdict}: {decision.reason}"
+    return f"{decision.verdict.verdict}: {decision.reason}"
 
 
 def measured(judged: Sequence[Judged], compared: Sides, draw: Mapping[str, int]) -> dict[str, Any]:
@@ -164,30 +172,45 @@ def measured(judged: Sequence[Judged], compared: Sides, draw: Mapping[str, int])
 
 
 def choose_fusions(
-    dev: Queries, found: Found, models: Sequence[VectorModel], corpus: JudgedCorpus
+    dev: Queries,
+    on_dev: Found,
+    asked: Found,
+    models: Sequence[VectorModel],
+    corpus: JudgedCorpus,
 ) -> dict[str, Fusion]:
-    """Each model's fusion with BM25, by its row."""
-    curves = curves_of(dev, found, corpus)
-    trust = 1.0 if dev.set == "questions" else TRUST_IN_SYNTHETIC
-    return {
-        model.name: choose(curves[model.name], dev.cluster, trust, model.start) for model in models
-    }
+    """The fusion of each row that has several rankers.
+
+    Real dev questions choose. Synthetic ones choose little beside BM25, and nothing where tokens
+    take part: there it counts how often the rankers agree on what people `asked`, unjudged.
+    """
+    is_real = dev.set == "questions"
+    fusions = {}
+    for model in models:
+        two, three = with_bm25(model.name), with_tokens(model.name)
+        start = beside_bm25("convex", model.start).weights
+        trust = 1.0 if is_real else TRUST_IN_SYNTHETIC
+        fusions[two] = choose(curves_of(dev, on_dev[two], corpus), TWO, dev.cluster, start, trust)
+        if three in on_dev:
+            start = weights(asked[two][BM25], asked[two]["dense"], asked[three]["tokens"])
+            trust = 1.0 if is_real else 0.0
+            curves = curves_of(dev, on_dev[three], corpus)
+            fusions[three] = choose(curves, THREE, dev.cluster, start, trust)
+    return fusions
 
 
 def paired_scores(
-    judged: Judged, found: Found, dim: int, fusions: Mapping[str, Fusion], corpus: JudgedCorpus
+    judged: Judged,
+    found: Found,
+    compared: Sides,
+    fusions: Mapping[str, Fusion],
+    corpus: JudgedCorpus,
 ) -> PairedScores:
-    """What the verdict sees: base and tuned as they would ship, BM25, base with tuned's fusion."""
-    queries, compared = judged.queries, sides(dim)
-    hits = {"bm25": found[BM25], "dense": found[row("base", dim)]}
-    same_fusion = fuse(hits, fusions[row("tuned", dim)], DEPTH, corpus.ties)
+    """What the verdict sees: all systems that could ship, and the base with tuned's fusion."""
+    queries = judged.queries
+    same_fusion = fuse(found[compared.stays], fusions[compared.ships], DEPTH, corpus.ties)
     relevant = queries.relevance.found(same_fusion.positions)
-    scores = {
-        BM25: judged.ndcg[BM25],
-        "base+bm25": judged.ndcg[compared.stays],
-        "tuned+bm25": judged.ndcg[compared.ships],
-        SAME_FUSION: ndcg(relevant, queries.relevance.counts),
-    }
+    scores = {row: judged.ndcg[row] for row in fusions}
+    scores[SAME_FUSION] = ndcg(relevant, queries.relevance.counts)
     return PairedScores(scores, queries.cluster)
 
 
@@ -240,44 +263,58 @@ def same(vectors: Vectors, kind: str) -> Vectors:
     return vectors
 
 
-def curves_of(queries: Queries, found: Found, corpus: JudgedCorpus) -> Curves:
-    """Each model's nDCG@10 when fused with BM25, by method: (weights, queries)."""
-    curves: Curves = {}
-    for model, hits in found.items():
-        if model != BM25:
-            given = (hits, found[BM25], queries.relevance)
-            curves[model] = {
-                "convex": curve(*given, "convex", corpus.ties),
-                "rrf": curve(*given, "rrf", corpus.ties),
-            }
-    return curves
+def curves_of(queries: Queries, hits: Mapping[str, Hits], corpus: JudgedCorpus) -> Curves:
+    """nDCG@10 of each query by way of fusing: (weights, queries), at `points_of` the rankers.
+
+    Tokens are fused by convex sums alone: ranks gained nothing there (docs/LOG.md).
+    """
+    methods: list[Method] = ["convex"] if ByToken.name in hits else ["convex", "rrf"]
+    return {
+        method: curve(hits, points_of(hits), queries.relevance, method, corpus.ties)
+        for method in methods
+    }
 
 
-def carry_over(test: Curves, fusions: Mapping[str, Fusion]) -> dict[str, Any]:
-    """How the choice made on dev does on test, by model.
+def points_of(hits: Mapping[str, Hits]) -> list[Weights]:
+    """The weights that are tried for these rankers."""
+    return THREE if ByToken.name in hits else TWO
 
-    That is nDCG@10 with the chosen fusion, with the weight that is best on test, and with RRF.
+
+def carry_over(
+    queries: Queries, found: Found, fusions: Mapping[str, Fusion], corpus: JudgedCorpus
+) -> dict[str, Any]:
+    """How the choice of weights does on test, by row.
+
+    That is nDCG@10 with the chosen fusion and with the weights that are best on test; beside BM25
+    alone, with RRF and at every weight too.
     """
     figures: dict[str, Any] = {}
-    for model, chosen in fusions.items():
-        weight = chosen.weights["dense"]
-        means = {method: values.mean(axis=1) for method, values in test[model].items()}
-        # Mean nDCG@10 at each of WEIGHTS, by convex fusion, by RRF and by the chosen method.
-        convex, rrf, mine = means["convex"], means["rrf"], means[chosen.method]
-        figures[model] = {
-            "weight": weight,
-            "ndcg@10": mine[WEIGHTS.index(weight)],
-            "best_weight": WEIGHTS[int(mine.argmax())],
-            "best_ndcg@10": mine.max(),
-            "lost": mine.max() - mine[WEIGHTS.index(weight)],
-            "rrf_equal_ndcg@10": rrf[WEIGHTS.index(0.5)],
-            "rrf_best_ndcg@10": rrf.max(),
-            "convex_best_ndcg@10": convex.max(),
-            "curve": [
-                {"weight": at, "convex": value, "rrf": other}
-                for at, value, other in zip(WEIGHTS, convex, rrf, strict=True)
-            ],
+    for row, chosen in fusions.items():
+        curves = curves_of(queries, found[row], corpus)
+        means = {method: values.mean(axis=1) for method, values in curves.items()}
+        points, by_point = points_of(found[row]), means[chosen.method]
+        best = int(by_point.argmax())
+        given = (found[row], [chosen.weights], queries.relevance, chosen.method, corpus.ties)
+        mine = float(curve(*given).mean())
+        figures[row] = {
+            "weights": chosen.weights,
+            "ndcg@10": mine,
+            "best_weights": points[best],
+            "best_ndcg@10": by_point[best],
+            "lost": by_point[best] - mine,
         }
+        if "rrf" in means:
+            convex, rrf = means["convex"], means["rrf"]
+            equal = points.index(beside_bm25("rrf", 0.5).weights)
+            figures[row] |= {
+                "rrf_equal_ndcg@10": rrf[equal],
+                "rrf_best_ndcg@10": rrf.max(),
+                "convex_best_ndcg@10": convex.max(),
+                "curve": [
+                    {"weight": point["dense"], "convex": value, "rrf": other}
+                    for point, value, other in zip(points, convex, rrf, strict=True)
+                ],
+            }
     return figures
 
 
@@ -374,9 +411,8 @@ def by_slice(judged: Judged, compared: Sides, draw: Mapping[str, int]) -> dict[s
 
 def facts(
     judged: Sequence[Judged],
-    ships: Model,
+    verdict: Verdict,
     compared: Sides,
-    dim: int,
     corpus: JudgedCorpus,
     fusion: Mapping[str, Any],
 ) -> Facts:
@@ -393,7 +429,7 @@ def facts(
 
     lengths = [count_words(text) for text in real.queries.texts]
     truncated = read_vectors(VECTORS / "base" / "passages").truncated
-    lost = fusion["questions"][row(ships, dim)]["lost"] if "questions" in fusion else 0.0
+    carried = fusion.get("questions", {}).get(verdict.system, {})
     return Facts(
         documents=len(np.unique(corpus.document)),
         training_pairs=corpus.training_pairs,
@@ -401,13 +437,13 @@ def facts(
         real=shown is real,
         scores=means,
         gain=gain,
-        ships=ships,
+        ships=verdict.model,
         pair_overlap=overlap_of(synthetic.queries),
         question_overlap=overlap_of(real.queries),
         question_words=float(np.median(lengths)) if lengths else None,
         passage_words=float(np.median([count_words(text) for text in corpus.passages])),
         cut_share=float(truncated.mean()),
-        fusion_lost=lost,
+        fusion_lost=carried.get("lost", 0.0),
         dev_is_real=bool(fusion["dev_is_real"]),
     )
 

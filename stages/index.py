@@ -20,7 +20,7 @@ from argot.core.files import replacing_folder, sha256
 from argot.core.stage import HERE, run_in_home, write_figures
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import check_folder, configured_prompts, fingerprint
-from argot.encoding.store import cut, read_vectors
+from argot.encoding.store.vectors import cut, read_vectors
 from argot.errors import InputError
 from argot.report.card import model_card
 from argot.search.bm25 import LEXICAL, Bm25

@@ -30,7 +30,7 @@ from tqdm import tqdm
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, stage_parser, write_figures
-from argot.encoding.store import read_vectors
+from argot.encoding.store.vectors import read_vectors
 from argot.errors import InputError, ParamsError
 from argot.llm.calls.completions import completions
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings

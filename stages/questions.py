@@ -26,11 +26,15 @@ from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, stage_parser, write_figures
 from argot.core.terminal import printable
+from argot.queries.splits import split_of
 from argot.tables import documents, questions
 from argot.tables.chunks import Corpus
 
 QUERIES = Path("data/queries")
 SPLITS = ("test", "dev", "train")
+# Where none is marked dev and there are so many, about a fifth of the questions becomes dev.
+ENOUGH_TO_SPARE, DEV_SHARE = 125, 0.2
+LEAST_DEV, MOST_DEV_SHARE = 20, 0.4
 SHOWN = 20  # refused lines that are printed; all are counted
 LINK_TARGET = re.compile(r"\]\([^()\s]*\)")
 
@@ -157,10 +161,11 @@ def main() -> str:
     refusals = Refusals()
     asked = list(read_questions(QUERIES, refusals))
     rows = judge_all(asked, corpus, settings.quote_share, refusals)
+    spared = spare_dev(rows)
     refusals.show()
     for split in SPLITS:
         write_table(questions.PATHS[split], rows[split], questions.SCHEMA)
-    write_figures("questions", figures(rows, refusals))
+    write_figures("questions", {**figures(rows, refusals), "spared_for_dev": spared})
     counts = ", ".join(f"{len(rows[split])} {split}" for split in SPLITS)
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(refusals.counts.items()))
     return f"{counts}; {refusals.counts.total()} refused" + (f" ({reasons})" if reasons else "")
@@ -247,6 +252,28 @@ def judge_all(
         except Refused as refused:
             refusals.add(question.place, refused)
     return rows
+
+
+def spare_dev(rows: dict[str, list[dict[str, Any]]]) -> int:
+    """Turn test questions about a fifth of the document groups into dev questions; their number.
+
+    How rankers are fused can't be chosen without people's questions. Nothing is done where some
+    question is marked dev already, where there are few questions, or where the fifth would hold too
+    few or too many. A hash decides, so that new questions move no old one.
+    """
+    if rows["dev"] or len(rows["test"]) < ENOUGH_TO_SPARE:
+        return 0
+    first: dict[str, str] = {}
+    sides: dict[str, list[dict[str, Any]]] = {"train": [], "dev": []}
+    for row in rows["test"]:
+        # Questions in the same words stay together. The hash is another than that of `synthesize`,
+        # or all of them would ask about documents that are not trained on.
+        group = first.setdefault(" ".join(_words(row["query"])), row["cluster"])
+        sides[split_of(f"question {group}", DEV_SHARE, 0.0)].append(row)
+    if not LEAST_DEV <= len(sides["dev"]) <= MOST_DEV_SHARE * len(rows["test"]):
+        return 0
+    rows["dev"], rows["test"] = sides["dev"], sides["train"]
+    return len(sides["dev"])
 
 
 def judge(question: PlacedLine, corpus: dict[str, QuotedDocument], share: float) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from argot.core.files import write_json
 from argot.errors import ArgotError, InputError
-from argot.evaluation.names import ALWAYS
+from argot.evaluation.names import named
 from argot.evaluation.statistics import paired
 from tools.workspace import ROOT, changed_param, lay_out, repro
 
@@ -60,9 +60,10 @@ def outcome(workspace: Path) -> Row:
     figures = json.loads((workspace / "data/figures/evaluate.json").read_text(encoding="utf-8"))
     measured = "questions" if "test" in figures["questions"] else "pairs"
     systems, verdict = figures[measured]["test"], figures["verdict"]
-    gain = figures["differences"][measured]["test"]["tuned+bm25 - base+bm25"]["ndcg@10"]
+    stays, ships = figures["text"]["sides"]
+    gain = figures["differences"][measured]["test"][f"{ships} - {stays}"]["ndcg@10"]
     return {
-        **{system: systems[system]["ndcg@10"] for system in ALWAYS},
+        **{system: systems[system]["ndcg@10"] for system in named(systems)},
         "gain": gain["difference"],
         "low": gain["low"],
         "high": gain["high"],
@@ -92,7 +93,10 @@ def seeds(folder: Path, params: Params) -> list[Row]:
     ]
     summaries = {"mean": statistics.mean, "spread": statistics.stdev}
     return rows + [
-        {"seed": name, **{key: summary(row[key] for row in rows) for key in (*ALWAYS, "gain")}}
+        {
+            "seed": name,
+            **{key: summary(row[key] for row in rows) for key in (*named(rows[0]), "gain")},
+        }
         for name, summary in summaries.items()
     ]
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.encoding import store as stored
-from argot.encoding.store import shorten
+from argot.encoding.store import vectors as stored
+from argot.encoding.store.vectors import shorten
 from argot.errors import ModelError
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ TOKENIZED = 4096
 CODE = (
     __file__,
     stored.__file__,
-    *(str(Path(__file__).with_name(name)) for name in ("tokens.py", "token_encoder.py")),
-    *(str(Path(__file__).with_name("fast") / name) for name in ("bert.py", "onednn.py")),
+    *(
+        str(Path(__file__).parent / name)
+        for name in ("token_encoder.py", "store/tokens.py", "fast/bert.py", "fast/onednn.py")
+    ),
 )
 DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy", "scipy")
 # Fewer tokens than these take less than two seconds, and show no progress.

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.encoding.encoded import Encoded, read_encoded, write_encoded
-from argot.encoding.store import key
+from argot.encoding.store.encoded import Encoded, read_encoded, write_encoded
+from argot.encoding.store.vectors import key
 from argot.errors import InputError
 
 KEPT = Path("cache/vectors")

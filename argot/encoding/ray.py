@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from argot.core.params import SomeSettings
 from argot.encoding.embedder import Embedder, Precision, Role
+from argot.encoding.store.tokens import Tokens
 from argot.encoding.token_encoder import TokenEncoder
-from argot.encoding.tokens import Tokens
 from argot.errors import ModelError
 
 BLOCK = 2048  # texts that a worker encodes at a time: what is encoded again when a machine is lost

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argot.encoding.embedder import ROLES, Batch, Embedder, Role
-from argot.encoding.store import key
-from argot.encoding.tokens import Floats, Tokens, pack, pool, quantise, unit
+from argot.encoding.store.tokens import Floats, Tokens, pack, pool, quantise, unit
+from argot.encoding.store.vectors import key
 
 
 class TokenEncoder:
@@ -66,6 +66,28 @@ class TokenEncoder:
         content = np.flatnonzero(~self._special[ids])[self._prompt[role] :]
         kept = content[~self._punctuation[ids[content]]]
         return next(places for places in (kept, content, np.arange(len(ids))) if len(places))
+
+
+class QueryEncoder:
+    """Encodes queries for several rankers by one forward pass: the last ones are remembered."""
+
+    def __init__(self, encoder: TokenEncoder) -> None:
+        self.encoder = encoder
+        self._last: tuple[list[str], tuple[Floats, Tokens]] | None = None
+
+    def vectors(self, queries: Sequence[str]) -> Floats:
+        """Their single vectors, (queries, dimension)."""
+        return self._encoded(queries)[0]
+
+    def tokens(self, queries: Sequence[str]) -> Tokens:
+        """Their tokens."""
+        return self._encoded(queries)[1]
+
+    def _encoded(self, queries: Sequence[str]) -> tuple[Floats, Tokens]:
+        last = self._last  # read once, for another thread may replace it
+        if last is None or last[0] != list(queries):
+            last = self._last = list(queries), self.encoder.encode(queries, "query")
+        return last[1]
 
 
 def _is_punctuation(name: str) -> bool:

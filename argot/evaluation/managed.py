@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from argot.core.params import Settings
-from argot.encoding.store import Vectors, key, shorten
+from argot.encoding.store.vectors import Vectors, key, shorten
 from argot.errors import ProviderError
 from argot.llm.calls.budget import Budget
 from argot.llm.calls.completions import ROUNDS, Estimate, Paid

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-BM25 = "bm25"
-# The rows of every run, in the order in which they are shown.
-ALWAYS = (BM25, "base", "base+bm25", "tuned", "tuned+bm25")
+BM25, TOKENS = "bm25", "tokens"
+# The rows of every run, in the order in which they are shown. Those with tokens are there where the
+# release is searched by tokens.
+ALWAYS = (
+    *(BM25, "base", "base+bm25", "base+bm25+tokens"),
+    *("tuned", "tuned+bm25", "tuned+bm25+tokens"),
+)
 NAMES = {BM25: "BM25"}
 
 
@@ -28,15 +32,21 @@ def with_bm25(dense: str) -> str:
     return f"{dense}+{BM25}"
 
 
-def sides(dim: int) -> Sides:
-    """Both sides, with vectors cut to `dim`, or whole where that is 0."""
-    return Sides(with_bm25(row("base", dim)), with_bm25(row("tuned", dim)))
+def with_tokens(dense: str) -> str:
+    """The row of a model that ranks by words, by its vectors and by its tokens."""
+    return f"{with_bm25(dense)}+{TOKENS}"
+
+
+def sides(dim: int, by_token: bool) -> Sides:
+    """Both sides with all their rankers, and with vectors cut to `dim`, or whole where it is 0."""
+    fused = with_tokens if by_token else with_bm25
+    return Sides(fused(row("base", dim)), fused(row("tuned", dim)))
 
 
 def named(systems: Iterable[str]) -> dict[str, str]:
     """Rows with their names for people, in order.
 
-    First the five of every run, then those with cut vectors, then managed models.
+    First those of every run, then those with cut vectors, then managed models.
     """
     there = set(systems)
     usual = [system for system in ALWAYS if system in there]
@@ -47,10 +57,7 @@ def named(systems: Iterable[str]) -> dict[str, str]:
 
 def name(system: str) -> str:
     """A row's name for people: tuned@256+bm25 is `tuned, cut to 256 + BM25`."""
-    dense, _, fused = system.partition("+")
+    dense, *others = system.split("+")
     model, _, dim = dense.partition("@")
-    return (
-        NAMES.get(model, model)
-        + (f", cut to {dim}" if dim else "")
-        + (f" + {NAMES[BM25]}" if fused else "")
-    )
+    first = NAMES.get(model, model) + (f", cut to {dim}" if dim else "")
+    return " + ".join([first, *(NAMES.get(ranker, ranker) for ranker in others)])

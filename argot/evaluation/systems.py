@@ -1,9 +1,10 @@
 """The table of systems: what is compared, shown and released is one of its rows.
 
 A system is a model, its rankers and their fusion. The rows are BM25, then each model by its vectors
-alone and fused with BM25. The models are base and tuned; both with cut vectors, where the release
-cuts them; and managed models, where some are compared. `evaluate` measures the rows and writes them
-down, with the fusions that it chose; whoever compares systems elsewhere reads them there.
+alone, fused with BM25, and with its tokens as the third ranker. The models are base and tuned; both
+with cut vectors, where the release cuts them; and managed models, where some are compared.
+`evaluate` measures the rows and writes them down, with the fusions that it chose; whoever compares
+systems elsewhere reads them there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,26 +23,31 @@ from tqdm import tqdm
 
 from argot.core.files import write_json
 from argot.core.params import Settings
-from argot.encoding.store import Vectors, cut, read_vectors
+from argot.encoding.store.encoded import has_tokens, tokens_of
+from argot.encoding.store.tokens import Tokens
+from argot.encoding.store.vectors import Vectors, cut, read_vectors
 from argot.errors import InputError
 from argot.evaluation.choosing import DEFAULT, TUNED
 from argot.evaluation.judged import JudgedCorpus, Queries
 from argot.evaluation.metrics import Scores, score
-from argot.evaluation.names import BM25, row, with_bm25
+from argot.evaluation.names import BM25, row, with_bm25, with_tokens
 from argot.search.bm25 import Bm25
 from argot.search.dense import Dense, Exact
 from argot.search.fusion import DEPTH, Fusion, alone, fuse
 from argot.search.hits import MISSING, Hits
+from argot.search.ranker import Ranker, scored_again
+from argot.search.tokens import ByToken, TokenIndex
 from argot.tables import judgments
 
 PATH = Path("data/systems.json")
 VECTORS = Path("data/embeddings")
 MODELS = ("base", "tuned")
+RANKERS = (BM25, Dense.name, ByToken.name)
 # The number of passages of each query that the table of judgments names.
 TOP = 10
 
-# What each ranker found. The key is bm25, or the row of the model whose vectors were searched.
-Found = dict[str, Hits]
+# What each ranker of a system found: by the system's row, then by the ranker's name.
+Found = dict[str, dict[str, Hits]]
 
 
 class System(Settings):
@@ -51,30 +58,24 @@ class System(Settings):
     dim: int  # the vectors are cut to so many dimensions; 0 keeps all
     fusion: Fusion
 
-    @property
-    def dense(self) -> str:
-        """The row of the model whose vectors are searched; "" for BM25 alone."""
-        return row(self.model, self.dim) if self.model else ""
-
-    def rank(self, found: Mapping[str, Hits], k: int, ties: NDArray[np.int64]) -> Hits:
-        """The k passages that this system ranks best, of what the rankers found."""
-        # A fusion names its rankers bm25 and dense; whose vectors dense searches, the system says.
-        own = {BM25: BM25, Dense.name: self.dense}
-        hits = {ranker: found[own[ranker]] for ranker in self.fusion.rankers}
-        return fuse(hits, self.fusion, k, ties)
+    def rank(self, found: Found, k: int, ties: NDArray[np.int64]) -> Hits:
+        """The k passages that this system ranks best, of what its rankers found."""
+        return fuse(found[self.name], self.fusion, k, ties)
 
 
 @dataclass(frozen=True)
 class VectorModel:
     """A model by its vectors of passages, pairs or questions, cut to `dim` where that isn't 0.
 
-    `start` is the weight beside BM25 that dev queries start from.
+    `tokens` are those of its token vectors, which some models have not. `start` is the weight
+    beside BM25 that dev queries start from.
     """
 
     model: str
     vectors: Callable[[str], Vectors]
     dim: int = 0
     start: float = DEFAULT
+    tokens: Callable[[str], Tokens] | None = None
 
     @property
     def name(self) -> str:
@@ -101,17 +102,25 @@ class Judged:
 
 
 def stored(model: str, dim: int = 0) -> VectorModel:
-    """A model by the vectors that `embed` stored."""
+    """A model by what `embed` stored."""
     start = TUNED if model == "tuned" else DEFAULT
-    return VectorModel(model, lambda kind: read_vectors(VECTORS / model / kind), dim, start)
+    folder = VECTORS / model
+    tokens = (lambda kind: tokens_of(folder / kind)) if has_tokens(folder / "passages") else None
+    return VectorModel(model, lambda kind: read_vectors(folder / kind), dim, start, tokens)
+
+
+def rows_of(model: VectorModel) -> list[str]:
+    """The rows of a model's systems."""
+    rows = [model.name, with_bm25(model.name)]
+    return [*rows, with_tokens(model.name)] if model.tokens else rows
 
 
 def table(models: Sequence[VectorModel], fusions: Mapping[str, Fusion]) -> list[System]:
-    """All systems; `fusions` by the models' rows."""
+    """All systems; `fusions` by their rows, of those that fuse."""
     systems = [System(name=BM25, model=None, dim=0, fusion=alone(BM25))]
     for model in models:
-        rows = {model.name: alone(Dense.name), with_bm25(model.name): fusions[model.name]}
-        for name, fusion in rows.items():
+        for name in rows_of(model):
+            fusion = fusions.get(name, alone(Dense.name))
             systems.append(System(name=name, model=model.model, dim=model.dim, fusion=fusion))
     return systems
 
@@ -136,26 +145,60 @@ def read_systems(path: Path = PATH) -> list[System]:
 def search(
     sets: Sequence[Queries], corpus: JudgedCorpus, bm25: Bm25, models: Sequence[VectorModel]
 ) -> list[Found]:
-    """What BM25 and each model's vectors find for each set of queries, the best DEPTH a query."""
-    found: list[Found] = [{BM25: bm25.search(queries.texts, DEPTH)} for queries in sets]
-    for model in tqdm(models, "search", disable=None):
-        # The passages' vectors are read once, and only if a set needs them.
-        passages = None
-        for queries, hits in zip(sets, found, strict=True):
-            # Where there is no question at all, there may be no store of vectors either. BM25's
-            # hits are empty then, and serve as the model's.
+    """What each system's rankers find for each set of queries, the best DEPTH a query.
 
+    Where tokens take part, all rankers rank what BM25 and the vectors found.
+    """
+    words = [bm25.search(queries.texts, DEPTH) for queries in sets]
+    found: list[Found] = [{BM25: {BM25: hits}} for hits in words]
+    for model in tqdm(models, "search", disable=None):
+        # The passages are read once, and only if a set needs them.
+        passages = tokens = None
+        for queries, lexical, rows in zip(sets, words, found, strict=True):
+            # Where there is no question at all, there may be no store of vectors either.
             if not len(queries):
-                hits[model.name] = hits[BM25]
+                # BM25's hits are empty, and serve as those of all.
+                rows |= dict.fromkeys(rows_of(model), dict.fromkeys(RANKERS, lexical))
                 continue
             passages = passages or Exact(model.of("passages", corpus.passages))
-            asked = model.of(queries.set, queries.texts)
-            hits[model.name] = passages.search(asked, DEPTH, corpus.ties)
+            dense = Dense(passages, partial(model.of, queries.set), corpus.ties)
+            by_token = None
+            if model.tokens:
+                tokens = tokens or TokenIndex.build(model.tokens("passages").of(corpus.passages))
+                by_token = ByToken(tokens, model.tokens(queries.set).of)
+            rows |= search_model(
+                model.name, bm25, dense, by_token, queries.texts, corpus.ties, lexical
+            )
+    return found
+
+
+def search_model(
+    row: str,
+    bm25: Bm25,
+    dense: Dense,
+    by_token: ByToken | None,
+    queries: Sequence[str],
+    ties: NDArray[np.int64],
+    lexical: Hits | None = None,
+) -> Found:
+    """What the rankers of a model's systems find for queries, by the systems' rows.
+
+    `row` is the model's; `lexical` is what BM25 finds, where that is known.
+    """
+    lexical = lexical or bm25.search(queries, DEPTH)
+    nearest = dense.search(queries, DEPTH)
+    found = {
+        row: {Dense.name: nearest},
+        with_bm25(row): {BM25: lexical, Dense.name: nearest},
+    }
+    if by_token:
+        rankers: dict[str, Ranker] = {BM25: bm25, Dense.name: dense, ByToken.name: by_token}
+        found[with_tokens(row)] = scored_again(rankers, queries, [lexical, nearest], ties)
     return found
 
 
 def judge(
-    queries: Queries, found: Mapping[str, Hits], systems: Sequence[System], corpus: JudgedCorpus
+    queries: Queries, found: Found, systems: Sequence[System], corpus: JudgedCorpus
 ) -> Judged:
     """Every system on one set of queries."""
     hits = {system.name: system.rank(found, DEPTH, corpus.ties) for system in systems}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,22 +11,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from argot.core.params import Settings
-from argot.evaluation.choosing import beside_bm25
-from argot.evaluation.names import BM25, row, with_bm25
+from argot.evaluation.names import BM25, Sides, name, with_bm25
 from argot.evaluation.statistics import Intervals, paired
 from argot.search.fusion import Fusion, Verdict
 
 Model = Literal["tuned", "base"]
-SHIPS = "tuned+bm25"
-# The base fused with BM25 by the weights of tuned + BM25. It is an opponent because a luckier
-# weight would not make tuned the better model.
-
-SAME_FUSION = "base+bm25, fusion of tuned"
-OPPONENTS = {
-    "base+bm25": "base + BM25",
-    "bm25": "BM25",
-    SAME_FUSION: "base + BM25 fused as tuned is",
-}
+# The base fused by the weights of the tuned model's row. It is an opponent because a luckier weight
+# would not make tuned the better model.
+SAME_FUSION = "base, fusion of tuned"
 
 
 class ReleaseSettings(Settings):
@@ -39,7 +31,10 @@ class ReleaseSettings(Settings):
 
 @dataclass(frozen=True)
 class PairedScores:
-    """nDCG@10 of the same test queries under tuned + BM25 and its OPPONENTS."""
+    """nDCG@10 of the same test queries under all systems that could ship, and SAME_FUSION.
+
+    The systems are those of `argot.evaluation.names`, with vectors as they ship.
+    """
 
     scores: Mapping[str, NDArray[np.float64]]  # by system, each (queries,)
     clusters: NDArray[np.int64]  # the number of each query's document group, (queries,)
@@ -61,47 +56,46 @@ class PairedScores:
 class Decision:
     """The verdict, what ships by it, why, and the numbers that decided."""
 
-    model: Model
-    verdict: Literal["tuned", "base", "unproven"]
-    fusion: Fusion
+    verdict: Verdict
     reason: str
     numbers: dict[str, float]
-
-    def shipped(self, dim: int) -> Verdict:
-        """What data/verdict.json holds: nothing that could change without changing the release."""
-        dense = row(self.model, dim)
-        systems: dict[tuple[str, ...], str] = {("bm25",): BM25, ("dense",): dense}
-        system = systems.get(tuple(self.fusion.rankers), with_bm25(dense))
-        return Verdict(model=self.model, verdict=self.verdict, system=system, fusion=self.fusion)
 
 
 def decide(
     real: PairedScores,
     synthetic: PairedScores,
-    fusions: Mapping[Model, Fusion],
+    fusions: Mapping[str, Fusion],
+    compared: Sides,
     rules: ReleaseSettings,
     samples: int,
     seed: int,
 ) -> Decision:
-    """Tuned + BM25 ships only if it is significantly better than every opponent, on real questions.
+    """What ships, of the systems in `fusions`; with all rankers they are `compared`.
 
-    That is, the lower ends of the intervals of all paired differences are above zero. To beat every
-    one of several opponents at the full level needs no correction (Berger 1982, intersection-union
-    test). With too few questions the verdict is `unproven`.
+    The tuned model ships only if it is significantly better than the base with the same rankers,
+    however both are fused, and than BM25, on real questions. That is, the lower ends of the
+    intervals of all paired differences are above zero. To beat every one of several opponents at
+    the full level needs no correction (Berger 1982, intersection-union test). With too few
+    questions the verdict is `unproven`.
     """
+    draw = (samples, seed)
     # 1. Real questions decide where there are enough of them.
     enough = len(real.clusters) >= rules.min_questions and real.documents >= rules.min_documents
     shown = real if enough or not rules.accept_synthetic else synthetic
+    decides = enough or rules.accept_synthetic
     # 2. The opponent with the lowest lower end decides for all.
-    gains = shown.against(SHIPS, list(OPPONENTS), samples, seed)
+    opponents = [compared.stays, BM25, SAME_FUSION]
+    gains = shown.against(compared.ships, opponents, *draw)
     worst = int(gains.low.argmin())
-    better = bool(gains.low[worst] > 0)
-    model: Model = "tuned" if better and (enough or rules.accept_synthetic) else "base"
-    # 3. Where the base stays and makes BM25 significantly worse, BM25 ships without its vectors.
-    fusion = fusions[model]
-    harm = shown.against("bm25", ["base+bm25"], samples, seed)
-    if model == "base" and harm.low[0] > 0 and (enough or rules.accept_synthetic):
-        fusion = beside_bm25(fusion.method, 0.0)
+    model: Model = "tuned" if decides and gains.low[worst] > 0 else "base"
+    # 3. Of the model's systems, the one with all rankers ships, unless one with fewer is
+    #    significantly better.
+    whole = compared.ships if model == "tuned" else compared.stays
+    system = _unharmed(shown, whole, list(fusions), *draw) if decides else whole
+    # 4. What a team would have without Argot is the better of BM25 and base + BM25.
+    without = [BM25, with_bm25(compared.stays.partition("+")[0])]
+    today = max(without, key=lambda row: float(shown.scores[row].sum()))
+    gained = shown.against(system, [today], *draw)
     numbers = {
         "questions": len(real.clusters),
         "documents": real.documents,
@@ -110,29 +104,46 @@ def decide(
         "high": float(gains.high[worst]),
         "over_base": float(gains.mean[0]),
         "over_bm25": float(gains.mean[1]),
+        "over_today": float(gained.mean[0]),
+        "over_today_low": float(gained.low[0]),
+        "over_today_high": float(gained.high[0]),
         "ships_tuned": int(model == "tuned"),
-        "weight": fusion.weights["dense"],
+        **{f"weight_{ranker}": weight for ranker, weight in fusions[system].weights.items()},
     }
-    compared = _sentence(gains, worst, "real questions" if shown is real else "synthetic pairs")
-    if enough:
-        return Decision(model, model, fusion, compared, numbers)
-    few = (
-        f"only {len(real.clusters)} real questions about {real.documents} documents, "
-        f"of at least {rules.min_questions} about {rules.min_documents}"
-    )
-    ships = (
-        f"{model} ships by release.accept_synthetic, for {compared}"
-        if rules.accept_synthetic
-        else "base ships"
-    )
-    return Decision(model, "unproven", fusion, f"{few}: {ships}", numbers)
+    queries = "real questions" if shown is real else "synthetic pairs"
+    names = [name(compared.stays), name(BM25), f"{name(compared.stays)} fused as tuned is"]
+    tuned = _sentence(name(compared.ships), names[worst], gains, worst)
+    release = _sentence(name(system), name(today), gained, 0)
+    reason = f"{tuned}, on {queries}; {release}" if system != today else f"{tuned}, on {queries}"
+    verdict: Literal["tuned", "base", "unproven"] = model if enough else "unproven"
+    if not enough:
+        few = (
+            f"only {len(real.clusters)} real questions about {real.documents} documents, "
+            f"of at least {rules.min_questions} about {rules.min_documents}"
+        )
+        ships = f"{model} ships by release.accept_synthetic, for {reason}"
+        reason = f"{few}: {ships if rules.accept_synthetic else 'base ships'}"
+    shipped = Verdict(model=model, verdict=verdict, system=system, fusion=fusions[system])
+    return Decision(shipped, reason, numbers)
 
 
-def _sentence(gains: Intervals, worst: int, queries: str) -> str:
-    opponent = list(OPPONENTS.values())[worst]
-    is_better = "is" if gains.low[worst] > 0 else "is not"
-    mean, low, high = (100 * ends[worst] for ends in (gains.mean, gains.low, gains.high))
+def _unharmed(
+    shown: PairedScores, whole: str, systems: Sequence[str], samples: int, seed: int
+) -> str:
+    """The system that ships: `whole`, or the best of the simpler ones that surely beat it.
+
+    Simpler are BM25 and the systems of the same model with fewer rankers.
+    """
+    fewer = [row for row in systems if row == BM25 or (whole.startswith(row) and row != whole)]
+    harm = shown.against(whole, fewer, samples, seed)
+    better = [row for row, high in zip(fewer, harm.high, strict=True) if high < 0]
+    return max(better, key=lambda row: float(shown.scores[row].sum()), default=whole)
+
+
+def _sentence(ours: str, theirs: str, gains: Intervals, at: int) -> str:
+    surely = "is" if gains.low[at] > 0 else "is not"
+    mean, low, high = (100 * ends[at] for ends in (gains.mean, gains.low, gains.high))
     return (
-        f"tuned + BM25 {is_better} significantly better than {opponent}: {mean:+.1f} points of "
-        f"nDCG@10 (95 % interval {low:+.1f} to {high:+.1f}) on {queries}"
+        f"{ours} {surely} significantly better than {theirs}: {mean:+.1f} points of nDCG@10 "
+        f"(95 % interval {low:+.1f} to {high:+.1f})"
     )

@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 
 from argot.core.parquet import read_table
 from argot.encoding.embedder import Embedder
-from argot.encoding.store import cut, read_vectors
+from argot.encoding.store.encoded import tokens_of
+from argot.encoding.store.vectors import cut, read_vectors
+from argot.encoding.token_encoder import QueryEncoder, TokenEncoder
 from argot.errors import InputError
-from argot.evaluation import systems
+from argot.evaluation import names, systems
 from argot.evaluation.names import BM25
 from argot.search.bm25 import LEXICAL, Bm25
 from argot.search.dense import Dense, Exact
 from argot.search.fusion import DEPTH
 from argot.search.hits import MISSING, Hits, tie_order
-from argot.search.ranker import Ranker
+from argot.search.tokens import ByToken, TokenIndex
 from argot.tables import chunks, documents
 
 
@@ -55,7 +57,9 @@ class Workbench:
     def search(self, query: str) -> dict[str, list[Place]]:
         """What each system of the report finds, by its name: the best DEPTH passages."""
         with self._lock:
-            found = {name: each.search([query], DEPTH) for name, each in self._rankers.items()}
+            found: systems.Found = {BM25: {BM25: self._bm25.search([query], DEPTH)}}
+            for row, (dense, by_token) in self._models.items():
+                found |= systems.search_model(row, self._bm25, dense, by_token, [query], self._ties)
             return {
                 system.name: self._places(system.rank(found, DEPTH, self._ties))
                 for system in self._systems
@@ -100,20 +104,29 @@ class Workbench:
         ]
 
     @cached_property
-    def _rankers(self) -> dict[str, Ranker]:
-        """BM25 by its name, and the vectors of each model by its row."""
+    def _bm25(self) -> Bm25:
+        return Bm25.stored(self._ids)
+
+    @cached_property
+    def _models(self) -> dict[str, tuple[Dense, ByToken | None]]:
+        """The rankers by vectors and by tokens of each model, by the model's row."""
         texts = chunks.Corpus().passages
-        rankers: dict[str, Ranker] = {BM25: Bm25.stored(self._ids)}
-        embedders: dict[str, Embedder] = {}
+        rankers: dict[str, tuple[Dense, ByToken | None]] = {}
+        encoders: dict[str, QueryEncoder] = {}
+        rows = {system.name for system in self._systems}
         for system in self._systems:
-            if system.model is None or system.dense in rankers:
+            if system.model is None or (row := names.row(system.model, system.dim)) in rankers:
                 continue
-            if system.model not in embedders:
-                folder = Path("models", system.model)
-                embedders[system.model] = Embedder.load(folder, self._device)
-            vectors = cut(read_vectors(_vectors(system.model)).of(texts), system.dim)
-            encode = partial(_encode, embedders[system.model], system.dim)
-            rankers[system.dense] = Dense(Exact(vectors), encode, self._ties)
+            if system.model not in encoders:
+                embedder = Embedder.load(Path("models", system.model), self._device)
+                encoders[system.model] = QueryEncoder(TokenEncoder(embedder))
+            encoder, store = encoders[system.model], _passages(system.model)
+            vectors = cut(read_vectors(store).of(texts), system.dim)
+            encode = partial(_encode, encoder, system.dim)
+            by_token = None
+            if names.with_tokens(row) in rows:
+                by_token = ByToken(TokenIndex.build(tokens_of(store).of(texts)), encoder.tokens)
+            rankers[row] = Dense(Exact(vectors), encode, self._ties), by_token
         return rankers
 
     def _places(self, hits: Hits) -> list[Place]:
@@ -125,13 +138,13 @@ class Workbench:
         ]
 
 
-def _encode(embedder: Embedder, dim: int, queries: Sequence[str]) -> NDArray[np.float32]:
-    return cut(embedder.encode_queries(queries), dim)
+def _encode(encoder: QueryEncoder, dim: int, queries: Sequence[str]) -> NDArray[np.float32]:
+    return cut(encoder.vectors(queries), dim)
 
 
 def _is_here(model: str) -> bool:
-    return Path("models", model).is_dir() and _vectors(model).is_dir()
+    return Path("models", model).is_dir() and _passages(model).is_dir()
 
 
-def _vectors(model: str) -> Path:
+def _passages(model: str) -> Path:
     return systems.VECTORS / model / "passages"

@@ -88,15 +88,16 @@ def draw_slices(slices: Figures) -> dict[str, str]:
 
 
 def draw_fusion(fusion: Figures) -> dict[str, str]:
-    """nDCG@10 by the model's weight in the hybrid; dotted lines mark the chosen weights."""
+    """nDCG@10 by the model's weight beside BM25; dotted lines mark the chosen weights."""
     drawn = {}
     for name, title in (("questions", "Real questions"), ("pairs", "Synthetic pairs")):
-        models = {model: row for model, row in fusion.get(name, {}).items() if model in TONES}
+        rows = fusion.get(name, {})
+        models = {model: rows[f"{model}+bm25"] for model in ("base", "tuned") if rows}
         points = []
         for model, row in models.items():
             for method in ("convex", "rrf"):
                 points += _fusion_line(row["curve"], method, TONES[model])
-        chosen = {row["weight"]: TONES[model] for model, row in models.items()}
+        chosen = {row["weights"]["dense"]: TONES[model] for model, row in models.items()}
         if points:
             drawn[title] = lines(points, "weight of the model; the rest is BM25", "nDCG@10", chosen)
     return drawn

@@ -20,7 +20,7 @@ from argot.core.files import write_json
 from argot.core.params import Settings
 from argot.documents.words import LETTERS, UNSPACED
 from argot.errors import InputError, ParamsError
-from argot.search.hits import Hits, stacked, tie_order, top_k
+from argot.search.hits import MISSING, Hits, stacked, tie_order, top_k
 
 if TYPE_CHECKING:
     from argot.search.ranker import Rows
@@ -136,6 +136,15 @@ class Bm25:
         """
         k = min(k, len(self.ids))
         return stacked([self._best(query, k, rows) for query in queries], k)
+
+    def score(self, queries: Sequence[str], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The scores of each query's candidates; -inf for those that share no word with it."""
+        scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
+        for row, (query, places) in enumerate(zip(queries, candidates, strict=True)):
+            found = self.scores(query)[places]
+            kept = (places != MISSING) & (found > 0)
+            scores[row, kept] = found[kept]
+        return scores
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """The score of every passage for one query, (passages,)."""

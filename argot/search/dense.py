@@ -27,6 +27,10 @@ class Nearest(Protocol):
         self, queries: Vectors, k: int, ties: NDArray[np.int64], rows: Rows | None = None
     ) -> Hits: ...
 
+    def some(self, rows: Rows) -> Vectors:
+        """The vectors of the passages at these positions."""
+        ...
+
     def save(self, path: Path) -> None: ...
 
 
@@ -53,6 +57,14 @@ class Dense:
         """
         return self.passages.search(self.encode(queries), k, self.ties, rows)
 
+    def score(self, queries: Sequence[str], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The cosine of each query and its candidates."""
+        scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
+        for row, (vector, places) in enumerate(zip(self.encode(queries), candidates, strict=True)):
+            found = places != MISSING
+            scores[row, found] = self.passages.some(places[found].astype(np.int64)) @ vector
+        return scores
+
     def save(self, path: Path) -> None:
         """Write the passages' vectors; the model that encodes queries is a part of its own."""
         self.passages.save(path)
@@ -72,6 +84,10 @@ class Exact:
             return search_exact(queries, self.vectors, k, ties)
         # Only the vectors of those rows are compared, and the positions are turned back.
         return among(rows, search_exact(queries, self.vectors[rows], k, ties[rows]))
+
+    def some(self, rows: Rows) -> Vectors:
+        """The vectors of the passages at these positions."""
+        return self.vectors[rows]
 
     def save(self, path: Path) -> None:
         """Write the vectors as a numpy array."""

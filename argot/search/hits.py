@@ -52,6 +52,28 @@ def top_k(scores: NDArray[np.float32], k: int, ties: NDArray[np.int64]) -> Hits:
     return Hits(np.where(np.isneginf(best), MISSING, positions).astype(np.int32), best)
 
 
+def union(found: Sequence[Hits]) -> NDArray[np.int32]:
+    """The passages that any ranking found for each query, once each, (queries, candidates).
+
+    The highest position is first; MISSING fills up the end.
+    """
+    positions = np.sort(np.concatenate([hits.positions for hits in found], axis=1), axis=1)
+    positions[:, 1:][positions[:, 1:] == positions[:, :-1]] = MISSING
+    # Sorted again, downwards: MISSING is the lowest of all.
+    merged = -np.sort(-positions, axis=1)
+    return merged[:, : int((merged != MISSING).sum(axis=1).max(initial=0))]
+
+
+def ranked(
+    candidates: NDArray[np.int32], scores: NDArray[np.float32], ties: NDArray[np.int64]
+) -> Hits:
+    """Each query's candidates, best first, by (score, tie order); a score of -inf is no hit."""
+    order = np.lexsort((ties[candidates], -scores), axis=1)
+    best = np.take_along_axis(scores, order, axis=1)
+    positions = np.take_along_axis(candidates, order, axis=1)
+    return Hits(np.where(np.isneginf(best), MISSING, positions).astype(np.int32), best)
+
+
 def search_exact(
     queries: NDArray[np.float32], passages: NDArray[np.float32], k: int, ties: NDArray[np.int64]
 ) -> Hits:

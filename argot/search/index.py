@@ -190,10 +190,7 @@ class VectorIndex:
         Among `rows`, where they are given, the search is exact whatever the kind.
         """
         if rows is not None:
-            some = np.empty((0, self.dimension), np.float32)
-            if len(rows):
-                some = self._store.reconstruct_batch(rows)
-            return among(rows, search_exact(queries, some, k, ties[rows]))
+            return among(rows, search_exact(queries, self.some(rows), k, ties[rows]))
         if self.kind == "flat":
             with _one_blas_thread() if len(queries) <= FEW else nullcontext():
                 return search_exact(queries, self.vectors, k, ties)
@@ -205,6 +202,12 @@ class VectorIndex:
         best = np.take_along_axis(positions, order, axis=1).astype(np.int32)
         ranked = np.take_along_axis(scores, order, axis=1)
         return Hits(best, np.where(best == MISSING, -np.inf, ranked).astype(np.float32))
+
+    def some(self, rows: NDArray[np.int64]) -> Vectors:
+        """The vectors of the passages at these positions, as they are kept."""
+        if not len(rows):
+            return np.empty((0, self.dimension), np.float32)
+        return np.asarray(self._store.reconstruct_batch(rows), dtype=np.float32)
 
     @property
     def _store(self) -> Any:

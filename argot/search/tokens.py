@@ -1,4 +1,4 @@
-"""Tokens rank again what other rankers found: MaxSim, a question's tokens weighed by rarity.
+"""The ranker by tokens: MaxSim, each token of the question weighed by its rarity.
 
 A passage's score is the mean, over the question's tokens, of each one's cosine with the passage's
 nearest token (Khattab and Zaharia, arXiv 2004.12832). The fewer passages hold a token, the more it
@@ -8,12 +8,13 @@ number of threads gives the same scores.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.encoding.tokens import (
+from argot.encoding.store.tokens import (
     ZERO,
     Codes,
     Tokens,
@@ -24,9 +25,28 @@ from argot.encoding.tokens import (
     vectors_of,
 )
 from argot.errors import InputError
-from argot.search.hits import MISSING, Hits
+from argot.search.hits import MISSING
 
 RARITY = "rarity.npy"
+
+
+class ByToken:
+    """Ranks candidates by the token vectors of question and passage."""
+
+    name = "tokens"
+    part = "tokens"
+
+    def __init__(self, index: TokenIndex, encode: Callable[[Sequence[str]], Tokens]) -> None:
+        self.index = index
+        self.encode = encode
+
+    def score(self, queries: Sequence[str], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The weighted MaxSim of each query and its candidates."""
+        return self.index.score(self.encode(queries), candidates)
+
+    def save(self, path: Path) -> None:
+        """Write the passages' tokens; the model that encodes queries is a part of its own."""
+        self.index.save(path)
 
 
 class TokenIndex:
@@ -49,10 +69,9 @@ class TokenIndex:
         self.rarity = rarity
 
     @classmethod
-    def build(cls, passages: Tokens, vocabulary: int) -> TokenIndex:
-        """Index the tokens of passages, one text a passage; the model knows `vocabulary` ids."""
-        weights = rarity(passages.ids, vocabulary)
-        return cls(passages.codes, passages.scales, passages.offsets, weights)
+    def build(cls, passages: Tokens) -> TokenIndex:
+        """Index the tokens of passages, one text a passage."""
+        return cls(passages.codes, passages.scales, passages.offsets, rarity(passages.ids))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -62,15 +81,12 @@ class TokenIndex:
         """Of each vector."""
         return 2 * int(self.codes.shape[1])
 
-    def search(
-        self, queries: Tokens, k: int, candidates: NDArray[np.int32], ties: NDArray[np.int64]
-    ) -> Hits:
-        """The k best of each query's own candidates, by (score, tie order).
+    def score(self, queries: Tokens, candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The score of each query's own candidates, (queries, candidates); -inf for MISSING.
 
-        `candidates` (queries, candidates) are positions of passages, none twice; MISSING where a
-        query has fewer. Raises InputError where another model made the tokens of the queries.
+        Raises InputError where another model made the tokens of the queries.
         """
-        if queries.codes.shape[1] != self.dimension:
+        if len(queries) and queries.codes.shape[1] != self.dimension:
             raise InputError(
                 f"tokens of {queries.codes.shape[1]} dimensions can't search tokens of "
                 f"{self.dimension}: another model made them"
@@ -80,10 +96,7 @@ class TokenIndex:
             found = places != MISSING
             if found.any():
                 scores[row, found] = self.scores(queries, row, places[found])
-        order = np.lexsort((ties[candidates], -scores), axis=1)[:, :k]
-        return Hits(
-            np.take_along_axis(candidates, order, axis=1), np.take_along_axis(scores, order, axis=1)
-        )
+        return scores
 
     def scores(self, queries: Tokens, row: int, passages: NDArray[np.int32]) -> NDArray[np.float32]:
         """Of `passages`, (passages,), for the query in `row`: weighted means of cosines."""
@@ -99,7 +112,9 @@ class TokenIndex:
             products = products + torch._int_mm(torch.from_numpy(codes), right)
         cosines = products.float().numpy() * self.scales[at, None]
         nearest = np.maximum.reduceat(cosines, np.append(0, ends[:-1]), axis=0)
-        weights = self.rarity[queries.ids[row]].astype(np.float64)
+        # A token that no passage holds has the last weight.
+        known = np.minimum(queries.ids[row], len(self.rarity) - 1)
+        weights = self.rarity[known].astype(np.float64)
         shares = weights / weights.sum() * queries.scales[own]
         return np.asarray((nearest * shares).sum(axis=1), dtype=np.float32)
 
@@ -115,12 +130,14 @@ class TokenIndex:
         return cls(*load_arrays(folder), load_array(folder / RARITY, ["float32"], 1))
 
 
-def rarity(passages: list[NDArray[np.int32]], vocabulary: int) -> NDArray[np.float32]:
-    """The weight of each token, (vocabulary,): the square root of BM25's idf, in Lucene's variant.
+def rarity(passages: list[NDArray[np.int32]]) -> NDArray[np.float32]:
+    """The weight of each token by its id, and last, that of a token that no passage holds.
 
-    The root, so that one rare token doesn't drown a long question's others (docs/LOG.md).
+    It is the square root of BM25's idf, in Lucene's variant: the root, so that one rare token
+    doesn't drown a long question's others (docs/LOG.md).
     """
-    held = np.zeros(vocabulary, dtype=np.int64)
+    largest = max((int(ids.max()) for ids in passages if len(ids)), default=-1)
+    held = np.zeros(largest + 2, dtype=np.int64)
     for ids in passages:
         held[np.unique(ids)] += 1
     idf = np.log1p((len(passages) - held + 0.5) / (held + 0.5))

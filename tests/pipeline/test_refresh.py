@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from argot.core.parquet import read_table
-from argot.encoding.store import key, read_vectors
+from argot.encoding.store.vectors import key, read_vectors
 from argot.search.release import check, inventory
 from argot.tables import chunks, documents
 from tests.support.workspaces import clone, commit, ran, run

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from argot.core.parquet import write_table
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import Batch, Embedder, Role
-from argot.encoding.encoded import has_tokens, tokens_of
-from argot.encoding.store import read_vectors
+from argot.encoding.store.encoded import has_tokens, tokens_of
+from argot.encoding.store.vectors import read_vectors
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import ModelError
 from argot.tables import chunks, pairs, questions

@@ -10,7 +10,7 @@ import pytest
 
 from argot import Retriever
 from argot.encoding.embedder import fingerprint
-from argot.encoding.store import read_vectors
+from argot.encoding.store.vectors import read_vectors
 from argot.errors import InputError, ModelError, ParamsError, ReleaseError
 from argot.search.index import VectorIndex
 from argot.search.release import inventory, read_manifest

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from argot.core.parquet import read_table, write_table
-from argot.encoding.store import Vectors, key, write_vectors
+from argot.encoding.store.vectors import Vectors, key, write_vectors
 from argot.errors import InputError, ParamsError
 from argot.search.bm25 import Bm25, LexicalSettings
 from argot.tables import chunks, pairs, training

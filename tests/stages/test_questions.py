@@ -169,3 +169,52 @@ def test_a_line_needs_a_query_and_a_document() -> None:
 
 def _chunks(spans: list[tuple[int, int]]) -> list[ChunkSpan]:
     return [ChunkSpan(str(place), start, end) for place, (start, end) in enumerate(spans)]
+
+
+def many(count: int, documents: int = 40, **more: str) -> list[dict[str, Any]]:
+    """Questions about so many documents in turn, each document being of a group of its own."""
+    write_corpus({f"{n:03}.md": f"# Page {n}\n\nText of page {n}.\n" for n in range(documents)})
+    return [question(f"question {n}", f"{n % documents:03}.md", **more) for n in range(count)]
+
+
+def test_a_fifth_of_the_documents_questions_chooses_weights(project: Path) -> None:
+    told = ask(*many(200))
+    dev, test = rows("dev"), rows("test")
+    assert len(dev) + len(test) == 200 and 20 <= len(dev) <= 60
+    assert not {row["cluster"] for row in dev} & {row["cluster"] for row in test}
+    assert json.loads(Path("data/figures/questions.json").read_text())["spared_for_dev"] == len(dev)
+    assert f"{len(dev)} dev" in told
+
+
+def test_more_questions_move_none_to_another_side(project: Path) -> None:
+    ask(*many(160))
+    before = {row["query"]: "dev" for row in rows("dev")} | {row["query"]: "test" for row in rows()}
+    ask(*many(320, documents=80))
+    after = {row["cluster"]: "dev" for row in rows("dev")} | {
+        row["cluster"]: "test" for row in rows()
+    }
+    ask(*many(160))
+    assert {row["cluster"] for row in rows("dev")} <= {
+        group for group in after if after[group] == "dev"
+    }
+    assert len(before) == 160
+
+
+def test_few_questions_or_marked_ones_are_left_as_they_are(project: Path) -> None:
+    ask(*many(124))
+    assert len(rows("test")) == 124
+    ask(*many(200)[:-1], question("marked", "000.md", split="dev"))
+    assert (len(rows("dev")), len(rows("test"))) == (1, 199)
+
+
+def test_questions_about_few_documents_are_all_test_questions(project: Path) -> None:
+    ask(*many(200, documents=2))
+    assert len(rows("dev")) in (0, *range(20, 81))
+
+
+def test_equal_questions_about_two_documents_stay_together(project: Path) -> None:
+    asked = many(200)
+    twice = [{**row, "relevant": [{"document": "039.md"}]} for row in asked[:39]]
+    ask(*asked, *twice)
+    sides = [{row["query"] for row in rows(split)} for split in ("dev", "test")]
+    assert not sides[0] & sides[1] and len(rows("dev")) >= 20

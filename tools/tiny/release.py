@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from argot.core.files import write_json
 from argot.core.parquet import write_table
 from argot.encoding.embedder import Embedder
-from argot.encoding.store import Vectors, key, write_vectors
+from argot.encoding.store.vectors import Vectors, key, write_vectors
 from argot.evaluation import systems
 from argot.evaluation.choosing import beside_bm25
 from argot.search.bm25 import LEXICAL, Bm25, LexicalSettings

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from argot.encoding.embedder import ROLES, Embedder, Role, fingerprint
-from argot.encoding.store import shorten
+from argot.encoding.store.vectors import shorten
 from argot.errors import ModelError
 from tools.tiny.model import make_tiny_model
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from argot.encoding import kept
-from argot.encoding.encoded import Encoded, write_encoded
-from argot.encoding.store import Vectors, key
-from argot.encoding.tokens import Tokens
+from argot.encoding.store.encoded import Encoded, write_encoded
+from argot.encoding.store.tokens import Tokens
+from argot.encoding.store.vectors import Vectors, key
 
 
 @pytest.fixture(autouse=True)

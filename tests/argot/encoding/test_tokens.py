@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from argot.encoding.embedder import ROLES, Embedder, Role
-from argot.encoding.token_encoder import TokenEncoder
-from argot.encoding.tokens import (
+from argot.encoding.store.tokens import (
     POOLED,
     ZERO,
     Tokens,
@@ -23,6 +22,7 @@ from argot.encoding.tokens import (
     unit,
     unpack,
 )
+from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import InputError
 from tools.tiny.model import make_tiny_model
 

@@ -6,21 +6,26 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from argot.evaluation.choosing import DEFAULT, TUNED, beside_bm25, choose, curve
+from argot.evaluation.choosing import DEFAULT, TUNED, TWO, beside_bm25, choose, curve
 from argot.evaluation.metrics import Relevance, ndcg
+from argot.evaluation.names import Sides
 from argot.evaluation.verdict import (
-    OPPONENTS,
     SAME_FUSION,
-    SHIPS,
     Decision,
     PairedScores,
     ReleaseSettings,
     decide,
 )
-from argot.search.fusion import fuse
+from argot.search.fusion import Fusion, alone, fuse
 from argot.search.hits import Hits, top_k
 
-FUSIONS = {"base": beside_bm25("convex", 0.4), "tuned": beside_bm25("convex", 0.6)}
+FUSIONS = {
+    "bm25": alone("bm25"),
+    "base": alone("dense"),
+    "base+bm25": beside_bm25("convex", 0.4),
+    "tuned": alone("dense"),
+    "tuned+bm25": beside_bm25("convex", 0.6),
+}
 NDCG = np.array([0.0, 0.0, 0.0, 0.289, 0.333, 0.387, 0.431, 0.5, 0.631, 1.0, 1.0, 1.0])
 
 
@@ -48,26 +53,28 @@ def evidence(
         "bm25": discounted(bm25),
         "base+bm25": discounted(base),
         "tuned+bm25": discounted(tuned),
+        "base": np.zeros(len(clusters)),
+        "tuned": np.zeros(len(clusters)),
     }
     return PairedScores({**scores, SAME_FUSION: scores["base+bm25"]}, clusters)
 
 
 NOTHING = PairedScores(
-    {name: np.zeros(0) for name in (SHIPS, *OPPONENTS)}, np.zeros(0, dtype=np.int64)
+    {name: np.zeros(0) for name in (*FUSIONS, SAME_FUSION)}, np.zeros(0, dtype=np.int64)
 )
 
 
 def verdict(
     real: PairedScores, synthetic: PairedScores = NOTHING, **settings: int | bool
 ) -> Decision:
-    return decide(real, synthetic, FUSIONS, rules(**settings), samples=1000, seed=13)
+    return decide(real, synthetic, FUSIONS, Sides(), rules(**settings), samples=1000, seed=13)
 
 
 @pytest.mark.parametrize(("bm25", "documents"), [(0.0, 25), (0.0, 60), (-2.0, 25), (-2.0, 60)])
 def test_without_a_gain_tuned_ships_in_at_most_one_of_twenty(bm25: float, documents: int) -> None:
     """The best opponent is as good as tuned; the other is as good, or worse, which is the harder case."""
     ships = sum(
-        verdict(evidence(seed, documents, bm25), questions=50).model == "tuned"
+        verdict(evidence(seed, documents, bm25), questions=50).verdict.model == "tuned"
         for seed in range(500)
     )
     assert ships <= 25
@@ -75,28 +82,26 @@ def test_without_a_gain_tuned_ships_in_at_most_one_of_twenty(bm25: float, docume
 
 def test_a_clear_gain_ships() -> None:
     decision = verdict(evidence(1, tuned=1.5))
-    assert (decision.model, decision.verdict, decision.fusion) == (
-        "tuned",
-        "tuned",
-        FUSIONS["tuned"],
-    )
+    shipped = decision.verdict
+    assert (shipped.model, shipped.verdict, shipped.system) == ("tuned", "tuned", "tuned+bm25")
+    assert shipped.fusion == FUSIONS["tuned+bm25"]
     assert decision.numbers["low"] > 0
     assert "significantly better" in decision.reason
 
 
 def test_a_gain_over_base_alone_does_not_ship() -> None:
     decision = verdict(evidence(2, bm25=3.0, tuned=1.5))
-    assert (decision.model, decision.verdict) == ("base", "base")
+    assert (decision.verdict.model, decision.verdict.verdict) == ("base", "base")
     assert "not significantly better than BM25" in decision.reason
 
 
 def test_a_gain_over_bm25_alone_does_not_ship() -> None:
-    assert verdict(evidence(3, base=3.0, tuned=1.5)).model == "base"
+    assert verdict(evidence(3, base=3.0, tuned=1.5)).verdict.model == "base"
 
 
 def test_base_ships_as_bm25_where_that_is_significantly_better() -> None:
-    assert verdict(evidence(4, bm25=3.0)).shipped(0).mode == "bm25"
-    assert verdict(evidence(4)).shipped(0).mode == "hybrid"
+    assert verdict(evidence(4, bm25=3.0)).verdict.mode == "bm25"
+    assert verdict(evidence(4)).verdict.mode == "hybrid"
 
 
 @pytest.mark.parametrize(
@@ -104,12 +109,12 @@ def test_base_ships_as_bm25_where_that_is_significantly_better() -> None:
 )
 def test_few_questions_or_documents_prove_nothing(documents: int, settings: dict[str, int]) -> None:
     decision = verdict(evidence(5, documents, tuned=3.0), evidence(6, tuned=3.0), **settings)
-    assert (decision.model, decision.verdict) == ("base", "unproven")
+    assert (decision.verdict.model, decision.verdict.verdict) == ("base", "unproven")
     assert decision.reason.startswith("only ")
 
 
 def test_no_questions_at_all_is_unproven() -> None:
-    assert verdict(NOTHING).shipped(0).model_dump() == {
+    assert verdict(NOTHING).verdict.model_dump() == {
         "model": "base",
         "verdict": "unproven",
         "system": "base+bm25",
@@ -120,13 +125,15 @@ def test_no_questions_at_all_is_unproven() -> None:
 def test_synthetic_evidence_ships_only_when_accepted_and_only_a_gain() -> None:
     gain, none = evidence(7, tuned=2.0), evidence(8)
     accepted = verdict(NOTHING, gain, accept_synthetic=True)
-    assert (accepted.model, accepted.verdict) == ("tuned", "unproven")
+    assert (accepted.verdict.model, accepted.verdict.verdict) == ("tuned", "unproven")
     assert "accept_synthetic" in accepted.reason
-    assert verdict(NOTHING, none, accept_synthetic=True).model == "base"
+    assert verdict(NOTHING, none, accept_synthetic=True).verdict.model == "base"
 
 
 def test_synthetic_evidence_never_overrules_real_questions() -> None:
-    assert verdict(evidence(9), evidence(10, tuned=3.0), accept_synthetic=True).model == "base"
+    assert (
+        verdict(evidence(9), evidence(10, tuned=3.0), accept_synthetic=True).verdict.model == "base"
+    )
 
 
 def test_the_numbers_are_finite() -> None:
@@ -152,32 +159,75 @@ def null_run(seed: int, lexical_skill: float) -> Decision:
 
     found = {"bm25": side(lexical_skill), "base": side(2.0), "tuned": side(2.0)}
     dev, test = np.flatnonzero(clusters < 10), np.flatnonzero(clusters >= 10)
-    fusions = {}
+    fusions: dict[str, Fusion] = {name: alone("dense") for name in ("base", "tuned")}
+    fusions["bm25"] = alone("bm25")
+    hits = {name: found[name] for name in fusions}
     for model, default in (("base", DEFAULT), ("tuned", TUNED)):
+        both = {"dense": found[model], "bm25": found["bm25"]}
         curves = {
-            method: curve(found[model], found["bm25"], relevance, method, ties)[:, dev]
+            method: curve(both, TWO, relevance, method, ties)[:, dev]
             for method in ("convex", "rrf")
         }
-        fusions[model] = choose(curves, clusters[dev], default=default)
-    hits = {
-        f"{model}+bm25": fuse(
-            {"dense": found[model], "bm25": found["bm25"]}, fusions[model], 10, ties
-        )
-        for model in fusions
-    }
-    hits[SAME_FUSION] = fuse(
-        {"dense": found["base"], "bm25": found["bm25"]}, fusions["tuned"], 10, ties
-    )
+        start = beside_bm25("convex", default).weights
+        chosen = fusions[f"{model}+bm25"] = choose(curves, TWO, clusters[dev], start)
+        hits[f"{model}+bm25"] = fuse(both, chosen, 10, ties)
+    of_base = {"dense": found["base"], "bm25": found["bm25"]}
+    hits[SAME_FUSION] = fuse(of_base, fusions["tuned+bm25"], 10, ties)
     scores = {
         system: ndcg(relevance.found(ranked.positions), relevance.counts)[test]
-        for system, ranked in {"bm25": found["bm25"], **hits}.items()
+        for system, ranked in hits.items()
     }
-    return decide(
-        PairedScores(scores, clusters[test]), NOTHING, fusions, rules(50), samples=500, seed=seed
-    )
+    shown = PairedScores(scores, clusters[test])
+    return decide(shown, NOTHING, fusions, Sides(), rules(50), samples=500, seed=seed)
 
 
 @pytest.mark.parametrize("lexical_skill", [1.0, 2.5])
 def test_a_model_that_gained_nothing_ships_in_at_most_one_of_twenty(lexical_skill: float) -> None:
-    ships = sum(null_run(seed, lexical_skill).model == "tuned" for seed in range(500))
+    ships = sum(null_run(seed, lexical_skill).verdict.model == "tuned" for seed in range(500))
     assert ships <= 25
+
+
+ALL = FUSIONS | {
+    f"{model}+bm25+tokens": Fusion(
+        method="convex", weights={"bm25": 0.25, "dense": 0.2, "tokens": 0.55}
+    )
+    for model in ("base", "tuned")
+}
+LEGS = Sides("base+bm25+tokens", "tuned+bm25+tokens")
+
+
+def with_legs(seed: int, **skills: float) -> Decision:
+    """Every system with its own skill, all rankers by default the better by two ranks or so."""
+    given = {"base+bm25+tokens": 2.0, "tuned+bm25+tokens": 2.0, **skills}
+    rng = np.random.default_rng(seed)
+    documents = 40
+    clusters = np.repeat(np.arange(documents), 1 + rng.geometric(0.25, documents))
+    hard = rng.normal(0, 0.5, documents)[clusters] + rng.normal(0, 1, len(clusters))
+    scores = {}
+    for system in ALL:
+        own = rng.normal(0, 0.5, len(clusters)) + given.get(system, 0.0)
+        scores[system] = NDCG[np.clip((hard + own) * 2.5 + 6, 0, 11).astype(int)]
+    scores[SAME_FUSION] = scores[LEGS.stays]
+    shown = PairedScores(scores, clusters)
+    return decide(shown, NOTHING, ALL, LEGS, rules(), samples=1000, seed=13)
+
+
+def test_all_rankers_ship_and_the_gain_over_what_a_team_has_is_told() -> None:
+    decision = with_legs(1)
+    assert decision.verdict.system == "base+bm25+tokens"
+    assert decision.numbers["over_today_low"] > 0
+    assert "base + BM25 + tokens is significantly better than" in decision.reason
+
+
+@pytest.mark.parametrize("simpler", ["bm25", "base", "base+bm25"])
+def test_where_a_ranker_harms_the_system_without_it_ships(simpler: str) -> None:
+    decision = with_legs(2, **{simpler: 4.0})
+    assert decision.verdict.system == simpler
+    assert decision.verdict.fusion == ALL[simpler]
+    assert decision.verdict.model == "base"
+
+
+def test_a_tuned_model_is_compared_with_the_base_by_the_same_rankers() -> None:
+    assert with_legs(3, **{"tuned+bm25+tokens": 2.1}).verdict.model == "base"
+    ships = with_legs(3, **{"tuned+bm25+tokens": 4.0}).verdict
+    assert (ships.model, ships.system) == ("tuned", "tuned+bm25+tokens")

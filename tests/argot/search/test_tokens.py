@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from argot.encoding.embedder import Embedder
+from argot.encoding.store.tokens import Tokens
 from argot.encoding.token_encoder import TokenEncoder
-from argot.encoding.tokens import Tokens
 from argot.errors import InputError
-from argot.search.hits import MISSING, tie_order
+from argot.search.hits import MISSING, Hits, ranked, tie_order
 from argot.search.tokens import TokenIndex, rarity
 from tools.tiny.model import make_tiny_model
 
@@ -45,7 +45,18 @@ def questions(encoder: TokenEncoder) -> Tokens:
 
 @pytest.fixture(scope="module")
 def index(encoder: TokenEncoder, passages: Tokens) -> TokenIndex:
-    return TokenIndex.build(passages, len(encoder.embedder.tokenizer))
+    return TokenIndex.build(passages)
+
+
+def search(
+    index: TokenIndex,
+    questions: Tokens,
+    k: int,
+    candidates: NDArray[np.int32],
+    ties: NDArray[np.int64],
+) -> Hits:
+    hits = ranked(candidates, index.score(questions, candidates), ties)
+    return Hits(hits.positions[:, :k], hits.scores[:, :k])
 
 
 def brute_force(questions: Tokens, passages: Tokens) -> NDArray[np.float64]:
@@ -65,7 +76,7 @@ def test_scores_are_maxsim_weighed_by_rarity(
     index: TokenIndex, questions: Tokens, passages: Tokens
 ) -> None:
     expected = brute_force(questions, passages)
-    hits = index.search(questions, len(PASSAGES), ALL, TIES)
+    hits = search(index, questions, len(PASSAGES), ALL, TIES)
     found = np.take_along_axis(expected, hits.positions.astype(np.int64), axis=1)
     assert np.allclose(hits.scores, found, atol=1e-5)
     assert (np.diff(hits.scores, axis=1) <= 0).all()
@@ -74,39 +85,39 @@ def test_scores_are_maxsim_weighed_by_rarity(
 
 def test_only_candidates_are_ranked(index: TokenIndex, questions: Tokens) -> None:
     candidates = np.array([[5, 9, MISSING, 2], [MISSING] * 4, [7, MISSING, MISSING, 8]], np.int32)
-    whole = index.search(questions, len(PASSAGES), ALL, TIES)
-    hits = index.search(questions, 4, candidates, TIES)
+    whole = search(index, questions, len(PASSAGES), ALL, TIES)
+    hits = search(index, questions, 4, candidates, TIES)
     for row, wanted in enumerate(candidates):
-        ranked = [place for place in whole.positions[row] if place in wanted]
-        padding = [MISSING] * (4 - len(ranked))
-        assert hits.positions[row].tolist() == ranked + padding
-        assert np.isneginf(hits.scores[row, len(ranked) :]).all()
+        best = [place for place in whole.positions[row] if place in wanted]
+        padding = [MISSING] * (4 - len(best))
+        assert hits.positions[row].tolist() == best + padding
+        assert np.isneginf(hits.scores[row, len(best) :]).all()
 
 
 def test_k_keeps_the_best(index: TokenIndex, questions: Tokens) -> None:
-    whole = index.search(questions, len(PASSAGES), ALL, TIES)
-    assert np.array_equal(index.search(questions, 3, ALL, TIES).positions, whole.positions[:, :3])
+    whole = search(index, questions, len(PASSAGES), ALL, TIES)
+    assert np.array_equal(search(index, questions, 3, ALL, TIES).positions, whole.positions[:, :3])
 
 
 def test_of_equal_scores_the_smaller_id_is_first(
     encoder: TokenEncoder, passages: Tokens, questions: Tokens
 ) -> None:
-    same = TokenIndex.build(passages.take([3] * 20), len(encoder.embedder.tokenizer))
+    same = TokenIndex.build(passages.take([3] * 20))
     ties = tie_order(IDS[:20])
     candidates = np.tile(np.arange(20, dtype=np.int32)[::-1], (len(QUESTIONS), 1))
-    hits = same.search(questions, 20, candidates, ties)
+    hits = search(same, questions, 20, candidates, ties)
     assert (hits.positions == np.argsort(ties)).all()
 
 
 def test_neighbours_and_threads_change_no_score(index: TokenIndex, questions: Tokens) -> None:
     import torch
 
-    whole = index.search(questions, 10, ALL, TIES)
+    whole = search(index, questions, 10, ALL, TIES)
     threads = torch.get_num_threads()
     torch.set_num_threads(2 if threads == 1 else 1)
     try:
         for row in range(len(QUESTIONS)):
-            alone = index.search(questions.take([row]), 10, whole.positions[[row], ::-1], TIES)
+            alone = search(index, questions.take([row]), 10, whole.positions[[row], ::-1], TIES)
             assert np.array_equal(alone.positions[0], whole.positions[row])
             assert np.array_equal(alone.scores[0], whole.scores[row])
     finally:
@@ -116,19 +127,19 @@ def test_neighbours_and_threads_change_no_score(index: TokenIndex, questions: To
 def test_a_question_finds_the_passages_that_name_its_thing(
     index: TokenIndex, questions: Tokens
 ) -> None:
-    best = index.search(questions, 5, ALL, TIES).positions[2]
+    best = search(index, questions, 5, ALL, TIES).positions[2]
     assert all("seal" in PASSAGES[place] for place in best)
 
 
 def test_no_question_and_no_candidate_are_nothing(index: TokenIndex, questions: Tokens) -> None:
-    none = index.search(questions.take([]), 5, ALL[:0], TIES)
+    none = search(index, questions.take([]), 5, ALL[:0], TIES)
     assert none.positions.shape == (0, 5)
-    empty = index.search(questions, 5, ALL[:, :0], TIES)
+    empty = search(index, questions, 5, ALL[:, :0], TIES)
     assert empty.positions.shape == (len(QUESTIONS), 0)
 
 
 def test_rarer_tokens_weigh_more() -> None:
-    weights = rarity([np.array([0, 1, 1]), np.array([0]), np.array([0, 2])], 4)
+    weights = rarity([np.array([0, 1, 1]), np.array([0]), np.array([0, 2])])
     assert weights[3] > weights[1] == weights[2] > weights[0] > 0
     assert weights[1] == pytest.approx(np.sqrt(np.log(1 + 2.5 / 1.5)))
 
@@ -139,7 +150,7 @@ def test_an_index_is_mapped_as_it_was_saved(
     index.save(tmp_path / "one")
     index.save(tmp_path / "two")
     loaded = TokenIndex.load(tmp_path / "one")
-    before, after = (each.search(questions, 10, ALL, TIES) for each in (index, loaded))
+    before, after = (search(each, questions, 10, ALL, TIES) for each in (index, loaded))
     assert np.array_equal(before.positions, after.positions)
     assert np.array_equal(before.scores, after.scores)
     assert isinstance(loaded.codes.base, np.memmap)
@@ -161,9 +172,9 @@ def test_tokens_of_another_model_are_refused(
     folder = make_tiny_model(tmp_path / "other", PASSAGES, dimension=16)
     other = TokenEncoder(Embedder.load(folder, "cpu")).encode(QUESTIONS, "query")[1]
     with pytest.raises(InputError, match="another model"):
-        index.search(other, 5, ALL, TIES)
+        search(index, other, 5, ALL, TIES)
 
 
 def test_questions_are_no_passages(encoder: TokenEncoder, questions: Tokens) -> None:
     with pytest.raises(InputError, match="of questions"):
-        TokenIndex.build(questions, len(encoder.embedder.tokenizer))
+        TokenIndex.build(questions)

@@ -13,8 +13,8 @@ from typing import Literal
 
 from argot.core.files import replacing_folder
 from argot.core.params import SomeSettings
-from argot.encoding.store import Vectors, read_vectors, save_vectors
-from argot.encoding.tokens import Tokens, read_tokens, save_tokens
+from argot.encoding.store.tokens import Tokens, read_tokens, save_tokens
+from argot.encoding.store.vectors import Vectors, read_vectors, save_vectors
 from argot.errors import InputError
 
 TOKENS = "tokens"

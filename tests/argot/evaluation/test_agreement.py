@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from argot.search.agreement import TOKENS, WORDS, agreements, weights
+from argot.evaluation.agreement import TOKENS, WORDS, agreements, weights
 from argot.search.hits import MISSING, Hits
 
 
@@ -23,28 +23,28 @@ def test_the_leg_that_agrees_more_with_the_tokens_weighs_more() -> None:
     trusted = weights(TRUE, HALF, TRUE)
     equal = weights(HALF, HALF, TRUE)
     distrusted = weights(HALF, TRUE, TRUE)
-    assert trusted.bm25 > equal.bm25 > distrusted.bm25
-    assert trusted.dense < equal.dense < distrusted.dense
-    assert {trusted.tokens, equal.tokens, distrusted.tokens} == {TOKENS}
-    assert equal.bm25 == pytest.approx((1 - TOKENS) * WORDS)
+    assert trusted["bm25"] > equal["bm25"] > distrusted["bm25"]
+    assert trusted["dense"] < equal["dense"] < distrusted["dense"]
+    assert {trusted["tokens"], equal["tokens"], distrusted["tokens"]} == {TOKENS}
+    assert equal["bm25"] == pytest.approx((1 - TOKENS) * WORDS)
 
 
 def test_a_leg_that_never_agrees_has_no_share() -> None:
-    assert weights(TRUE, NEVER, TRUE).dense == 0
-    assert weights(NEVER, TRUE, TRUE).bm25 == 0
+    assert weights(TRUE, NEVER, TRUE)["dense"] == 0
+    assert weights(NEVER, TRUE, TRUE)["bm25"] == 0
 
 
 @pytest.mark.parametrize("bm25", [TRUE, HALF, NEVER])
 def test_shares_are_none_below_zero_and_together_one(bm25: Hits) -> None:
     found = weights(bm25, HALF, TRUE)
-    assert min(found) >= 0
-    assert sum(found) == pytest.approx(1)
+    assert min(found.values()) >= 0
+    assert sum(found.values()) == pytest.approx(1)
 
 
 def test_few_questions_move_little() -> None:
     one, none = weights(firsts([3]), firsts([4]), firsts([3])), weights(*[firsts([])] * 3)
-    assert none.bm25 == pytest.approx((1 - TOKENS) * WORDS)
-    assert 0 < one.bm25 - none.bm25 < 0.1
+    assert none["bm25"] == pytest.approx((1 - TOKENS) * WORDS)
+    assert 0 < one["bm25"] - none["bm25"] < 0.1
 
 
 def test_two_that_find_nothing_do_not_agree() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argot.encoding.store import Vectors, cut, key, read_vectors, write_vectors
+from argot.encoding.store.vectors import Vectors, cut, key, read_vectors, write_vectors
 from argot.errors import InputError, ParamsError
 
 TEXTS = ["oil the pump", "rinse the tin", "close the hatch"]

@@ -8,7 +8,6 @@ On four corpora a fifth of the questions chose as well unjudged as judged (docs/
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,22 +18,14 @@ WORDS = 0.6  # of the rest, the share of BM25 where both agree with the tokens e
 UNSEEN = 5  # agreements that either is given beforehand, so that few questions move little
 
 
-class Weights(NamedTuple):
-    """The share of each leg in a convex combination; together 1."""
-
-    bm25: float
-    dense: float
-    tokens: float
-
-
-def weights(bm25: Hits, dense: Hits, tokens: Hits) -> Weights:
-    """The weights that the rankings of the same questions speak for; the fixed ones where none is.
+def weights(bm25: Hits, dense: Hits, tokens: Hits) -> dict[str, float]:
+    """The weights, by the rankers' names, that the rankings of the same questions speak for.
 
     BM25's share of what tokens leave is WORDS + log(how often BM25 agrees / how often dense does).
     """
     ratio = (agreements(bm25, tokens) + UNSEEN) / (agreements(dense, tokens) + UNSEEN)
-    words = min(1.0, max(0.0, WORDS + math.log(ratio)))
-    return Weights((1 - TOKENS) * words, (1 - TOKENS) * (1 - words), TOKENS)
+    words = round((1 - TOKENS) * min(1.0, max(0.0, WORDS + math.log(ratio))), 2)
+    return {"bm25": words, "dense": round(1 - TOKENS - words, 2), "tokens": TOKENS}
 
 
 def agreements(one: Hits, other: Hits) -> int:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from argot.core.parquet import read_table, write_table
-from argot.encoding.store import key
+from argot.encoding.store.vectors import key
 from argot.errors import InputError
 
 POOLED = 3  # tokens of a passage that share a vector, on average
