@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from argot.core.exact import summable
 from argot.evaluation.metrics import Relevance, ndcg, ndcg_of_ranks
 from argot.search.fusion import CandidatePool, Fusion, Method
 from argot.search.hits import Hits
@@ -97,13 +98,15 @@ def choose_weight(
         return default
     sums = np.stack([np.bincount(clusters, row) for row in values])
     count = sums.shape[1]
-    # 1. How often each group is in each sample, (samples, groups).
+    # 1. Sums that are exact: rounding would choose among weights that are equally good.
+    sums = summable(sums, count)
+    # 2. How often each group is in each sample, (samples, groups).
     equal = np.full(count, 1 / count)
     drawn = np.random.default_rng(0).multinomial(count, equal, size=BAGS)
-    # 2. Each sample's sum of nDCG@10 at each weight, less what the PRIOR queries lose there.
+    # 3. Each sample's sum of nDCG@10 at each weight, less what the PRIOR queries lose there.
     prior_loss = PRIOR * FALL * (grid - default) ** 2
     best = (drawn @ sums.T - prior_loss).argmax(axis=1)
-    # 3. The nearest weight of the grid.
+    # 4. The nearest weight of the grid.
     weight = default + trust * (grid[best].mean() - default)
 
     return WEIGHTS[int(np.abs(grid - weight).argmin())]
