@@ -163,9 +163,7 @@ def mine(
     def mined(start: int) -> Mined:
         block = slice(start, start + step)
         lexical = terms[block] @ weights if weight < 1 else None
-        found = rank(
-            vectors[block], passages.vectors, lexical, positives[block], weight, count
-        )
+        found = rank(vectors[block], passages.vectors, lexical, positives[block], weight, count)
         near = related(found.candidates, positives[block], passages, settings.duplicate)
         return Mined(**vars(found), related=near)
 

@@ -19,6 +19,7 @@ from argot.core.exact import inner_products, slack
 HORIZON = 100
 # A row's threshold is guessed from every eighth of its scores, for twice the places asked for.
 STRIDE, SPARE = 8, 2
+EXACT = np.float32(0)  # how far exact scores may be from the true ones
 Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
 
@@ -135,7 +136,7 @@ def _nearest_exactly(
 
 
 def _among_best(
-    row: Places, value: Floats, count: int, near: np.float32 = np.float32(0)
+    row: Places, value: Floats, count: int, near: np.float32 = EXACT
 ) -> NDArray[np.bool_]:
     """Which values reach the `count`-th highest of their row, less `near`."""
     least = _rows(row, value)[:, count - 1] - near
@@ -153,7 +154,7 @@ def _rows(row: Places, value: Floats) -> Floats:
 
 
 def nearest(
-    scores: Floats, count: int, least: Floats | None = None, near: np.float32 = np.float32(0)
+    scores: Floats, count: int, least: Floats | None = None, near: np.float32 = EXACT
 ) -> tuple[Places, Places]:
     """Row and place of the `count` highest scores of each row, and of some more, in that order.
 
