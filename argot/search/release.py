@@ -201,6 +201,25 @@ def check(folder: Path) -> Manifest:
     return manifest
 
 
+def check_again(folder: Path, manifest: Manifest, part: str) -> None:
+    """Compare a part's files with the manifest again, after they were read.
+
+    Since `check`, another release may have replaced this one. Raises ReleaseError, which names the
+    first file that differs.
+    """
+    for name in sorted(manifest.files.keys() | _names(folder)):
+        if PurePosixPath(name).parts[0] != part:
+            continue
+        path, expected = folder / name, manifest.files.get(name)
+        if expected is None or not path.is_file() or sha256(path) != expected.sha256:
+            raise replaced(path)
+
+
+def replaced(path: Path) -> ReleaseError:
+    """The error for a file that differs from what it was when the release was opened."""
+    return ReleaseError(f"{path} was replaced after this release was opened; open it again")
+
+
 def mismatch(folder: Path, part: str, found: int, expected: int, what: str) -> ReleaseError:
     """The error for a part whose number of passages or dimensions is not the manifest's.
 

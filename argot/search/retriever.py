@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,7 @@ from argot.search.fusion import DEPTH, Fusion, alone, fuse
 from argot.search.hits import MISSING, Hits, tie_order
 from argot.search.index import VectorIndex, read_head
 from argot.search.ranker import Ranker, Rows
-from argot.search.release import CHUNKS, EMBEDDER, Manifest, check, mismatch
+from argot.search.release import CHUNKS, EMBEDDER, Manifest, check, check_again, mismatch
 from argot.search.remote import fetch, is_remote
 from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
@@ -31,6 +31,7 @@ from argot.tables import chunks
 from argot.tables.chunks import passage, passages_of
 
 Filter = Mapping[str, Any]
+T = TypeVar("T")
 # A release is searched by all its rankers fused, or by one of them.
 HYBRID = "hybrid"
 # `verify` encodes this many passages again.
@@ -190,26 +191,28 @@ class Retriever:
     @cached_property
     def embedder(self) -> Embedder:
         """The model that queries are encoded by."""
-        return Embedder.load(self.folder / EMBEDDER, self.device, self.manifest.dimension)
+        dimension = self.manifest.dimension
+        return self._read(EMBEDDER, lambda folder: Embedder.load(folder, self.device, dimension))
 
     @cached_property
     def index(self) -> VectorIndex:
         """The passages' vectors."""
-        return VectorIndex.load(self.folder / Dense.part)
+        return self._read(Dense.part, VectorIndex.load)
 
     @cached_property
     def bm25(self) -> Bm25:
         """BM25 over the passages."""
-        part = self.folder / Bm25.part
-        bm25 = Bm25.load(part)
+        bm25 = self._read(Bm25.part, Bm25.load)
         if bm25.ids != self.chunks["chunk"].to_pylist():
-            raise ReleaseError(f"{part} is of other passages than {self.folder / CHUNKS}")
+            raise ReleaseError(
+                f"{self.folder / Bm25.part} is of other passages than {self.folder / CHUNKS}"
+            )
         return bm25
 
     @cached_property
     def chunks(self) -> pa.Table:
         """The passages' texts, one row each, in the order of the index."""
-        table = read_table(self.folder / CHUNKS, chunks.SCHEMA)
+        table = self._read(CHUNKS, lambda path: read_table(path, chunks.SCHEMA))
         if len(table) != self.manifest.passages:
             raise mismatch(self.folder, CHUNKS, len(table), self.manifest.passages, "passages")
         return table
@@ -232,6 +235,14 @@ class Retriever:
         encoded = self.chunks["metadata"].combine_chunks().dictionary_encode()
         distinct = [json.loads(text) for text in encoded.dictionary.to_pylist()]
         return distinct, encoded.indices.to_numpy()
+
+    def _read(self, part: str, read: Callable[[Path], T]) -> T:
+        """Read a part; ReleaseError where it is not the one that was checked by `load`."""
+        try:
+            return read(self.folder / part)
+        finally:
+            # Where reading fails because the part was replaced, this error says so.
+            check_again(self.folder, self.manifest, part)
 
     def _rows(self, filter: Filter) -> Rows:
         """The positions of the passages that a filter lets through."""
