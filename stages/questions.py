@@ -215,9 +215,15 @@ def read_questions(folder: Path, refusals: Refusals) -> Iterator[PlacedLine]:
 def parse(raw: bytes) -> QuestionLine:
     """One line as a question; Refused names the key that is wrong, and what was expected."""
     try:
-        return QuestionLine.model_validate(json.loads(raw.decode("utf-8-sig")))
+        content = json.loads(raw.decode("utf-8-sig"))
+        json.dumps(content, ensure_ascii=False).encode()
+        return QuestionLine.model_validate(content)
     except UnicodeDecodeError:
         raise Refused("malformed", "not UTF-8; save the file as UTF-8") from None
+    except UnicodeEncodeError:
+        raise Refused(
+            "malformed", "holds half a pair of surrogates (\\ud800 to \\udfff); remove it"
+        ) from None
     except (json.JSONDecodeError, RecursionError) as error:
         raise Refused("malformed", f"not a JSON object on one line ({error})") from None
     except ValidationError as error:
