@@ -86,8 +86,10 @@ def fuse(hits: Mapping[str, Hits], fusion: Fusion, k: int, ties: NDArray[np.int6
     others' from their lowest candidate. Then they are summed by weight (Bruch et al., arXiv
     2210.11934).
     rrf: the sum of weight / (60 + rank).
-    A passage that a ranker didn't find gets 0 from it. Candidates are the DEPTH best of each ranker.
-    What rankers found below them follows, so that the first ranks are the same for every k.
+    A passage that a ranker didn't find gets 0 from it.
+
+    The candidates are the DEPTH best of each ranker. What rankers found below these follows, so
+    that the first ranks are the same for every k.
     """
     if len(fusion.rankers) == 1:
         return hits[fusion.rankers[0]].first(k)
