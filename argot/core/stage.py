@@ -41,6 +41,8 @@ MACHINE = (
     errno.EROFS,
     errno.EMFILE,
 )
+# A file where a folder should be, or the other way round.
+MISPLACED = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 # Libraries written in Rust and C++ put the system's error number into their message.
 NUMBER = re.compile(r"\b(?:os error|errno) (\d+)\b", re.IGNORECASE)
 # numpy and tempfile report a full disk in their own words, and without the system's error number.
@@ -112,18 +114,25 @@ def read_figures(path: Path) -> dict[str, Any]:
     """A stage's figures; InputError if they are missing or damaged."""
     try:
         figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, IsADirectoryError, ValueError):
         raise InputError(f"{path} is missing or damaged; run `dvc repro`") from None
+    if not isinstance(figures, dict):
+        raise InputError(f"{path} holds no figures; run `dvc repro`")
     return figures
 
 
 def _blame(error: BaseException | None) -> str:
     """One line if the machine caused this error or one that led to it; otherwise empty."""
+    # An error for people says better what is wrong than the one that led to it.
+    unexplained = not isinstance(error, ArgotError)
     while error is not None:
         text = "" if isinstance(error, ArgotError) else str(error)
         if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
             return "out of memory; close other programs, or run on a machine with more"
         number = _system_error(error, text)
+        if unexplained and number in MISPLACED and getattr(error, "filename", None):
+            reason = os.strerror(number)
+            return f"{getattr(error, 'filename', '')}: {reason}; move away what is there"
         if number in MACHINE:
             place = getattr(error, "filename", None) or "disk"
             reason = os.strerror(number)

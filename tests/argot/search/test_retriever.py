@@ -205,4 +205,6 @@ def test_a_notebook_shows_one_line(release: Path) -> None:
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
 def test_half_a_character_is_searched_as_none(retriever: Retriever, mode: Mode) -> None:
     found = retriever.search("error E-17 \ud800", 3, mode)
-    assert [one.id for one in found] == [one.id for one in retriever.search("error E-17 ?", 3, mode)]
+    assert [one.id for one in found] == [
+        one.id for one in retriever.search("error E-17 ?", 3, mode)
+    ]
