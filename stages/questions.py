@@ -219,6 +219,7 @@ def parse(raw: bytes) -> QuestionLine:
     """One line as a question; Refused names the key that is wrong, and what was expected."""
     try:
         content = json.loads(raw.decode("utf-8-sig"))
+        # JSON can hold half of a surrogate pair, which no table can.
         json.dumps(content, ensure_ascii=False).encode()
         return QuestionLine.model_validate(content)
     except UnicodeDecodeError:

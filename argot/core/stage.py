@@ -80,6 +80,8 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
             message = message or str(error)
         elif isinstance(error, ModuleNotFoundError):
             message = what_to_install(error)
+        elif isinstance(error, OSError) and error.errno in MISPLACED and error.filename:
+            message = message or f"{error.filename}: {error.strerror}; move away what is there"
         if not message:
             raise
         message = printable(" ".join(message.split()))
@@ -123,16 +125,11 @@ def read_figures(path: Path) -> dict[str, Any]:
 
 def _blame(error: BaseException | None) -> str:
     """One line if the machine caused this error or one that led to it; otherwise empty."""
-    # An error for people says better what is wrong than the one that led to it.
-    unexplained = not isinstance(error, ArgotError)
     while error is not None:
         text = "" if isinstance(error, ArgotError) else str(error)
         if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
             return "out of memory; close other programs, or run on a machine with more"
         number = _system_error(error, text)
-        if unexplained and number in MISPLACED and getattr(error, "filename", None):
-            reason = os.strerror(number)
-            return f"{getattr(error, 'filename', '')}: {reason}; move away what is there"
         if number in MACHINE:
             place = getattr(error, "filename", None) or "disk"
             reason = os.strerror(number)
