@@ -42,6 +42,8 @@ SEGMENT = 2048
 MODELS = {name: Path("models") / name for name in ("base", "tuned")} | {
     "released": Path("models/release/embedder")
 }
+# A release keeps its rankers when it is refreshed.
+RELEASED_TOKENS = Path("models/release/tokens")
 ROLES: dict[str, Role] = {"passages": "passage", "pairs": "query", "questions": "query"}
 # Rows of the texts, their vectors and, where they were asked for, their tokens: batch by batch.
 Stream = Iterator[tuple[list[int], NDArray[np.float32], Tokens]]
@@ -63,7 +65,10 @@ class EmbedMachine(ray_engine.EngineSettings):
 def main(model: str, kind: str, home: Path = HERE) -> str:
     """Embed `kind` of texts by `model`: those that it never embedded before."""
     machine, settings = load("machine", EmbedMachine), load("embed", EmbedSettings)
-    texts, by_token = read_texts(kind, home, load("index", TokenSettings))
+    searched = load("index", TokenSettings)
+    if model == "released":
+        searched = TokenSettings(tokens="on" if RELEASED_TOKENS.is_dir() else "off")
+    texts, by_token = read_texts(kind, home, searched)
     embedder = Embedder.load(MODELS[model], machine.device, precision=settings.precision)
     known = kept.read_kept(kind, embedder.identity) or committed(model, kind, embedder, home)
     segments = kept.segment_folder(embedder.folder.name, kind, embedder.identity)

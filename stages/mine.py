@@ -36,9 +36,10 @@ from argot.llm.calls.completions import completions
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.judging.prompting import shown_texts
 from argot.search.bm25 import Bm25
+from argot.search.exact import on_grid
 from argot.tables import pairs, training
 from argot.tables.chunks import Corpus
-from argot.training.teacher.ranking import Ranking, rank
+from argot.training.teacher.ranking import Ranking, products, rank
 from argot.training.teacher.relabel import UNGRADED, grade_candidates
 
 VECTORS = Path("data/embeddings/base")
@@ -96,10 +97,14 @@ def main() -> str:
     settings = load("mine", MineSettings)
     corpus = Corpus()
     table = read_pairs(settings.share)
+    if len(corpus.ids) < 2:
+        raise InputError(
+            f"{corpus.path} holds {len(corpus.ids)} passage, and training compares; add documents"
+        )
     queries = table["query"].to_pylist()
     positives = np.array(corpus.places_of(table["chunk"].to_pylist()))
 
-    vectors = read_vectors(VECTORS / "pairs").of(queries)
+    vectors = on_grid(read_vectors(VECTORS / "pairs").of(queries))
     mined = mine(queries, vectors, positives, read_passages(corpus), settings)
     mined = people_first(mined, np.array(table["source"].to_pylist()) == "real")
     kept = np.flatnonzero(mined.rank < settings.round_trip)
@@ -136,7 +141,7 @@ def drawn(names: list[str], share: float) -> pa.Array:
 def read_passages(corpus: Corpus) -> Passages:
     """The corpus as the teacher sees it."""
     return Passages(
-        vectors=read_vectors(VECTORS / "passages").of(corpus.passages),
+        vectors=on_grid(read_vectors(VECTORS / "passages").of(corpus.passages)),
         bm25=Bm25.stored(corpus.ids),
         document=corpus.numbered("document"),
         group=corpus.numbered("group"),
@@ -161,9 +166,8 @@ def mine(
 
     def mined(start: int) -> Mined:
         block = slice(start, start + step)
-        dense = vectors[block] @ passages.vectors.T
         lexical = terms[block] @ weights if weight < 1 else None
-        found = rank(dense, lexical, positives[block], weight, count)
+        found = rank(vectors[block], passages.vectors, lexical, positives[block], weight, count)
         near = related(found.candidates, positives[block], passages, settings.duplicate)
         return Mined(**vars(found), related=near)
 
@@ -198,10 +202,10 @@ def related(
     same = passages.document[candidates] == passages.document[own]
     beside = same & (np.abs(passages.position[candidates] - passages.position[own]) <= 1)
     copied = ~same & (passages.group[candidates] == passages.group[own])
+    row = np.repeat(np.arange(len(candidates)), candidates.shape[1])
     vectors = passages.vectors
-    # Column by column: all candidates' vectors at once would take too much memory.
-    cosines = [np.einsum("qd,qd->q", vectors[some], vectors[positives]) for some in candidates.T]
-    return np.asarray(beside | copied | (np.stack(cosines, axis=1) >= duplicate))
+    cosines = products(vectors[positives], vectors, row, candidates.ravel())
+    return np.asarray(beside | copied | (cosines.reshape(candidates.shape) >= duplicate))
 
 
 def calibrated(mined: Mined, kept: NDArray[np.int64], skip_rate: float) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argot.evaluation.metrics import Relevance, ndcg, ndcg_of_ranks
+from argot.search.exact import summable
 from argot.search.fusion import CandidatePool, Fusion, Method
 from argot.search.hits import Hits
 
@@ -134,14 +135,16 @@ def choose_point(
     beginning = np.array(list(start.values()))
     # Of two rankers, the sum of both squared differences is twice that of one.
     distance = ((places - beginning) ** 2).sum(axis=1) / 2
-    sums = np.stack([np.bincount(clusters, row) for row in values])
-    count = sums.shape[1]
-    # 1. How often each group is in each sample, (samples, groups).
+    by_group = np.stack([np.bincount(clusters, row) for row in values]).astype(np.float64)
+    count = by_group.shape[1]
+    # 1. Sums that are exact: rounding would choose among weights that are equally good.
+    sums = summable(by_group, count)
+    # 2. How often each group is in each sample, (samples, groups).
     equal = np.full(count, 1 / count)
     drawn = np.random.default_rng(0).multinomial(count, equal, size=BAGS)
-    # 2. Each sample's sum of nDCG@10 at each point, less what the PRIOR queries lose there.
+    # 3. Each sample's sum of nDCG@10 at each point, less what the PRIOR queries lose there.
     best = (drawn @ sums.T - PRIOR * FALL * distance).argmax(axis=1)
-    # 3. The nearest point.
+    # 4. The nearest point.
     middle = beginning + trust * (places[best].mean(axis=0) - beginning)
     return points[int(((places - middle) ** 2).sum(axis=1).round(12).argmin())]
 

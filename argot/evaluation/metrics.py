@@ -14,6 +14,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from argot.search.exact import summable
 from argot.search.hits import MISSING
 
 CUTOFF = 10
@@ -130,7 +131,7 @@ def ndcg(
     Järvelin and Kekäläinen 2002.
     """
     top = found[:, :cutoff]
-    return np.asarray(top @ _discount(top.shape[1]) / _ideal(total, cutoff))
+    return np.asarray(top @ _discount(cutoff)[: top.shape[1]] / _ideal(total, cutoff))
 
 
 def ndcg_of_ranks(
@@ -193,7 +194,7 @@ def best_of_each(ranked: NDArray[np.int32], owner: NDArray[np.int64]) -> NDArray
 
 def _discount(ranks: int) -> NDArray[np.float64]:
     """What a hit is worth at each rank: 1 / log2(rank + 1), where the first rank is 1."""
-    return np.asarray(1 / np.log2(np.arange(ranks) + 2.0))
+    return summable(1 / np.log2(np.arange(ranks) + 2.0), ranks)
 
 
 def _ideal(total: NDArray[np.int64], cutoff: int) -> NDArray[np.float64]:

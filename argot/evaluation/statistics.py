@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from argot.search.exact import summable
+
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
@@ -122,7 +124,10 @@ def _studentised(excess: Floats, sizes: Floats, samples: int, seed: int) -> Floa
     rng = np.random.default_rng(seed)
     count, step = len(sizes), max(1, BLOCK // len(sizes))
     rows = [_resampled(rng, min(step, samples - at), count) for at in range(0, samples, step)]
-    return np.concatenate([_t(weights, excess, sizes) for weights in rows])
+    excess = summable(excess, count)
+    square = summable(excess**2, count)
+    product = summable(excess * sizes[:, None], count)
+    return np.concatenate([_t(weights, excess, square, product, sizes) for weights in rows])
 
 
 def _resampled(rng: np.random.Generator, samples: int, count: int) -> Floats:
@@ -133,12 +138,15 @@ def _resampled(rng: np.random.Generator, samples: int, count: int) -> Floats:
     return times.reshape(samples, count).astype(np.float64)
 
 
-def _t(weights: Floats, excess: Floats, sizes: Floats) -> Floats:
-    """t of samples in which each cluster was drawn `weights` (samples, clusters) times."""
+def _t(weights: Floats, excess: Floats, square: Floats, product: Floats, sizes: Floats) -> Floats:
+    """t of samples in which each cluster was drawn `weights` (samples, clusters) times.
+
+    `square` is e_c² and `product` e_c n_c, `summable` like `excess`.
+    """
     total = (weights @ sizes)[:, None]
     shift = (weights @ excess) / total
     # The sum of (e_c - shift n_c)², multiplied out, so that matrix products do the work.
-    squares = weights @ excess**2 - 2 * shift * (weights @ (excess * sizes[:, None]))
+    squares = weights @ square - 2 * shift * (weights @ product)
     squares += shift**2 * (weights @ sizes**2)[:, None]
     error = np.sqrt(np.maximum(squares, 0.0) * len(sizes) / (len(sizes) - 1)) / total
     # A sample without spread whose mean differs says nothing about the error: its t is infinite.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from argot.search.exact import inner_products, on_grid
 from argot.search.hits import MISSING, Hits, search_exact
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Dense:
         scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
         for row, (vector, places) in enumerate(zip(self.encode(queries), candidates, strict=True)):
             found = places != MISSING
-            scores[row, found] = self.passages.some(places[found].astype(np.int64)) @ vector
+            near = self.passages.some(places[found].astype(np.int64))
+            scores[row, found] = inner_products(on_grid(vector), on_grid(near))
         return scores
 
     def save(self, path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from argot.search.exact import inner_products, on_grid, slack
 
 MISSING = -1
 # Queries are scored in blocks of at most this many scores (256 MiB of float32).
@@ -24,6 +26,29 @@ class Hits:
 
     positions: NDArray[np.int32]
     scores: NDArray[np.float32]
+
+    def first(self, k: int) -> Hits:
+        """The k best of each query."""
+        return Hits(self.positions[:, :k], self.scores[:, :k])
+
+    def followed_by(self, deeper: Hits, k: int) -> Hits:
+        """These hits, then those that only a deeper search found: k of each query in all.
+
+        The first ranks are the same however deep the search is. A score above the one before it is
+        lowered to that one.
+        """
+        shape = (len(self.positions), min(k, self.positions.shape[1] + deeper.positions.shape[1]))
+        positions = np.full(shape, MISSING, dtype=np.int32)
+        scores = np.full(shape, -np.inf, dtype=np.float32)
+        for row, found in enumerate(deeper.positions):
+            known = self.positions[row] != MISSING
+            more = (found != MISSING) & ~np.isin(found, self.positions[row])
+            least = self.scores[row][known].min(initial=np.inf)
+            lowered = np.minimum(deeper.scores[row][more], least)
+            places = np.append(self.positions[row][known], found[more])[:k]
+            positions[row, : len(places)] = places
+            scores[row, : len(places)] = np.append(self.scores[row][known], lowered)[:k]
+        return Hits(positions, scores)
 
 
 def tie_order(ids: Sequence[str]) -> NDArray[np.int64]:
@@ -77,18 +102,27 @@ def ranked(
 def search_exact(
     queries: NDArray[np.float32], passages: NDArray[np.float32], k: int, ties: NDArray[np.int64]
 ) -> Hits:
-    """The k passages nearest to each query by inner product.
+    """The k passages nearest to each query by inner product, by (score, tie order).
 
-    The vectors `queries` (queries, d) and `passages` (passages, d) have length 1. Large products
-    are computed on a GPU, if there is one; its sums may differ from a CPU's in the last bits.
+    The vectors `queries` (queries, d) and `passages` (passages, d) have length 1. A fast product
+    finds what may be among the best, on a GPU where there is one and the product is large. Exact
+    scores then rank these few, so that a query has the same hits on every machine, alone and among
+    other queries, and equal vectors have equal scores.
     """
-    step = max(1, BLOCK // max(1, len(passages)))
-    parts = [queries[at : at + step] for at in range(0, len(queries), step)]
     if queries.size * len(passages) >= HEAVY and (device := _card()):
-        blocks = list(search_torch(parts, passages, k, ties, device))
-    else:
-        blocks = [top_k(part @ passages.T, k, ties) for part in parts]
-    return stacked(blocks, k)
+        return search_torch(queries, passages, k, ties, device)
+    return _ranked(queries, passages, _near(queries, passages, k), k, ties)
+
+
+def search_torch(
+    queries: NDArray[np.float32],
+    passages: NDArray[np.float32],
+    k: int,
+    ties: NDArray[np.int64],
+    device: str,
+) -> Hits:
+    """What `search_exact` gives, with the fast product on a device of torch."""
+    return _ranked(queries, passages, _near_by_torch(queries, passages, k, device), k, ties)
 
 
 def stacked(blocks: Sequence[Hits], k: int) -> Hits:
@@ -100,30 +134,54 @@ def stacked(blocks: Sequence[Hits], k: int) -> Hits:
     return Hits(np.concatenate(positions), np.concatenate(scores))
 
 
-def search_torch(
-    parts: Sequence[NDArray[np.float32]],
+def _ranked(
+    queries: NDArray[np.float32],
     passages: NDArray[np.float32],
+    near: Iterable[NDArray[np.int64]],
     k: int,
     ties: NDArray[np.int64],
-    device: str,
-) -> Iterator[Hits]:
-    """The hits of each part of the queries, computed on a device of torch."""
+) -> Hits:
+    """The k best of the passages that are `near` each query, by (exact score, tie order)."""
+    shape = (len(queries), min(k, len(passages)))
+    positions, scores = np.empty(shape, np.int32), np.empty(shape, np.float32)
+    for row, places in enumerate(near):
+        exact = inner_products(on_grid(queries[row]), on_grid(passages[places]))
+        best = np.lexsort((ties[places], -exact))[:k]
+        positions[row], scores[row] = places[best], exact[best]
+    return Hits(positions, scores)
+
+
+def _near(
+    queries: NDArray[np.float32], passages: NDArray[np.float32], k: int
+) -> Iterator[NDArray[np.int64]]:
+    """For each query the positions of all passages that may be among its k nearest."""
+    margin = slack(passages.shape[1])
+    for part in _blocks(queries, len(passages)):
+        for scores in part @ passages.T:
+            threshold = np.partition(scores, -k)[-k] - margin if k < len(scores) else -np.inf
+            yield np.flatnonzero(scores >= threshold)
+
+
+def _near_by_torch(
+    queries: NDArray[np.float32], passages: NDArray[np.float32], k: int, device: str
+) -> Iterator[NDArray[np.int64]]:
+    """`_near` on a device of torch."""
     import torch
 
-    k = min(k, len(passages))
-    on_device = torch.tensor(passages).to(device).T
-    for part in parts:
-        # 1. On the device: all passages that score at least as high as the query's k-th.
+    on_device, margin = torch.tensor(passages).to(device).T, float(slack(passages.shape[1]))
+    for part in _blocks(queries, len(passages)):
         scores = torch.tensor(part).to(device) @ on_device
-        places = torch.nonzero(scores >= scores.topk(k, dim=1).values[:, -1:])
-        row, place = places.T.cpu().numpy()
-        values = scores[places[:, 0], places[:, 1]].cpu().numpy()
-        # 2. Here: those few are sorted by query, score and tie order.
-        order = np.lexsort((ties[place], -values, row))
-        # 3. `row` is in ascending order. A passage's place, less the place of its row's first
-        #    passage, is its rank from 0.
-        kept = order[np.arange(len(row)) - np.searchsorted(row, row) < k]
-        yield Hits(place[kept].reshape(-1, k).astype(np.int32), values[kept].reshape(-1, k))
+        threshold = scores.topk(min(k, len(passages)), dim=1).values[:, -1:] - margin
+        row, place = torch.nonzero(scores >= threshold).T.cpu().numpy()
+        # `row` is in ascending order, so that the places of a row are neighbours.
+        yield from np.split(place, np.searchsorted(row, np.arange(1, len(part))))
+
+
+def _blocks(queries: NDArray[np.float32], passages: int) -> Iterator[NDArray[np.float32]]:
+    """The queries in blocks of at most BLOCK scores."""
+    step = max(1, BLOCK // max(1, passages))
+    for start in range(0, len(queries), step):
+        yield queries[start : start + step]
 
 
 def _card() -> str:

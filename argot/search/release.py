@@ -23,13 +23,16 @@ from argot.search.index import Kind
 MANIFEST = "manifest.json"
 EMBEDDER, CHUNKS, CARD = "embedder", "chunks.parquet", "README.md"
 # The format of manifest.json. `_of_today` reads the one before it too.
-FORMAT = 2
+FORMAT: Literal[2] = 2
+RIGHTS: Literal[3] = 3  # with access rights: an Argot that knows of none refuses this format
 # Endings of files that are only read as data. Pickles (.bin, .pt, .pkl) and code (.py, .so) are
 # refused, because reading them can run code.
 DATA = {
     ".faiss", ".json", ".jsonl", ".md", ".model", ".npy", ".onnx", ".parquet", ".safetensors",
     ".txt", ".xml",
 }  # fmt: skip
+# The names of files that macOS and NFS leave in any folder start with these.
+OF_SYSTEMS = (".DS_Store", "._", ".nfs")
 GET_IT_AGAIN = "get the release again: dvc pull {folder}, or dvc repro where it was made"
 
 
@@ -51,7 +54,7 @@ class Refreshed(Part):
 class Manifest(Part):
     """What manifest.json holds."""
 
-    format: Literal[2]
+    format: Literal[2, 3]
     verdict: Verdict
     rankers: dict[str, str]  # the file or folder of each ranker, by the ranker's name
     fingerprint: str  # of the embedder, as argot.encoding.embedder.fingerprint gives it
@@ -68,6 +71,11 @@ class Manifest(Part):
     seal: str = ""  # SHA-256 of all other fields
 
     @property
+    def groups(self) -> bool:
+        """Is a passage found only for the groups in its metadata (argot.search.rights)?"""
+        return self.format == RIGHTS
+
+    @property
     def age(self) -> str:
         """Whether model and verdict are as new as the texts, in words."""
         changed = self.refreshed
@@ -80,8 +88,8 @@ class Manifest(Part):
 def inventory(folder: Path) -> dict[str, File]:
     """Every file of a release except its manifest, by its path in the folder, with slashes.
 
-    Hidden files are no part of a release. Raises ReleaseError for a link, and for a file of a kind
-    that could run code when it is read.
+    Files that systems leave in any folder are no part of a release. Raises ReleaseError for a link,
+    and for a file of a kind that could run code when it is read.
     """
     names = sorted(_names(folder) - {MANIFEST})
     for name in names:
@@ -121,6 +129,8 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_bytes())
+    except IsADirectoryError:
+        raise ReleaseError(f"{path} is a folder, no manifest; {_again(folder)}") from None
     except (FileNotFoundError, NotADirectoryError):
         what = "has no manifest.json" if folder.exists() else "doesn't exist"
         raise ReleaseError(f"{folder} {what}; {_again(folder)}") from None
@@ -143,12 +153,12 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _of_today(content: dict[str, Any], path: Path) -> dict[str, Any]:
     """A manifest in today's format. Format 1 knew two rankers and held the weight of dense only."""
-    if content.get("format") == FORMAT:
+    if content.get("format") in (FORMAT, RIGHTS):
         return content
     if content.get("format") != 1:
         raise ReleaseError(
-            f"{path} is of format {content.get('format')!r}, this version of Argot reads 1 and "
-            f"{FORMAT}: install a newer one (pip install -U argot-retrieval)"
+            f"{path} is of format {content.get('format')!r}, this version of Argot reads 1 to "
+            f"{RIGHTS}: install a newer one (pip install -U argot-retrieval)"
         )
     verdict, dim = content["verdict"], content.get("dim", 0)
     weight = verdict["fusion"]["weight"]
@@ -198,7 +208,29 @@ def check(folder: Path) -> Manifest:
     missing = [part for part in needed if part not in parts]
     if missing:
         raise ReleaseError(f"{folder} has no {missing[0]}; {_again(folder)}")
+    unknown = [name for name in manifest.verdict.fusion.rankers if name not in manifest.rankers]
+    if unknown:
+        raise ReleaseError(f"{folder} has no ranker {unknown[0]!r}; {_again(folder)}")
     return manifest
+
+
+def check_again(folder: Path, manifest: Manifest, part: str) -> None:
+    """Compare a part's files with the manifest again, after they were read.
+
+    Since `check`, another release may have replaced this one. Raises ReleaseError, which names the
+    first file that differs.
+    """
+    for name in sorted(manifest.files.keys() | _names(folder)):
+        if PurePosixPath(name).parts[0] != part:
+            continue
+        path, expected = folder / name, manifest.files.get(name)
+        if expected is None or not path.is_file() or sha256(path) != expected.sha256:
+            raise replaced(path)
+
+
+def replaced(path: Path) -> ReleaseError:
+    """The error for a file that differs from what it was when the release was opened."""
+    return ReleaseError(f"{path} was replaced after this release was opened; open it again")
 
 
 def mismatch(folder: Path, part: str, found: int, expected: int, what: str) -> ReleaseError:
@@ -216,11 +248,10 @@ def _again(folder: Path) -> str:
 
 
 def _names(folder: Path) -> set[str]:
-    """The paths of a folder's files and links, without hidden ones and those in hidden folders."""
+    """The paths of a folder's files and links, without those that systems leave (OF_SYSTEMS)."""
     names = set()
     for path in folder.rglob("*"):
-        inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if not hidden and (path.is_symlink() or not path.is_dir()):
-            names.add(inside.as_posix())
+        is_file = path.is_symlink() or not path.is_dir()
+        if is_file and not path.name.startswith(OF_SYSTEMS):
+            names.add(path.relative_to(folder).as_posix())
     return names

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from argot.core.parquet import read_table
+from argot.core.terminal import encodable
 from argot.encoding.embedder import Embedder
+from argot.encoding.token_encoder import QueryEncoder, TokenEncoder
 from argot.errors import InputError, ReleaseError
 from argot.search.bm25 import Bm25
 from argot.search.dense import Dense
 from argot.search.fusion import DEPTH, Fusion, alone, fuse
 from argot.search.hits import MISSING, Hits, tie_order
 from argot.search.index import VectorIndex, read_head
-from argot.search.ranker import Ranker, Rows
-from argot.search.release import CHUNKS, EMBEDDER, Manifest, check, mismatch
+from argot.search.ranker import Finder, Ranker, Rows, scored_again
+from argot.search.release import CHUNKS, EMBEDDER, Manifest, check, check_again, mismatch
 from argot.search.remote import fetch, is_remote
 from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
+from argot.search.rights import Groups, groups_of, named
+from argot.search.tokens import ByToken, TokenIndex
 from argot.tables import chunks
 from argot.tables.chunks import passage, passages_of
 
 Filter = Mapping[str, Any]
+T = TypeVar("T")
 # A release is searched by all its rankers fused, or by one of them.
 HYBRID = "hybrid"
+# The rankers that look through the whole release; tokens rank what these find.
+FINDERS = (Bm25.name, Dense.name)
 # `verify` encodes this many passages again.
 VERIFIED = 32
 # The least cosine of a passage's vector in the index and its vector encoded again. Other hardware
@@ -112,15 +119,21 @@ class Retriever:
         return cls(folder, manifest, device, Reranker(reranker, device) if reranker else None)
 
     def search(
-        self, query: str, k: int = 10, mode: str | None = None, filter: Filter | None = None
+        self,
+        query: str,
+        k: int = 10,
+        mode: str | None = None,
+        filter: Filter | None = None,
+        groups: Groups | None = None,
     ) -> list[Passage]:
         """The k best passages for `query`, best first.
 
-        `mode` is hybrid, dense or bm25; without it, the release is searched as it was evaluated.
-        `filter` keeps documents whose metadata have these values. Where the metadata hold a list,
-        one of its values must be the same.
+        `mode` is hybrid, bm25, dense or tokens; without it, the release is searched as it was
+        evaluated. `filter` keeps documents whose metadata have these values. Where the metadata hold a list,
+        one of its values must be the same. `groups` are those of who asks: a release with access
+        rights is not searched without them (argot.search.rights).
         """
-        return self.search_many([query], k, mode, filter)[0]
+        return self.search_many([query], k, mode, filter, groups)[0]
 
     def search_many(
         self,
@@ -128,19 +141,19 @@ class Retriever:
         k: int = 10,
         mode: str | None = None,
         filter: Filter | None = None,
+        groups: Groups | None = None,
     ) -> list[list[Passage]]:
         """`search` for many queries at once."""
         fusion = self.fusion(mode)
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
-        # 1. How many passages are needed. A cross-encoder wants more than k. A fusion takes as many
-        #    candidates as the evaluation did, so that scores are scaled in the same way.
+        queries = [encodable(query) for query in queries]
+        # 1. How many passages are needed. A cross-encoder wants more than k.
         count = max(k, RERANKED) if self.reranker else k
-        depth = max(count, DEPTH) if len(fusion.rankers) > 1 else count
         # 2. Rank and fuse.
-        rows = self._rows(filter) if filter else None
-        ranked = {name: self.ranker(name).search(queries, depth, rows) for name in fusion.rankers}
-        hits = fuse(ranked, fusion, count, self._ties)
+        seen = self.seen(groups)
+        rows = self._rows(filter, seen) if filter else seen
+        ranked, hits = self._fused(fusion, queries, count, rows, seen)
         found = [self._passages(row, hits, ranked) for row in range(len(queries))]
         # 3. The cross-encoder, if there is one, ranks them again.
         if self.reranker is None:
@@ -149,6 +162,55 @@ class Retriever:
             _reranked(self.reranker, query, passages)[:k]
             for query, passages in zip(queries, found, strict=True)
         ]
+
+    def _fused(
+        self,
+        fusion: Fusion,
+        queries: Sequence[str],
+        k: int,
+        rows: Rows | None,
+        seen: Rows | None,
+    ) -> tuple[dict[str, Hits], Hits]:
+        """What each ranker finds, and the k best of it all."""
+        # Rankers give at least as many candidates as in the evaluation, so that the first ranks
+        # don't depend on k.
+        depth = max(k, DEPTH)
+        if not fusion.by_token:
+            finders = {name: self.finder(name, seen) for name in fusion.rankers}
+            found = {name: one.search(queries, depth, rows) for name, one in finders.items()}
+            return found, fuse(found, fusion, k, self._ties)
+        # Tokens rank what all finders find, and so does every ranker.
+        finders = {name: self.finder(name, seen) for name in FINDERS}
+        by_token = self.by_token if seen is None else self.by_token.unweighed()
+        every: dict[str, Ranker] = {**finders, ByToken.name: by_token}
+        rankers = {name: every[name] for name in fusion.rankers}
+        deep = [one.search(queries, depth, rows) for one in finders.values()]
+        first = [hits.first(DEPTH) for hits in deep]
+        ranked = scored_again(rankers, queries, first, self._ties)
+        best = fuse(ranked, fusion, k, self._ties)
+        if k <= DEPTH:
+            return ranked, best
+        ranked = scored_again(rankers, queries, deep, self._ties)
+        return ranked, best.followed_by(fuse(ranked, fusion, len(FINDERS) * depth, self._ties), k)
+
+    def seen(self, groups: Groups | None) -> Rows | None:
+        """The positions of the passages that `groups` may see, or None for all.
+
+        Raises InputError where the release has access rights and no groups are given, and where it
+        has none and they are.
+        """
+        names = named(groups, self.manifest.groups)
+        if names is None:
+            return None
+        allowed = np.array([not names.isdisjoint(own) for own in self._groups], dtype=bool)
+        return np.flatnonzero(allowed[self._metadata[1]])
+
+    def metadata_keys(self, seen: Rows | None = None) -> list[str]:
+        """The keys that a filter may have: those of the documents of the passages `seen` (all)."""
+        distinct, owner = self._metadata
+        if seen is not None:
+            distinct = [distinct[at] for at in np.unique(owner[seen])]
+        return sorted(set().union(*distinct))
 
     def fusion(self, mode: str | None = None) -> Fusion:
         """How a mode searches; InputError for an unknown one."""
@@ -160,11 +222,31 @@ class Retriever:
             raise InputError(f"mode must be one of {known}, got {mode!r}")
         return alone(mode)
 
-    def ranker(self, name: str) -> Ranker:
-        """One of the release's rankers; its parts are loaded when they are first asked for."""
+    def finder(self, name: str, seen: Rows | None = None) -> Finder:
+        """A ranker that looks through the release, for who may see `seen` (None: all passages).
+
+        Its parts are loaded when they are first asked for.
+        """
         if name == Bm25.name:
-            return self.bm25
-        return Dense(self.index, self.embedder.encode_queries, self._ties)
+            return self.bm25 if seen is None else self.bm25.among(seen)
+        both = ByToken.name in self.manifest.rankers
+        encode = self.encoder.vectors if both else self.embedder.encode_queries
+        return Dense(self.index, encode, self._ties)
+
+    @cached_property
+    def by_token(self) -> ByToken:
+        """The ranker by tokens; ReleaseError where its part is of other passages."""
+        index = self._read(ByToken.part, TokenIndex.load)
+        if len(index) != self.manifest.passages:
+            raise mismatch(
+                self.folder, ByToken.part, len(index), self.manifest.passages, "passages"
+            )
+        return ByToken(index, self.encoder.tokens)
+
+    @cached_property
+    def encoder(self) -> QueryEncoder:
+        """Gives the vectors and the tokens of queries by one pass through the model."""
+        return QueryEncoder(TokenEncoder(self.embedder))
 
     def verify(self) -> int:
         """Open every part and encode some passages again; return how many.
@@ -190,34 +272,31 @@ class Retriever:
     @cached_property
     def embedder(self) -> Embedder:
         """The model that queries are encoded by."""
-        return Embedder.load(self.folder / EMBEDDER, self.device, self.manifest.dimension)
+        dimension = self.manifest.dimension
+        return self._read(EMBEDDER, lambda folder: Embedder.load(folder, self.device, dimension))
 
     @cached_property
     def index(self) -> VectorIndex:
         """The passages' vectors."""
-        return VectorIndex.load(self.folder / Dense.part)
+        return self._read(Dense.part, VectorIndex.load)
 
     @cached_property
     def bm25(self) -> Bm25:
         """BM25 over the passages."""
-        part = self.folder / Bm25.part
-        bm25 = Bm25.load(part)
+        bm25 = self._read(Bm25.part, Bm25.load)
         if bm25.ids != self.chunks["chunk"].to_pylist():
-            raise ReleaseError(f"{part} is of other passages than {self.folder / CHUNKS}")
+            raise ReleaseError(
+                f"{self.folder / Bm25.part} is of other passages than {self.folder / CHUNKS}"
+            )
         return bm25
 
     @cached_property
     def chunks(self) -> pa.Table:
         """The passages' texts, one row each, in the order of the index."""
-        table = read_table(self.folder / CHUNKS, chunks.SCHEMA)
+        table = self._read(CHUNKS, lambda path: read_table(path, chunks.SCHEMA))
         if len(table) != self.manifest.passages:
             raise mismatch(self.folder, CHUNKS, len(table), self.manifest.passages, "passages")
         return table
-
-    @cached_property
-    def metadata_keys(self) -> list[str]:
-        """The keys that a filter may have: those of any document's metadata."""
-        return sorted(set().union(*self._metadata[0]))
 
     @cached_property
     def _ties(self) -> NDArray[np.int64]:
@@ -233,15 +312,30 @@ class Retriever:
         distinct = [json.loads(text) for text in encoded.dictionary.to_pylist()]
         return distinct, encoded.indices.to_numpy()
 
-    def _rows(self, filter: Filter) -> Rows:
-        """The positions of the passages that a filter lets through."""
+    @cached_property
+    def _groups(self) -> list[frozenset[str]]:
+        """The groups of each distinct set of metadata."""
+        return [groups_of(metadata) for metadata in self._metadata[0]]
+
+    def _read(self, part: str, read: Callable[[Path], T]) -> T:
+        """Read a part; ReleaseError where it is not the one that was checked by `load`."""
+        try:
+            return read(self.folder / part)
+        finally:
+            # Where reading fails because the part was replaced, this error says so.
+            check_again(self.folder, self.manifest, part)
+
+    def _rows(self, filter: Filter, seen: Rows | None) -> Rows:
+        """The positions of the passages that a filter lets through, of those that are `seen`."""
         distinct, owner = self._metadata
+        known = self.metadata_keys(seen)
         for key in filter:
-            if key not in self.metadata_keys:
-                known = ", ".join(self.metadata_keys) or "none"
-                raise InputError(f"no document has metadata {key!r}; known are: {known}")
+            if key not in known:
+                names = ", ".join(known) or "none"
+                raise InputError(f"no document has metadata {key!r}; known are: {names}")
         allowed = np.array([_matches(metadata, filter) for metadata in distinct], dtype=bool)
-        return np.flatnonzero(allowed[owner])
+        rows = np.flatnonzero(allowed[owner])
+        return rows if seen is None else np.intersect1d(rows, seen)
 
     def _passages(self, row: int, hits: Hits, ranked: Mapping[str, Hits]) -> list[Passage]:
         """The passages that were found for the query number `row`, best first."""
@@ -267,10 +361,17 @@ class Retriever:
 
 
 def _reranked(reranker: Reranker, query: str, found: Sequence[Passage]) -> list[Passage]:
-    """The same passages by (the cross-encoder's score, id), with that score and the new ranks."""
-    scores = reranker.scores(query, [passage(one.heading, one.text) for one in found])
-    best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
-    return [replace(one, score=score, rank=at) for at, (score, one) in enumerate(best, start=1)]
+    """The RERANKED best passages by (the cross-encoder's score, id), then the others.
+
+    The others' scores are lowered to the least score before them.
+    """
+    read, others = found[:RERANKED], found[RERANKED:]
+    scores = reranker.scores(query, [passage(one.heading, one.text) for one in read])
+    best = sorted(zip(scores, read, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+    ranked = [replace(one, score=score) for score, one in best]
+    least = min(scores, default=0.0)
+    ranked += [replace(one, score=min(one.score, least)) for one in others]
+    return [replace(one, rank=rank) for rank, one in enumerate(ranked, start=1)]
 
 
 def _matches(metadata: Mapping[str, Any], filter: Filter) -> bool:

@@ -44,6 +44,15 @@ class ByToken:
         """The weighted MaxSim of each query and its candidates."""
         return self.index.score(self.encode(queries), candidates)
 
+    def unweighed(self) -> ByToken:
+        """The ranker for somebody who may not see all passages: all tokens weigh the same.
+
+        A token's rarity would tell how many hidden passages hold it.
+        """
+        index = self.index
+        equal = np.ones(1, dtype=np.float32)
+        return ByToken(TokenIndex(index.codes, index.scales, index.offsets, equal), self.encode)
+
     def save(self, path: Path) -> None:
         """Write the passages' tokens; the model that encodes queries is a part of its own."""
         self.index.save(path)

@@ -260,11 +260,11 @@ def searching(scale: Scale, device: torch.device, rate: float) -> Line:
     """Exact search of a thousand queries, by numpy on the CPU and by torch on the card."""
     passages, queries = vectors(scale.vectors), vectors(min(1000, scale.vectors), seed=7)
     ties = np.arange(len(passages))
-    found = next(search_torch([queries], passages, 10, ties, device.type))
+    found = search_torch(queries, passages, 10, ties, device.type)
     same = (found.positions == search_exact(queries, passages, 10, ties).positions).mean()
     assert same > 0.999, f"{same:.4%} of the hits are the same"
     theirs = timed(lambda: search_exact(queries, passages, 10, ties))
-    seconds = timed(lambda: next(search_torch([queries], passages, 10, ties, device.type)))
+    seconds = timed(lambda: search_torch(queries, passages, 10, ties, device.type))
     share = 2.0 * queries.size * len(passages) / seconds / rate
     return Line(
         "search",

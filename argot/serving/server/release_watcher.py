@@ -41,7 +41,10 @@ class ReleaseWatcher:
         try:
             new = self._open_ready(found)
         except (ArgotError, OSError) as error:
-            self._refuse(found, error)
+            # If the folder has changed since `found`, the error is about a half-copied release. The
+            # next look reads it again.
+            if signature(self.folder) == found:
+                self._refuse(found, error)
             return False
         if new is None:
             return False

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
 from argot.search.bm25 import TERM
-from argot.search.release import MANIFEST
+from argot.search.release import MANIFEST, read_manifest, replaced
 from argot.search.retriever import Filter, Passage, Retriever
 from argot.serving.server.batching import Batcher
 from argot.serving.server.server_settings import RequestLimits
@@ -62,6 +62,9 @@ class ServedRelease:
         self.id = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:16]
         self._row = {id: row for row, id in enumerate(self.retriever.chunks["chunk"].to_pylist())}
         self._read_all()
+        # `id` was read after the manifest, and may be that of a newer release.
+        if read_manifest(folder) != self.manifest:
+            raise replaced(folder / MANIFEST)
         self._cores = 1
         self.batcher = Batcher(self._warm_up, self._begin, self._work, limits.batch, batches)
 
@@ -136,7 +139,7 @@ class ServedRelease:
     def _read_all(self) -> None:
         """Read every file now: the folder may be replaced while this release still answers."""
         self.retriever.search(WARM_UP, 1, "bm25")
-        len(self.retriever.metadata_keys)
+        self.retriever.metadata_keys()
         len(self.retriever.index)
 
     def _submit(self, key: SearchKey, query: str) -> Future[Any]:

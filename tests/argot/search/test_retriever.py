@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from argot import Retriever
+from argot.encoding.embedder import fingerprint
 from argot.errors import ArgotError, InputError, ReleaseError
 from argot.search.fusion import DEPTH, fuse
 from argot.search.hits import search_exact, tie_order
-from argot.search.release import MANIFEST, inventory, sealed
 from argot.tables.chunks import passage
+from tests.support.releases import reseal
 from tools.tiny.release import rows
 
 QUESTIONS = [
@@ -140,14 +141,6 @@ def test_a_bad_call_is_an_error_of_one_line(retriever: Retriever) -> None:
         retriever.search("pump", k=0)
 
 
-def reseal(folder: Path, **changes: object) -> None:
-    """Make the manifest agree with the files again, as someone would who mixes two releases on purpose."""
-    path = folder / MANIFEST
-    content = json.loads(path.read_text())
-    files = {name: file.model_dump() for name, file in inventory(folder).items()}
-    path.write_text(json.dumps(sealed({**content, **changes, "files": files})))
-
-
 def test_parts_of_different_releases_are_refused(spoilt: Path) -> None:
     """The manifest's hashes are written again, so only the contents can show the mismatch."""
     words = json.loads((spoilt / "lexical" / "words.json").read_text())
@@ -196,7 +189,7 @@ def test_verify_refuses_vectors_of_another_model(made: Path, spoilt: Path) -> No
     shutil.copyfile(
         made / "models" / "base" / "model.safetensors", spoilt / "embedder" / "model.safetensors"
     )
-    reseal(spoilt)
+    reseal(spoilt, fingerprint=fingerprint(spoilt / "embedder"))
     with pytest.raises(ReleaseError, match="vectors of another model"):
         Retriever.load(spoilt, device="cpu").verify()
 
@@ -207,3 +200,11 @@ def test_a_notebook_shows_one_line(release: Path) -> None:
     assert repr(retriever).endswith("release': 8 passages, tuned model, hybrid search)")
     assert repr(passage).startswith("Passage(1. 'pumps/noise.md', score ")
     assert repr(passage).endswith(": 'Error E-17 means the rotor is stuck.')")
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
+def test_half_a_character_is_searched_as_none(retriever: Retriever, mode: str) -> None:
+    found = retriever.search("error E-17 \ud800", 3, mode)
+    assert [one.id for one in found] == [
+        one.id for one in retriever.search("error E-17 ?", 3, mode)
+    ]

@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
 from argot.core.files import write_json
-from argot.encoding.embedder import Embedder
+from argot.encoding.embedder import Embedder, fingerprint
 from argot.errors import ReleaseError
 from argot.search.release import MANIFEST, sealed
+from argot.search.retriever import Retriever
 from argot.serving.server.app import create_app
+from argot.serving.server.served_release import ServedRelease
 from argot.serving.server.server_settings import RequestLimits, ServerSettings
+from tests.support.releases import reseal
 from tests.support.serving import opened
 from tools.tiny.server import listening
 
@@ -145,6 +149,80 @@ def test_a_broken_new_release_leaves_the_old_one_and_is_told(
         shutil.rmtree(folder)  # as while `dvc` replaces it
         assert not shelf.look()
         assert client.post("/search", json=ASKED).json()["notice"] == ""
+
+
+def test_a_release_whose_model_is_replaced_while_it_loads_never_searches_by_it(
+    settings: ServerSettings, folder: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BM25 answers, and says why, until the new release is taken up."""
+    true, weights = Embedder.load, folder / "embedder/model.safetensors"
+    slow = replace(settings, release=folder, look_seconds=3600)
+
+    def load(*given: Any) -> Embedder:
+        shutil.copyfile(made / "models/base/model.safetensors", weights)
+        return true(*given)
+
+    monkeypatch.setattr(Embedder, "load", load)
+    with opened(slow) as client:
+        watcher = client.app.state.server.watcher  # type: ignore[attr-defined]
+        first = client.post("/search", json=ASKED).json()
+        assert first["mode"] == "bm25"
+        assert "model.safetensors was replaced after this release was opened" in first["notice"]
+        assert not watcher.look()  # half of a release: its manifest is the old one's
+        monkeypatch.undo()
+        reseal(folder, fingerprint=fingerprint(folder / "embedder"))
+        assert watcher.look()
+        second = client.post("/search", json=ASKED).json()
+        assert (second["mode"], second["notice"]) == ("hybrid", "")
+        assert second["release"] != first["release"]
+
+
+@pytest.mark.parametrize("part", ["chunks", "index", "manifest"])
+def test_a_folder_that_is_replaced_while_it_is_opened_is_not_served(
+    part: str, settings: ServerSettings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = ServedRelease._read_all
+
+    def read_all(served: ServedRelease) -> None:
+        """Read everything, when part of it is another release's."""
+        if part == "index":
+            path = folder / "index.faiss"
+            path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")
+        elif part == "manifest":
+            renamed(folder)
+        true(served)
+
+    def load(*given: Any, **named: Any) -> Retriever:
+        opened = loaded(*given, **named)
+        if part == "chunks":
+            path = folder / "chunks.parquet"
+            pq.write_table(pq.read_table(path), path, compression="none")
+        return opened
+
+    loaded = Retriever.load
+    monkeypatch.setattr(Retriever, "load", load)
+    monkeypatch.setattr(ServedRelease, "_read_all", read_all)
+    with pytest.raises(ReleaseError, match=f"{part}.* was replaced after this release was opened"):
+        create_app(replace(settings, release=folder))
+
+
+def test_a_release_that_changes_while_it_is_taken_up_is_no_broken_one(
+    settings: ServerSettings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(replace(settings, release=folder, look_seconds=3600)) as client:
+        watcher = client.app.state.server.watcher  # type: ignore[attr-defined]
+        true = ServedRelease._read_all
+
+        def read_all(served: ServedRelease) -> None:
+            monkeypatch.undo()
+            renamed(folder)
+            true(served)
+
+        monkeypatch.setattr(ServedRelease, "_read_all", read_all)
+        renamed(folder)
+        assert not watcher.look()
+        assert (watcher.refused, watcher.problem) == (0, "")
+        assert watcher.look()
 
 
 def test_closed_batcher_still_serves_who_came_before(client: TestClient) -> None:

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
+from argot.search.exact import on_grid
 from argot.training.teacher.ranking import HORIZON, STRIDE, Ranking, nearest, rank
 
 Floats = NDArray[np.float32]
@@ -44,7 +45,7 @@ def task(passages: int, holding: float, order: str) -> tuple[Floats, Floats, NDA
     lexical = (random.random((30, passages)) * (random.random((30, passages)) < holding)).astype(
         np.float32
     )
-    return dense, lexical, random.integers(0, passages, 30)
+    return on_grid(dense), lexical, random.integers(0, passages, 30)
 
 
 @pytest.mark.parametrize("order", ["random", "sorted", "hidden", "shown", "tied"])
@@ -56,7 +57,9 @@ def test_the_ranking_is_that_of_whole_rows(
     dense, lexical, positives = task(passages, holding, order)
     expected = plainly(dense, lexical, positives, weight, count)
     words = sparse.csr_matrix(lexical) if weight < 1 else None
-    found = rank(dense.copy(), words, positives, weight, count)
+    # By the vectors of a basis, each passage's score is one component of the query's.
+    basis = np.eye(passages, dtype=np.float32)
+    found = rank(dense, basis, words, positives, weight, count)
     assert np.array_equal(found.score, expected.score)
     assert np.array_equal(found.rank, expected.rank)
     assert np.array_equal(found.scores, expected.scores)
@@ -65,7 +68,8 @@ def test_the_ranking_is_that_of_whole_rows(
 
 
 def test_a_single_passage_has_nothing_beside_it() -> None:
-    found = rank(np.ones((3, 1), np.float32), None, np.zeros(3, np.int64), 1.0, 0)
+    one = np.ones((1, 1), np.float32)
+    found = rank(one.repeat(3, axis=0), one, None, np.zeros(3, np.int64), 1.0, 0)
     assert found.candidates.shape == found.scores.shape == (3, 0)
     assert found.rank.tolist() == [0, 0, 0]
 

@@ -1,0 +1,16 @@
+"""What tests do with a copy of the tiny release."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from argot.search.release import MANIFEST, inventory, sealed
+
+
+def reseal(folder: Path, **changes: object) -> None:
+    """Make the manifest agree with the files again, as who mixes two releases on purpose would."""
+    path = folder / MANIFEST
+    content = json.loads(path.read_text())
+    files = {name: file.model_dump() for name, file in inventory(folder).items()}
+    path.write_text(json.dumps(sealed({**content, **changes, "files": files})))
