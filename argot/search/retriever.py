@@ -129,9 +129,9 @@ class Retriever:
         """The k best passages for `query`, best first.
 
         `mode` is hybrid, bm25, dense or tokens; without it, the release is searched as it was
-        evaluated. `filter` keeps documents whose metadata have these values. Where the metadata hold a list,
-        one of its values must be the same. `groups` are those of who asks: a release with access
-        rights is not searched without them (argot.search.rights).
+        evaluated. `filter` keeps documents whose metadata have these values. Where the metadata
+        hold a list, one of its values must be the same. `groups` are those of who asks: a release
+        with access rights is not searched without them (argot.search.rights).
         """
         return self.search_many([query], k, mode, filter, groups)[0]
 

@@ -12,7 +12,9 @@ import yaml
 
 from argot.core.parquet import write_table
 from argot.encoding.embedder import Embedder
-from argot.encoding.store import Vectors, key, write_vectors
+from argot.encoding.store.encoded import Encoded, write_encoded
+from argot.encoding.store.vectors import Vectors, key
+from argot.encoding.token_encoder import TokenEncoder
 from argot.search.bm25 import LEXICAL, Bm25, LexicalSettings
 from argot.tables import chunks
 from argot.tables.chunks import passage
@@ -47,9 +49,10 @@ def make_release(
     write_table(root / chunks.PATH, kept, chunks.SCHEMA)
     lexical = LexicalSettings(language="auto", k1=1.2, b=0.0)  # b: no average length in the scores
     Bm25.build(ids, texts, lexical, "en").save(root / LEXICAL)
-    vectors = Embedder.load(root / "models" / "tuned", "cpu").encode_passages(texts)
+    encoder = TokenEncoder(Embedder.load(root / "models" / "tuned", "cpu"))
+    vectors, tokens = encoder.encode(texts, "passage")
     stored = root / index.VECTORS / "tuned" / "passages"
-    write_vectors(stored, Vectors([key(text) for text in texts], vectors))
+    write_encoded(stored, Encoded(Vectors([key(text) for text in texts], vectors), tokens))
     params = yaml.safe_load((root / "params.yaml").read_text())
     params["index"]["groups"] = rights
     (root / "params.yaml").write_text(yaml.safe_dump(params))

@@ -12,11 +12,15 @@ from safetensors.numpy import load_file, save_file
 
 from argot.core.files import write_json
 from argot.core.parquet import write_table
-from argot.encoding.embedder import Embedder
-from argot.encoding.store.vectors import Vectors, key, write_vectors
+from argot.encoding.embedder import Embedder, Role
+from argot.encoding.store.encoded import Encoded, write_encoded
+from argot.encoding.store.tokens import Tokens
+from argot.encoding.store.vectors import Vectors, key
+from argot.encoding.token_encoder import TokenEncoder
 from argot.evaluation import systems
 from argot.evaluation.choosing import beside_bm25
 from argot.search.bm25 import LEXICAL, Bm25, LexicalSettings
+from argot.search.fusion import Fusion
 from argot.tables import chunks
 from argot.tables.chunks import passage
 from stages import index
@@ -62,15 +66,29 @@ CORPUS: list[tuple[str, dict[str, Any], str, list[str]]] = [
         ],
     ),
 ]
-VERDICT = {
+
+
+def no_vectors(kind: str) -> Vectors:
+    """The table of systems names its models, and reads nothing of them."""
+    raise NotImplementedError
+
+
+def no_tokens(kind: str) -> Tokens:
+    """As `no_vectors`."""
+    raise NotImplementedError
+
+
+VERDICT: dict[str, Any] = {
     "model": "tuned",
     "verdict": "tuned",
-    "system": "tuned+bm25",
-    "fusion": {"method": "convex", "weights": {"bm25": 0.5, "dense": 0.5}},
+    "system": "tuned+bm25+tokens",
+    "fusion": {"method": "convex", "weights": {"bm25": 0.4, "dense": 0.3, "tokens": 0.3}},
 }
-FUSION = beside_bm25("convex", 0.5)
+TWO, THREE = beside_bm25("convex", 0.5), Fusion.model_validate(VERDICT["fusion"])
 SYSTEMS = systems.table(
-    [systems.stored("base"), systems.stored("tuned")], {"base": FUSION, "tuned": FUSION}
+    [systems.VectorModel(name, no_vectors, tokens=no_tokens) for name in ("base", "tuned")],
+    {f"{name}+bm25": TWO for name in ("base", "tuned")}
+    | {f"{name}+bm25+tokens": THREE for name in ("base", "tuned")},
 )
 QUERY = "what is taken back within thirty days"
 PAIR = {
@@ -122,15 +140,15 @@ def make_inputs(root: Path) -> None:
         shutil.copyfile(ROOT / name, root / name)
     base = make_tiny_model(root / "models" / "base", texts, prompts={"query": "ask: "})
     for folder in (base, _tuned(base)):
-        embedder = Embedder.load(folder, "cpu")
-        for name, some, vectors in (
-            ("passages", texts, embedder.encode_passages(texts)),
-            ("pairs", [QUERY], embedder.encode_queries([QUERY])),
-        ):
-            write_vectors(
-                root / index.VECTORS / folder.name / name,
-                Vectors([key(text) for text in some], vectors),
-            )
+        encoder = TokenEncoder(Embedder.load(folder, "cpu"))
+        sets: list[tuple[str, list[str], Role]] = [
+            ("passages", texts, "passage"),
+            ("pairs", [QUERY], "query"),
+        ]
+        for name, some, role in sets:
+            vectors, tokens = encoder.encode(some, role)
+            encoded = Encoded(Vectors([key(text) for text in some], vectors), tokens)
+            write_encoded(root / index.VECTORS / folder.name / name, encoded)
 
 
 def _tuned(base: Path) -> Path:
