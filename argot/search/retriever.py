@@ -181,7 +181,7 @@ class Retriever:
             return found, fuse(found, fusion, k, self._ties)
         # Tokens rank what all finders find, and so does every ranker.
         finders = {name: self.finder(name, seen) for name in FINDERS}
-        by_token = self.by_token if seen is None else self.by_token.unweighed()
+        by_token = self.by_token if seen is None else self.by_token.among(seen)
         every: dict[str, Ranker] = {**finders, ByToken.name: by_token}
         rankers = {name: every[name] for name in fusion.rankers}
         deep = [one.search(queries, depth, rows) for one in finders.values()]
@@ -233,15 +233,10 @@ class Retriever:
         encode = self.encoder.vectors if both else self.embedder.encode_queries
         return Dense(self.index, encode, self._ties)
 
-    @cached_property
+    @property
     def by_token(self) -> ByToken:
-        """The ranker by tokens; ReleaseError where its part is of other passages."""
-        index = self._read(ByToken.part, TokenIndex.load)
-        if len(index) != self.manifest.passages:
-            raise mismatch(
-                self.folder, ByToken.part, len(index), self.manifest.passages, "passages"
-            )
-        return ByToken(index, self.encoder.tokens)
+        """The ranker by tokens."""
+        return ByToken(self.tokens, self.encoder.tokens)
 
     @cached_property
     def encoder(self) -> QueryEncoder:
@@ -279,6 +274,15 @@ class Retriever:
     def index(self) -> VectorIndex:
         """The passages' vectors."""
         return self._read(Dense.part, VectorIndex.load)
+
+    @cached_property
+    def tokens(self) -> TokenIndex:
+        """The passages' tokens, memory-mapped."""
+        index = self._read(ByToken.part, TokenIndex.load)
+        if len(index) != self.manifest.passages:
+            found, expected = len(index), self.manifest.passages
+            raise mismatch(self.folder, ByToken.part, found, expected, "passages")
+        return index
 
     @cached_property
     def bm25(self) -> Bm25:

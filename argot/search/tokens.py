@@ -8,8 +8,10 @@ number of threads gives the same scores.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,11 @@ from argot.encoding.store.tokens import (
 from argot.errors import InputError
 from argot.search.hits import MISSING
 
-RARITY = "rarity.npy"
+if TYPE_CHECKING:
+    from argot.search.ranker import Rows
+
+# The ids of the tokens that each passage holds, once each, and where each passage's end.
+HELD, ENDS = "held.npy", "ends.npy"
 
 
 class ByToken:
@@ -44,14 +50,12 @@ class ByToken:
         """The weighted MaxSim of each query and its candidates."""
         return self.index.score(self.encode(queries), candidates)
 
-    def unweighed(self) -> ByToken:
-        """The ranker for somebody who may not see all passages: all tokens weigh the same.
+    def among(self, rows: Rows) -> ByToken:
+        """The ranker for somebody who may see the passages at `rows` alone.
 
-        A token's rarity would tell how many hidden passages hold it.
+        Rarity is counted over these alone: over all passages, scores would tell of hidden ones.
         """
-        index = self.index
-        equal = np.ones(1, dtype=np.float32)
-        return ByToken(TokenIndex(index.codes, index.scales, index.offsets, equal), self.encode)
+        return ByToken(self.index.among(rows), self.encode)
 
     def save(self, path: Path) -> None:
         """Write the passages' tokens; the model that encodes queries is a part of its own."""
@@ -59,28 +63,38 @@ class ByToken:
 
 
 class TokenIndex:
-    """Passages' token vectors, and the rarity of each token by its id."""
-
-    name = "tokens"
+    """Passages' token vectors, and the ids of the tokens that each passage holds."""
 
     def __init__(
         self,
         codes: Codes,
         scales: NDArray[np.float32],
         offsets: NDArray[np.int64],
-        rarity: NDArray[np.float32],
+        held: NDArray[np.int32],
+        ends: NDArray[np.int64],
     ) -> None:
         if codes.dtype != np.uint8:
             raise InputError("an index of tokens is made of passages; these are of questions")
         self.codes = codes
         self.scales = scales
         self.offsets = offsets
-        self.rarity = rarity
+        self.held = held
+        self.ends = ends
+        self.rarity = rarity(held, len(ends) - 1)
 
     @classmethod
     def build(cls, passages: Tokens) -> TokenIndex:
         """Index the tokens of passages, one text a passage."""
-        return cls(passages.codes, passages.scales, passages.offsets, rarity(passages.ids))
+        held = [np.unique(ids) for ids in passages.ids]
+        ends = np.cumsum([0, *map(len, held)], dtype=np.int64)
+        ids = np.concatenate(held) if held else np.zeros(0, dtype=np.int32)
+        return cls(passages.codes, passages.scales, passages.offsets, ids, ends)
+
+    def among(self, rows: Rows) -> TokenIndex:
+        """The same index, with the rarity that tokens have in the passages at `rows`."""
+        own = copy.copy(self)
+        own.rarity = rarity(self.held[vectors_of(self.ends, rows)[0]], len(rows))
+        return own
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -131,23 +145,28 @@ class TokenIndex:
         """Write plain arrays: nothing in them can run code."""
         folder.mkdir(parents=True, exist_ok=True)
         save_arrays(folder, self.codes, self.scales, self.offsets)
-        np.save(folder / RARITY, self.rarity, allow_pickle=False)
+        np.save(folder / HELD, self.held, allow_pickle=False)
+        np.save(folder / ENDS, self.ends, allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path) -> TokenIndex:
         """Memory-map what `save` wrote; InputError where a part is missing or damaged."""
-        return cls(*load_arrays(folder), load_array(folder / RARITY, ["float32"], 1))
+        codes, scales, offsets = load_arrays(folder)
+        held = load_array(folder / HELD, ["int32"], 1)
+        ends = load_array(folder / ENDS, ["int64"], 1)
+        whole = len(ends) == len(offsets) and ends[0] == 0 and ends[-1] == len(held)
+        if not whole or (np.diff(ends) < 0).any() or held.min(initial=0) < 0:
+            raise InputError(f"{folder}: {HELD} and {ENDS} don't belong together; run `dvc repro`")
+        return cls(codes, scales, offsets, held, ends)
 
 
-def rarity(passages: list[NDArray[np.int32]]) -> NDArray[np.float32]:
+def rarity(held: NDArray[np.int32], passages: int) -> NDArray[np.float32]:
     """The weight of each token by its id, and last, that of a token that no passage holds.
 
-    It is the square root of BM25's idf, in Lucene's variant: the root, so that one rare token
-    doesn't drown a long question's others (docs/LOG.md).
+    `held` are the ids that the passages hold, once for each passage. The weight is the square root
+    of BM25's idf, in Lucene's variant: the root, so that one rare token doesn't drown a long
+    question's others (docs/LOG.md).
     """
-    largest = max((int(ids.max()) for ids in passages if len(ids)), default=-1)
-    held = np.zeros(largest + 2, dtype=np.int64)
-    for ids in passages:
-        held[np.unique(ids)] += 1
-    idf = np.log1p((len(passages) - held + 0.5) / (held + 0.5))
+    holding = np.append(np.bincount(held), 0)
+    idf = np.log1p((passages - holding + 0.5) / (holding + 0.5))
     return np.sqrt(idf).astype(np.float32)

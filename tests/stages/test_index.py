@@ -54,7 +54,7 @@ def test_the_manifest_has_all_that_search_must_know(inputs: Path) -> None:
         8,
     )
     assert manifest.libraries["numpy"] == np.__version__
-    assert manifest.verdict.system == "tuned+bm25"
+    assert manifest.verdict.system == "tuned+bm25+tokens"
     assert json.loads(Path("data/figures/index.json").read_text()) == manifest.figures
 
 

@@ -11,6 +11,7 @@ from argot.core.parquet import write_table
 from argot.errors import ReleaseError
 from argot.tables import judgments
 from stages import verify
+from tools.tiny.release import VERDICT
 
 ASKED = [
     ("error E-17", ["pumps/noise.md#1"]),
@@ -31,7 +32,9 @@ def judged(query: str, relevant: list[str], value: float, **changes: Any) -> dic
         "seen": True,
     }
     return (
-        row | {"system": "tuned+bm25", "relevant": relevant, "top": [], "ndcg@10": value} | changes
+        row
+        | {"system": VERDICT["system"], "relevant": relevant, "top": [], "ndcg@10": value}
+        | changes
     )
 
 
@@ -68,14 +71,14 @@ def test_a_release_as_good_as_its_evaluation_passes(truth: list[float]) -> None:
 def test_a_release_below_its_evaluation_is_refused(truth: list[float]) -> None:
     write([judged(*asked, value + 0.01) for asked, value in zip(ASKED, truth, strict=True)])
     with pytest.raises(
-        ReleaseError, match=r"tuned\+bm25 was evaluated at .* a loss above verify\.max_loss"
+        ReleaseError, match=r"tuned\+bm25\+tokens was evaluated at .* a loss above verify\.max_loss"
     ):
         verify.main()
 
 
 def test_no_test_query_at_all_is_refused(inputs: Path) -> None:
     write([judged("pump", ["pay.md#0"], 1.0, system="base")])
-    with pytest.raises(ReleaseError, match=r"holds no test query for tuned\+bm25"):
+    with pytest.raises(ReleaseError, match=r"holds no test query for tuned\+bm25\+tokens"):
         verify.main()
 
 

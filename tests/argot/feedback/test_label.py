@@ -7,6 +7,7 @@ import pytest
 
 from argot.core.parquet import write_table
 from argot.errors import InputError
+from argot.evaluation.names import ALWAYS
 from argot.feedback.journal import FeedbackRecord, Journal
 from argot.feedback.label import blind, candidates, judgment, keep, pooled, waiting
 from argot.feedback.workbench import Place, Workbench, is_repository
@@ -54,7 +55,7 @@ def test_the_order_tells_nothing_about_the_systems_and_stays() -> None:
 def test_all_systems_of_the_repository_answer(workbench: Workbench) -> None:
     assert is_repository()
     found = workbench.search("error E-17")
-    assert list(found) == ["bm25", "base", "base+bm25", "tuned", "tuned+bm25"]
+    assert list(found) == list(ALWAYS)
     assert found["bm25"][0].id == "pumps/noise.md#1"
     shown = candidates(workbench, "error E-17")
     assert "pumps/noise.md#1" in [passage["chunk"] for passage in shown]
@@ -71,7 +72,7 @@ def test_the_release_searches_as_its_system_on_the_bench(workbench: Workbench) -
     from argot import Retriever
 
     expected = Retriever.load("models/release", device="cpu").search("my pump rattles", 5)
-    assert [place.id for place in workbench.search("my pump rattles")["tuned+bm25"][:5]] == [
+    assert [place.id for place in workbench.search("my pump rattles")["tuned+bm25+tokens"][:5]] == [
         one.id for one in expected
     ]
 

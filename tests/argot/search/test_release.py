@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argot.errors import ReleaseError
+from argot.errors import InputError, ReleaseError
 from argot.search.release import MANIFEST, check, inventory, read_manifest, sealed
 from argot.search.retriever import Retriever
+from tests.support.releases import reseal
 
 
 def flip(path: Path) -> None:
@@ -53,9 +54,19 @@ def test_one_changed_bit_in_any_file_is_found(spoilt: Path) -> None:
     check(spoilt)
 
 
+def without_tokens(release: Path) -> None:
+    """Make the release one that was made before there were tokens."""
+    shutil.rmtree(release / "tokens")
+    content = json.loads((release / MANIFEST).read_text())
+    content["verdict"]["system"] = "tuned+bm25"
+    content["verdict"]["fusion"]["weights"] = {"bm25": 0.5, "dense": 0.5}
+    del content["rankers"]["tokens"]
+    reseal(release, verdict=content["verdict"], rankers=content["rankers"])
+
+
 def test_a_number_changed_in_the_manifest_is_found(spoilt: Path) -> None:
     path = spoilt / MANIFEST
-    path.write_text(path.read_text().replace('"dense": 0.5', '"dense": 0.6'))
+    path.write_text(path.read_text().replace('"dense": 0.3', '"dense": 0.4'))
     with pytest.raises(ReleaseError, match=r"manifest.json was changed"):
         check(spoilt)
 
@@ -184,6 +195,7 @@ def test_a_manifest_of_version_0_1_is_read(tmp_path: Path) -> None:
 
 
 def test_a_release_of_version_0_1_is_searched_as_it_was(spoilt: Path) -> None:
+    without_tokens(spoilt)
     expected = Retriever.load(spoilt, device="cpu").search("pump seal")
     content = json.loads((spoilt / MANIFEST).read_text())
     verdict = {"model": "tuned", "verdict": "tuned", "mode": "fused"}
@@ -193,6 +205,17 @@ def test_a_release_of_version_0_1_is_searched_as_it_was(spoilt: Path) -> None:
     del former["rankers"]
     (spoilt / MANIFEST).write_text(json.dumps(sealed(former)))
     assert Retriever.load(spoilt, device="cpu").search("pump seal") == expected
+
+
+def test_a_release_without_tokens_is_searched_by_the_two_other_rankers(spoilt: Path) -> None:
+    without_tokens(spoilt)
+    retriever = Retriever.load(spoilt, device="cpu")
+    assert {name for one in retriever.search("pump seal") for name in one.ranks} == {
+        "bm25",
+        "dense",
+    }
+    with pytest.raises(InputError, match="mode must be one of hybrid, bm25, dense, got 'tokens'"):
+        retriever.search("pump seal", mode="tokens")
 
 
 def test_no_release_and_no_manifest_are_different_errors(tmp_path: Path) -> None:

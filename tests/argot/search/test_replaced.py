@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,6 +20,7 @@ from argot.search.bm25 import Bm25
 from argot.search.dense import Dense
 from argot.search.index import VectorIndex
 from argot.search.release import CHUNKS, EMBEDDER
+from argot.search.tokens import ByToken, TokenIndex
 from tests.support.releases import reseal
 
 REPLACED = "was replaced after this release was opened; open it again"
@@ -27,6 +29,7 @@ READERS: dict[str, tuple[Any, str]] = {
     Bm25.part: (Bm25, "load"),
     Dense.part: (VectorIndex, "load"),
     EMBEDDER: (Embedder, "load"),
+    ByToken.part: (TokenIndex, "load"),
 }
 
 
@@ -39,6 +42,7 @@ def other(made: Path, tmp_path: Path) -> Path:
     words.write_text(json.dumps(json.loads(words.read_text())))
     index = VectorIndex.load(folder / Dense.part)
     VectorIndex.build(-index.vectors).save(folder / Dense.part)
+    np.save(folder / ByToken.part / "scales.npy", np.load(folder / ByToken.part / "scales.npy") / 2)
     pq.write_table(pq.read_table(folder / CHUNKS), folder / CHUNKS, compression="none")
     reseal(folder, fingerprint=fingerprint(folder / EMBEDDER))
     return folder
@@ -76,8 +80,9 @@ def test_a_folder_that_is_replaced_while_a_part_is_read_is_noticed(
     [
         ([], Bm25.part),
         (["chunks"], Bm25.part),
-        (["chunks", "bm25"], Dense.part),
-        (["chunks", "bm25", "index"], EMBEDDER),
+        (["chunks", "bm25"], EMBEDDER),
+        (["chunks", "bm25", "embedder"], Dense.part),
+        (["chunks", "bm25", "embedder", "index"], ByToken.part),
     ],
 )
 def test_a_folder_that_is_replaced_between_two_parts_is_noticed(

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 
 from argot import Retriever
-from argot.encoding.embedder import fingerprint
+from argot.encoding.embedder import Batch, Embedder, Role, fingerprint
+from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import ArgotError, InputError, ReleaseError
-from argot.search.fusion import DEPTH, fuse
-from argot.search.hits import search_exact, tie_order
+from argot.search.fusion import fuse
+from argot.search.hits import ranked, search_exact, tie_order
+from argot.search.tokens import TokenIndex
 from argot.tables.chunks import passage
 from tests.support.releases import reseal
 from tools.tiny.release import rows
@@ -60,26 +63,60 @@ def test_dense_search_is_exact_search_by_the_released_model(retriever: Retriever
     assert np.allclose([[one.score for one in ones] for ones in found], expected.scores)
 
 
-def test_fused_search_is_the_fusion_of_both(retriever: Retriever) -> None:
-    dense = retriever.index.search(
-        retriever.embedder.encode_queries(QUESTIONS), DEPTH, retriever._ties
-    )
-    lexical = retriever.bm25.search(QUESTIONS, DEPTH)
-    expected = fuse({"dense": dense, "bm25": lexical}, retriever.fusion(), 4, retriever._ties)
-    found = retriever.search_many(QUESTIONS, k=4, mode="hybrid")
+def test_hybrid_search_is_the_fusion_of_all_rankers(retriever: Retriever) -> None:
+    """All passages are candidates here, so that each ranker's own ranking is of the same ones."""
     ids = [row["chunk"] for row in rows()]
+    every = np.tile(np.arange(len(ids), dtype=np.int32), (len(QUESTIONS), 1))
+    rankers = [retriever.bm25, retriever.finder("dense"), retriever.by_token]
+    hits = {
+        one.name: ranked(every, one.score(QUESTIONS, every), retriever._ties) for one in rankers
+    }
+    expected = fuse(hits, retriever.fusion(), 4, retriever._ties)
+    found = retriever.search_many(QUESTIONS, k=4, mode="hybrid")
     assert [[one.id for one in ones] for ones in found] == [
         [ids[p] for p in row] for row in expected.positions
     ]
 
 
+def test_tokens_rank_what_the_other_rankers_find(retriever: Retriever) -> None:
+    texts = [passage(row["heading"], row["text"]) for row in rows()]
+    ids = [row["chunk"] for row in rows()]
+    encoder = TokenEncoder(retriever.embedder)
+    passages = TokenIndex.build(encoder.encode(texts, "passage")[1])
+    questions = encoder.encode(QUESTIONS, "query")[1]
+    every = np.tile(np.arange(len(ids), dtype=np.int32), (len(QUESTIONS), 1))
+    expected = ranked(every, passages.score(questions, every), retriever._ties)
+    found = retriever.search_many(QUESTIONS, k=8, mode="tokens")
+    assert [[one.id for one in ones] for ones in found] == [
+        [ids[p] for p in row] for row in expected.positions
+    ]
+    assert [[one.ranks["tokens"] for one in ones] for ones in found] == [[*range(1, 9)]] * len(
+        QUESTIONS
+    )
+
+
+def test_a_query_is_encoded_once_for_vectors_and_tokens(
+    retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes, forward = list[int](), Embedder.forward_stream
+
+    def counting(self: Embedder, texts: list[str], role: Role) -> Iterator[Batch]:
+        passes.append(len(texts))
+        yield from forward(self, texts, role)
+
+    monkeypatch.setattr(Embedder, "forward_stream", counting)
+    retriever.search("a question that nobody asked before")
+    assert passes == [1]
+
+
 def test_ranks_are_those_of_each_system_alone(retriever: Retriever) -> None:
     alone = {
         mode: [one.id for one in retriever.search("pump seal", k=8, mode=mode)]
-        for mode in ("dense", "bm25")
+        for mode in ("dense", "bm25", "tokens")
     }
     for one in retriever.search("pump seal", k=8, mode="hybrid"):
         assert one.ranks["dense"] == alone["dense"].index(one.id) + 1
+        assert one.ranks["tokens"] == alone["tokens"].index(one.id) + 1
         assert one.ranks.get("bm25") == (
             alone["bm25"].index(one.id) + 1 if one.id in alone["bm25"] else None
         )
@@ -101,7 +138,7 @@ def test_lexical_search_finds_nothing_where_no_word_is_shared(retriever: Retriev
     assert retriever.search("zebra", mode="bm25") == []
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
+@pytest.mark.parametrize("mode", ["hybrid", "bm25", "dense", "tokens"])
 @pytest.mark.parametrize(
     ("filter", "documents"),
     [
@@ -135,7 +172,9 @@ def test_more_than_there_is_gives_all_there_is(retriever: Retriever) -> None:
 
 
 def test_a_bad_call_is_an_error_of_one_line(retriever: Retriever) -> None:
-    with pytest.raises(InputError, match="mode must be one of hybrid, bm25, dense, got 'fuzzy'"):
+    with pytest.raises(
+        InputError, match="mode must be one of hybrid, bm25, dense, tokens, got 'fuzzy'"
+    ):
         retriever.search("pump", mode="fuzzy")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="k must be at least 1, got 0"):
         retriever.search("pump", k=0)
@@ -202,7 +241,7 @@ def test_a_notebook_shows_one_line(release: Path) -> None:
     assert repr(passage).endswith(": 'Error E-17 means the rotor is stuck.')")
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
+@pytest.mark.parametrize("mode", ["hybrid", "bm25", "dense", "tokens"])
 def test_half_a_character_is_searched_as_none(retriever: Retriever, mode: str) -> None:
     found = retriever.search("error E-17 \ud800", 3, mode)
     assert [one.id for one in found] == [

@@ -14,7 +14,7 @@ from argot.search.release import FORMAT, RIGHTS, read_manifest
 from argot.search.rights import ALL, groups_of
 from tests.support.rights import ALL_WORDS, GROUPS, SEEN, make_release
 
-MODES: list[Any] = ["hybrid", "dense", "bm25"]
+MODES: list[Any] = ["hybrid", "bm25", "dense", "tokens"]
 
 
 @pytest.fixture(scope="module")

@@ -139,7 +139,7 @@ def test_no_question_and_no_candidate_are_nothing(index: TokenIndex, questions: 
 
 
 def test_rarer_tokens_weigh_more() -> None:
-    weights = rarity([np.array([0, 1, 1]), np.array([0]), np.array([0, 2])])
+    weights = rarity(np.array([0, 1, 0, 0, 2], np.int32), 3)
     assert weights[3] > weights[1] == weights[2] > weights[0] > 0
     assert weights[1] == pytest.approx(np.sqrt(np.log(1 + 2.5 / 1.5)))
 
@@ -158,7 +158,7 @@ def test_an_index_is_mapped_as_it_was_saved(
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["codes.npy", "scales.npy", "offsets.npy", "rarity.npy"])
+@pytest.mark.parametrize("name", ["codes.npy", "scales.npy", "offsets.npy", "held.npy", "ends.npy"])
 def test_a_damaged_part_is_named(index: TokenIndex, tmp_path: Path, name: str) -> None:
     index.save(tmp_path)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-20])
@@ -178,3 +178,13 @@ def test_tokens_of_another_model_are_refused(
 def test_questions_are_no_passages(encoder: TokenEncoder, questions: Tokens) -> None:
     with pytest.raises(InputError, match="of questions"):
         TokenIndex.build(questions)
+
+
+def test_who_sees_some_passages_weighs_tokens_as_if_there_were_no_others(
+    index: TokenIndex, passages: Tokens, questions: Tokens
+) -> None:
+    rows = np.arange(0, len(PASSAGES), 3)
+    alone = TokenIndex.build(passages.take(rows.tolist()))
+    every = np.tile(np.arange(len(rows), dtype=np.int32), (len(QUESTIONS), 1))
+    seen = index.among(rows).score(questions, rows.astype(np.int32)[every])
+    assert np.array_equal(seen, alone.score(questions, every))
