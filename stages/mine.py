@@ -97,6 +97,10 @@ def main() -> str:
     settings = load("mine", MineSettings)
     corpus = Corpus()
     table = read_pairs(settings.share)
+    if len(corpus.ids) < 2:
+        raise InputError(
+            f"mine: {corpus.path} holds one passage, and so no other to tell it from; add documents"
+        )
     queries = table["query"].to_pylist()
     positives = np.array(corpus.places_of(table["chunk"].to_pylist()))
 

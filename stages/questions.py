@@ -18,14 +18,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, stage_parser, write_figures
 from argot.core.terminal import printable
+from argot.documents.formats.text import clean
 from argot.tables import documents, questions
 from argot.tables.chunks import Corpus
 
@@ -33,6 +34,10 @@ QUERIES = Path("data/queries")
 SPLITS = ("test", "dev", "train")
 SHOWN = 20  # refused lines that are printed; all are counted
 LINK_TARGET = re.compile(r"\]\([^()\s]*\)")
+
+
+# A text in the form that `ingest` gives to documents: composed (NFC), ligatures taken apart.
+Cleaned = Annotated[str, AfterValidator(clean)]
 
 
 class QuestionsSettings(Settings):
@@ -46,14 +51,14 @@ class Judgment(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     document: str = Field(min_length=1)
-    quote: str | None = None
+    quote: Cleaned | None = None
 
 
 class QuestionLine(BaseModel):
     """One line of data/queries."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    query: str = Field(pattern=r"\w")
+    query: Cleaned = Field(pattern=r"\w")
     relevant: list[Judgment] = Field(min_length=1)
     split: Literal["train", "dev", "test"] = "test"
     kind: str = ""
@@ -175,12 +180,15 @@ def read_documents() -> dict[str, QuotedDocument]:
     copies = defaultdict(list)
     for row in table:
         copies[row["group"]].append(row["document"])
-    return {
+    found = {
         row["document"]: QuotedDocument(
             row["document"], row["text"], row["group"], cut[row["document"]], copies[row["group"]]
         )
         for row in table
     }
+    # Some systems write é in a file's name as two characters: its usual spelling finds it too.
+    spelt = {clean(name): document for name, document in found.items()}
+    return {**spelt, **found}
 
 
 def read_questions(folder: Path, refusals: Refusals) -> Iterator[PlacedLine]:
@@ -207,9 +215,15 @@ def read_questions(folder: Path, refusals: Refusals) -> Iterator[PlacedLine]:
 def parse(raw: bytes) -> QuestionLine:
     """One line as a question; Refused names the key that is wrong, and what was expected."""
     try:
-        return QuestionLine.model_validate(json.loads(raw.decode("utf-8-sig")))
+        content = json.loads(raw.decode("utf-8-sig"))
+        json.dumps(content, ensure_ascii=False).encode()
+        return QuestionLine.model_validate(content)
     except UnicodeDecodeError:
         raise Refused("malformed", "not UTF-8; save the file as UTF-8") from None
+    except UnicodeEncodeError:
+        raise Refused(
+            "malformed", "holds half a pair of surrogates (\\ud800 to \\udfff); remove it"
+        ) from None
     except (json.JSONDecodeError, RecursionError) as error:
         raise Refused("malformed", f"not a JSON object on one line ({error})") from None
     except ValidationError as error:
@@ -263,7 +277,7 @@ def judge(question: PlacedLine, corpus: dict[str, QuotedDocument], share: float)
         "kind": line.kind,
         "documents": list(held),
         "chunks": [id for ids in held.values() for id in ids],
-        "cluster": corpus[line.relevant[0].document].group,
+        "cluster": corpus[next(iter(held))].group,
         "source": question.file,
     }
 
@@ -272,7 +286,7 @@ def answering(
     judgment: Judgment, corpus: dict[str, QuotedDocument], share: float
 ) -> dict[str, list[str]]:
     """The passages that answer, by document: those that hold the quote, or all without a quote."""
-    document = corpus.get(judgment.document)
+    document = corpus.get(judgment.document) or corpus.get(clean(judgment.document))
     if document is None:
         raise Refused(
             "unknown document",
@@ -280,7 +294,12 @@ def answering(
         )
     names = [document.name, *(name for name in document.copies if name != document.name)]
     if not judgment.quote or not judgment.quote.strip():
-        return {name: corpus[name].chunk_ids for name in names}
+        whole = {name: corpus[name].chunk_ids for name in names if corpus[name].chunks}
+        if not whole:
+            raise Refused(
+                "no passage", f"{document.name} has no passage: `chunk` dropped all of its text"
+            )
+        return whole
     found: dict[str, list[str]] = {}
     for name in names:
         spans = corpus[name].spans(judgment.quote)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from argot.core.utf8 import encodable
 from argot.errors import ParamsError
 from argot.llm.calls.redact import MASK
 from argot.llm.calls.request import Request
@@ -95,7 +96,8 @@ def read_queries(
         return
     left = Counter(kinds)
     for entry in _entries(reply.content):
-        kind, query = str(entry.get("type")), " ".join(str(entry.get("query", "")).split())
+        kind = str(entry.get("type"))
+        query = encodable(" ".join(str(entry.get("query", "")).split()))
         reason = _fault(kind, query, left)
         left[kind] -= 1
         if reason:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, model_validator
 
 from argot.core.params import Settings
 from argot.search.hits import MISSING, Hits
@@ -25,6 +25,9 @@ RANK_OFFSET = 60
 # The least score that a ranker can give. Other rankers' scores are scaled from their lowest
 # candidate.
 LEAST = {"bm25": 0.0}
+
+# Weights are rounded to two decimals, so that their sum may differ from 1 by this much.
+ROUNDING = 0.03
 
 Method = Literal["convex", "rrf"]
 Floats = NDArray[np.float64]
@@ -40,7 +43,14 @@ class Fusion(Part):
     """How rankings become one: each ranker's weight by its name, in [0, 1], together 1."""
 
     method: Method
-    weights: dict[str, float]
+    weights: dict[str, Annotated[float, Field(ge=0, le=1)]]
+
+    @model_validator(mode="after")
+    def _together_one(self) -> Self:
+        total = sum(self.weights.values())
+        if abs(total - 1) > ROUNDING:
+            raise ValueError(f"weights must add up to 1, they add up to {total:g}")
+        return self
 
     @property
     def rankers(self) -> list[str]:
@@ -78,12 +88,18 @@ def fuse(hits: Mapping[str, Hits], fusion: Fusion, k: int, ties: NDArray[np.int6
     rrf: the sum of weight / (60 + rank).
     A passage that a ranker didn't find gets 0 from it.
 
+    The candidates are the DEPTH best of each ranker. What rankers found below these follows, so
+    that the first ranks are the same for every k.
     """
     if len(fusion.rankers) == 1:
-        only = hits[fusion.rankers[0]]
-        return Hits(only.positions[:, :k], only.scores[:, :k])
+        return hits[fusion.rankers[0]].first(k)
     own = {name: hits[name] for name in fusion.rankers}
-    return CandidatePool.of(own, fusion.method).best(fusion.weights, k, ties)
+    candidates = {name: found.first(DEPTH) for name, found in own.items()}
+    best = CandidatePool.of(candidates, fusion.method).best(fusion.weights, k, ties)
+    if k <= DEPTH:
+        return best
+    deeper = CandidatePool.of(own, fusion.method)
+    return best.followed_by(deeper.best(fusion.weights, deeper.positions.shape[1], ties), k)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,29 @@ class Hits:
     positions: NDArray[np.int32]
     scores: NDArray[np.float32]
 
+    def first(self, k: int) -> Hits:
+        """The k best of each query."""
+        return Hits(self.positions[:, :k], self.scores[:, :k])
+
+    def followed_by(self, deeper: Hits, k: int) -> Hits:
+        """These hits, then those that only a deeper search found: k of each query in all.
+
+        The first ranks are the same however deep the search is. A score above the one before it is
+        lowered to that one.
+        """
+        shape = (len(self.positions), min(k, self.positions.shape[1] + deeper.positions.shape[1]))
+        positions = np.full(shape, MISSING, dtype=np.int32)
+        scores = np.full(shape, -np.inf, dtype=np.float32)
+        for row, found in enumerate(deeper.positions):
+            known = self.positions[row] != MISSING
+            more = (found != MISSING) & ~np.isin(found, self.positions[row])
+            least = self.scores[row][known].min(initial=np.inf)
+            lowered = np.minimum(deeper.scores[row][more], least)
+            places = np.append(self.positions[row][known], found[more])[:k]
+            positions[row, : len(places)] = places
+            scores[row, : len(places)] = np.append(self.scores[row][known], lowered)[:k]
+        return Hits(positions, scores)
+
 
 def tie_order(ids: Sequence[str]) -> NDArray[np.int64]:
     """The place of each id, (passages,), when ids are sorted: b, c, a gives 1, 2, 0.

@@ -24,6 +24,7 @@ from threadpoolctl import ThreadpoolController
 
 from argot.errors import InputError, ReleaseError
 from argot.search.dense import among
+from argot.search.fusion import DEPTH
 from argot.search.hits import MISSING, Hits, search_exact, tie_order
 
 Kind = Literal["flat", "hnsw", "ivf_pq"]
@@ -197,6 +198,14 @@ class VectorIndex:
         if self.kind == "flat":
             with _one_blas_thread() if len(queries) <= FEW else nullcontext():
                 return search_exact(queries, self.vectors, k, ties)
+        best = self._approximate(queries, min(k, DEPTH), ties)
+        if k <= DEPTH:
+            return best
+        # An approximate index that is asked for more finds others; they follow the first DEPTH.
+        return best.followed_by(self._approximate(queries, k, ties), min(k, len(self)))
+
+    def _approximate(self, queries: Vectors, k: int, ties: NDArray[np.int64]) -> Hits:
+        """The k nearest passages that the index of FAISS finds."""
         scores, positions = self.index.search(
             np.ascontiguousarray(queries, np.float32), min(k, len(self))
         )

@@ -30,6 +30,8 @@ DATA = {
     ".faiss", ".json", ".jsonl", ".md", ".model", ".npy", ".onnx", ".parquet", ".safetensors",
     ".txt", ".xml",
 }  # fmt: skip
+# The names of files that macOS and NFS leave in any folder start with these.
+OF_SYSTEMS = (".DS_Store", "._", ".nfs")
 GET_IT_AGAIN = "get the release again: dvc pull {folder}, or dvc repro where it was made"
 
 
@@ -80,8 +82,8 @@ class Manifest(Part):
 def inventory(folder: Path) -> dict[str, File]:
     """Every file of a release except its manifest, by its path in the folder, with slashes.
 
-    Hidden files are no part of a release. Raises ReleaseError for a link, and for a file of a kind
-    that could run code when it is read.
+    Files that systems leave in any folder are no part of a release. Raises ReleaseError for a link,
+    and for a file of a kind that could run code when it is read.
     """
     names = sorted(_names(folder) - {MANIFEST})
     for name in names:
@@ -121,6 +123,8 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_bytes())
+    except IsADirectoryError:
+        raise ReleaseError(f"{path} is a folder, no manifest; {_again(folder)}") from None
     except (FileNotFoundError, NotADirectoryError):
         what = "has no manifest.json" if folder.exists() else "doesn't exist"
         raise ReleaseError(f"{folder} {what}; {_again(folder)}") from None
@@ -198,6 +202,9 @@ def check(folder: Path) -> Manifest:
     missing = [part for part in needed if part not in parts]
     if missing:
         raise ReleaseError(f"{folder} has no {missing[0]}; {_again(folder)}")
+    unknown = [name for name in manifest.verdict.fusion.rankers if name not in manifest.rankers]
+    if unknown:
+        raise ReleaseError(f"{folder} has no ranker {unknown[0]!r}; {_again(folder)}")
     return manifest
 
 
@@ -235,11 +242,10 @@ def _again(folder: Path) -> str:
 
 
 def _names(folder: Path) -> set[str]:
-    """The paths of a folder's files and links, without hidden ones and those in hidden folders."""
+    """The paths of a folder's files and links, without those that systems leave (OF_SYSTEMS)."""
     names = set()
     for path in folder.rglob("*"):
-        inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if not hidden and (path.is_symlink() or not path.is_dir()):
-            names.add(inside.as_posix())
+        is_file = path.is_symlink() or not path.is_dir()
+        if is_file and not path.name.startswith(OF_SYSTEMS):
+            names.add(path.relative_to(folder).as_posix())
     return names

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from argot.core.parquet import read_table
+from argot.core.utf8 import encodable
 from argot.encoding.embedder import Embedder
 from argot.errors import InputError, ReleaseError
 from argot.search.bm25 import Bm25
@@ -134,10 +135,11 @@ class Retriever:
         fusion = self.fusion(mode)
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
-        # 1. How many passages are needed. A cross-encoder wants more than k. A fusion takes as many
-        #    candidates as the evaluation did, so that scores are scaled in the same way.
+        queries = [encodable(query) for query in queries]
+        # 1. How many passages are needed. A cross-encoder wants more than k. Rankers give at least
+        #    as many candidates as in the evaluation, so that the first ranks don't depend on k.
         count = max(k, RERANKED) if self.reranker else k
-        depth = max(count, DEPTH) if len(fusion.rankers) > 1 else count
+        depth = max(count, DEPTH)
         # 2. Rank and fuse.
         rows = self._rows(filter) if filter else None
         ranked = {name: self.ranker(name).search(queries, depth, rows) for name in fusion.rankers}
@@ -278,10 +280,17 @@ class Retriever:
 
 
 def _reranked(reranker: Reranker, query: str, found: Sequence[Passage]) -> list[Passage]:
-    """The same passages by (the cross-encoder's score, id), with that score and the new ranks."""
-    scores = reranker.scores(query, [passage(one.heading, one.text) for one in found])
-    best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
-    return [replace(one, score=score, rank=at) for at, (score, one) in enumerate(best, start=1)]
+    """The RERANKED best passages by (the cross-encoder's score, id), then the others.
+
+    The others' scores are lowered to the least score before them.
+    """
+    read, others = found[:RERANKED], found[RERANKED:]
+    scores = reranker.scores(query, [passage(one.heading, one.text) for one in read])
+    best = sorted(zip(scores, read, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+    ranked = [replace(one, score=score) for score, one in best]
+    least = min(scores, default=0.0)
+    ranked += [replace(one, score=min(one.score, least)) for one in others]
+    return [replace(one, rank=rank) for rank, one in enumerate(ranked, start=1)]
 
 
 def _matches(metadata: Mapping[str, Any], filter: Filter) -> bool:

@@ -449,3 +449,10 @@ def test_no_documents_end_the_run_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "data/raw").mkdir(parents=True)
     (tmp_path / "data/raw/.gitkeep").touch()
     assert ingest(tmp_path) == expected
+
+
+def test_a_text_that_speaks_of_pdf_is_no_pdf() -> None:
+    text = b"# Magic numbers\n\nA PDF begins with %PDF-1.7, and its end says where its table is.\n"
+    assert [kind_of(name, text) for name in ("a.md", "a.txt", "a")] == ["markdown", "text", "text"]
+    junk = b"From: a printer\n%PDF-1.4\n1 0 obj\nstartxref\n9\n%%EOF\n"
+    assert [kind_of(name, junk) for name in ("a.pdf", "a")] == ["pdf", "pdf"]

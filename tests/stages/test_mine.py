@@ -228,6 +228,13 @@ def test_no_pair_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         mine.main()
 
 
+def test_a_corpus_of_one_passage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    project(tmp_path, ["one"], [{"chunk": "c", "document": "d", "position": 0, "text": "one"}])
+    with pytest.raises(InputError, match="holds one passage"):
+        mine.main()
+
+
 def test_a_smaller_share_of_the_pairs_is_part_of_a_larger_one() -> None:
     names = [f"pair{number}" for number in range(2000)]
     quarter, half, whole = (

@@ -167,5 +167,42 @@ def test_a_line_needs_a_query_and_a_document() -> None:
             parse(raw)
 
 
+def test_a_question_whose_passages_were_all_dropped_is_refused(project: Path) -> None:
+    write_corpus({"returns.md": RETURNS, "stub.md": "# Stub"})
+    ask(question("what is in the stub?", "stub.md"), question("how long?", "returns.md"))
+    assert refused() == {"no passage": 1}
+    assert [row["query"] for row in rows()] == ["how long?"]
+
+
+def test_a_document_without_a_passage_is_answered_by_its_copy(project: Path) -> None:
+    write_corpus({"copy.md": RETURNS, "stub.md": "# Stub"})
+    table = read_table(documents.PATH, documents.SCHEMA).to_pylist()
+    write_table(documents.PATH, [{**row, "group": "copy.md"} for row in table], documents.SCHEMA)
+    ask(question("how long?", "stub.md"))
+    assert rows()[0]["documents"] == ["copy.md"]
+
+
+def test_what_looks_the_same_is_the_same(project: Path) -> None:
+    name = "re\u0301sume\u0301.md"  # é as two characters, as macOS writes it
+    write_corpus({name: "# Offices\n\nThe office in Zürich is first to confirm.\n"})
+    quote = "office in Zu\u0308rich is \ufb01rst to con\ufb01rm"
+    for document in (name, "r\u00e9sum\u00e9.md"):
+        ask(question("which office is \ufb01rst?", document, quote))
+        assert refused() == {}
+        assert rows()[0]["chunks"] == [f"{name}#0"]
+        assert rows()[0]["query"] == "which office is first?"
+    ask(question("u\u0308?", name, quote), question("\u00fc?", name, quote))
+    assert refused() == {"repeated": 1}
+
+
+@pytest.mark.parametrize("key", ["query", "kind", "document", "quote"])
+def test_half_a_character_is_refused_in_one_line(project: Path, key: str) -> None:
+    line = {"query": "how long?", "kind": "x", "relevant": [{"document": "fuel.md", "quote": "Fuel"}]}
+    place = line if key in line else line["relevant"][0]  # type: ignore[index]
+    place[key] += "\ud800"  # type: ignore[index]
+    ask(json.dumps(line))
+    assert sum(refused().values()) == 1
+
+
 def _chunks(spans: list[tuple[int, int]]) -> list[ChunkSpan]:
     return [ChunkSpan(str(place), start, end) for place, (start, end) in enumerate(spans)]

@@ -110,3 +110,7 @@ def test_examples_of_style_stand_in_the_prompt_masked_and_seldom_change() -> Non
         for m in range(20)
     )
     assert same >= 16
+
+
+def test_half_a_character_in_a_reply_is_no_text() -> None:
+    assert read(entry("who pays \ud800 for it")) == (["who pays ? for it"], {})

@@ -1,6 +1,6 @@
 import numpy as np
 
-from argot.search.hits import search_exact, tie_order, top_k
+from argot.search.hits import MISSING, Hits, search_exact, tie_order, top_k
 
 
 def by_definition(scores: np.ndarray, ids: list[str], k: int) -> list[list[int]]:
@@ -65,3 +65,28 @@ def test_heavy_searches_on_a_card_rank_as_others(monkeypatch: object) -> None:
             found = search_exact(queries, passages, k, ties)
         assert found.positions.tolist() == whole.positions.tolist()
         assert np.array_equal(found.scores, whole.scores)
+
+
+def test_equal_vectors_tie_for_a_query_alone_as_in_a_batch() -> None:
+    """BLAS adds up in another order for other numbers of queries, and at other places of a matrix."""
+    draw = np.random.default_rng(3)
+    distinct = draw.normal(size=(40, 387)).astype(np.float32)
+    distinct /= np.linalg.norm(distinct, axis=1, keepdims=True)
+    passages = np.tile(distinct, (7, 1))  # seven copies of each
+    queries = distinct + np.float32(0.01) * draw.normal(size=distinct.shape).astype(np.float32)
+    ties = draw.permutation(len(passages))
+    together = search_exact(queries, passages, 10, ties)
+    for row, query in enumerate(queries):
+        alone = search_exact(query[None], passages, 10, ties)
+        assert np.array_equal(alone.positions[0], together.positions[row])
+        assert np.array_equal(alone.scores[0], together.scores[row])
+        copies = np.arange(row, len(passages), 40)
+        assert together.positions[row, :7].tolist() == copies[np.argsort(ties[copies])].tolist()
+
+
+def test_more_hits_follow_those_that_were_found_first() -> None:
+    first = Hits(np.array([[4, 2, -1]], np.int32), np.array([[0.9, 0.5, -np.inf]], np.float32))
+    deeper = Hits(np.array([[2, 7, 4, 1]], np.int32), np.array([[0.8, 0.7, 0.6, 0.1]], np.float32))
+    found = first.followed_by(deeper, 5)
+    assert found.positions.tolist() == [[4, 2, 7, 1, MISSING]]
+    assert found.scores[0, :4].tolist() == np.float32([0.9, 0.5, 0.5, 0.1]).tolist()

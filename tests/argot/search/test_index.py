@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from argot.errors import InputError, ReleaseError
+from argot.search.fusion import DEPTH
 from argot.search.hits import search_exact
 from argot.search.index import (
     FLAT_UP_TO,
@@ -174,3 +175,13 @@ def test_without_faiss_one_line_says_what_to_install(
         VectorIndex.load(tmp_path / "index.faiss")
     with pytest.raises(InputError, match="needs FAISS"):
         VectorIndex.build(np.eye(4, dtype=np.float32))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_asking_for_more_never_changes_the_first_hits(
+    built: dict[Kind, VectorIndex], queries: Vectors, kind: Kind
+) -> None:
+    first = built[kind].search(queries, DEPTH, TIES)
+    more = built[kind].search(queries, 3 * DEPTH, TIES)
+    assert np.array_equal(more.first(DEPTH).positions, first.positions)
+    assert more.positions.shape == (len(queries), 3 * DEPTH)

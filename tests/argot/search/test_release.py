@@ -98,6 +98,29 @@ def test_hidden_files_of_the_system_do_no_harm(spoilt: Path) -> None:
     check(spoilt)
 
 
+@pytest.mark.parametrize("name", [".hidden.json", "embedder/.own.py", ".git/config.json"])
+def test_other_hidden_files_are_refused(spoilt: Path, name: str) -> None:
+    (spoilt / name).parent.mkdir(exist_ok=True)
+    (spoilt / name).write_bytes(b"{}")
+    with pytest.raises(ReleaseError, match=Path(name).name):
+        check(spoilt)
+
+
+def test_a_manifest_that_is_a_folder_is_told(spoilt: Path) -> None:
+    (spoilt / MANIFEST).unlink()
+    (spoilt / MANIFEST).mkdir()
+    with pytest.raises(ReleaseError, match=r"manifest\.json is a folder"):
+        check(spoilt)
+
+
+@pytest.mark.parametrize("weights", [{"dense": 7.0}, {"dense": 0.5, "unknown": 0.5}])
+def test_a_fusion_that_can_not_be_is_refused(spoilt: Path, weights: dict[str, float]) -> None:
+    verdict = json.loads((spoilt / MANIFEST).read_text())["verdict"]
+    rewrite(spoilt, verdict={**verdict, "fusion": {"method": "convex", "weights": weights}})
+    with pytest.raises(ReleaseError, match="weights|no ranker 'unknown'"):
+        check(spoilt)
+
+
 @pytest.mark.parametrize(
     "name", ["embedder/pytorch_model.bin", "embedder/own.py", "lexical/index.pkl", "model.pt"]
 )

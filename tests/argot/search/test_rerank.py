@@ -62,3 +62,18 @@ def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({}))
     with pytest.raises(ModelError, match="is no cross-encoder"):
         Reranker(tmp_path)
+
+
+def test_only_the_first_are_read_again_whatever_k_is(
+    made: Path, cross_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argot.search.retriever.RERANKED", 3)
+    release = made / "models" / "release"
+    plain = Retriever.load(release, device="cpu").search("pump seal", k=8, mode="dense")
+    retriever = Retriever.load(release, device="cpu", reranker=cross_encoder)
+    few, all_of_them = (retriever.search("pump seal", k, "dense") for k in (3, 8))
+    assert [one.id for one in all_of_them[:3]] == [one.id for one in few]
+    assert [one.id for one in all_of_them[3:]] == [one.id for one in plain[3:]]
+    scores = [one.score for one in all_of_them]
+    assert scores == sorted(scores, reverse=True)
+    assert [one.rank for one in all_of_them] == list(range(1, 9))

@@ -13,7 +13,7 @@ import pytest
 from argot import Retriever
 from argot.encoding.embedder import fingerprint
 from argot.errors import ArgotError, InputError, ReleaseError
-from argot.search.fusion import DEPTH, fuse
+from argot.search.fusion import DEPTH, Mode, fuse
 from argot.search.hits import search_exact, tie_order
 from argot.tables.chunks import passage
 from tests.support.releases import reseal
@@ -200,3 +200,9 @@ def test_a_notebook_shows_one_line(release: Path) -> None:
     assert repr(retriever).endswith("release': 8 passages, tuned model, hybrid search)")
     assert repr(passage).startswith("Passage(1. 'pumps/noise.md', score ")
     assert repr(passage).endswith(": 'Error E-17 means the rotor is stuck.')")
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
+def test_half_a_character_is_searched_as_none(retriever: Retriever, mode: Mode) -> None:
+    found = retriever.search("error E-17 \ud800", 3, mode)
+    assert [one.id for one in found] == [one.id for one in retriever.search("error E-17 ?", 3, mode)]

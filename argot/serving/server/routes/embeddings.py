@@ -16,6 +16,7 @@ from fastapi import APIRouter, HTTPException
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from argot.core.utf8 import encodable
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
 from argot.serving.server.routes.search import Characters
@@ -124,6 +125,10 @@ def _texts(asked: EmbeddingsRequest, limits: RequestLimits) -> list[str]:
         raise HTTPException(422, f"input: at most {limits.input_characters} characters a text")
     if not all(texts):
         raise HTTPException(400, "input: an empty text has no vector")
+    if any(encodable(text) != text for text in texts):
+        raise HTTPException(
+            422, "input: a text holds half a pair of surrogates (\\ud800 to \\udfff)"
+        )
     return texts
 
 

@@ -43,3 +43,13 @@ def test_without_abbreviations_nothing_changes() -> None:
 
 def test_a_text_full_of_brackets_takes_no_time() -> None:
     assert not abbreviations(["(" * 20_000, "A(" * 20_000, "(AB " * 20_000])
+
+
+@pytest.mark.parametrize("text", ["the groſs maſs of a box", "the GROSS MASS of a box"])
+def test_letters_that_only_a_pattern_takes_for_equal_break_nothing(text: str) -> None:
+    swapped = Aliases({"GM": "gross mass"}).swapped(text)
+    assert swapped in (text, "the GM of a box")
+
+
+def test_a_letter_that_grows_in_lower_case_moves_nothing() -> None:
+    assert list(definitions("İİİ the verified gross mass (VGM)")) == [("VGM", "verified gross mass")]
