@@ -73,7 +73,7 @@ class EvaluateSettings(Settings):
     """How the bootstrap draws, and which dev queries choose the fusion: the section `evaluate`."""
 
     samples: int = Field(ge=100)
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)
     min_dev_questions: int = Field(ge=1)
     compare: list[Annotated[str, Field(pattern=r"^[\w./:-]+$")]]
 

@@ -92,6 +92,8 @@ def find_source(settings: FetchSettings) -> Path:
         folder = Path(name).expanduser()
         if not folder.is_dir():
             raise ModelError(f"fetch.model: there is no folder {name}")
+        if folder.resolve().is_relative_to(OUT.resolve()):
+            raise ModelError(f"fetch.model: {name} is where this stage writes; move it elsewhere")
         return folder
     return _from_hub(settings.model, settings.revision)
 

@@ -99,7 +99,7 @@ def main() -> str:
     table = read_pairs(settings.share)
     if len(corpus.ids) < 2:
         raise InputError(
-            f"mine: {corpus.path} holds one passage, and so no other to tell it from; add documents"
+            f"{corpus.path} holds {len(corpus.ids)} passage, and training compares; add documents"
         )
     queries = table["query"].to_pylist()
     positives = np.array(corpus.places_of(table["chunk"].to_pylist()))

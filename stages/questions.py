@@ -27,6 +27,7 @@ from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, stage_parser, write_figures
 from argot.core.terminal import printable
 from argot.documents.formats.text import clean
+from argot.errors import InputError
 from argot.tables import documents, questions
 from argot.tables.chunks import Corpus
 
@@ -193,6 +194,8 @@ def read_documents() -> dict[str, QuotedDocument]:
 
 def read_questions(folder: Path, refusals: Refusals) -> Iterator[PlacedLine]:
     """Every question below `folder`, by file name and line; what can't be read is refused."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, and should be a folder of *.jsonl; move it away")
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name.startswith((".", "README")):
             continue
@@ -216,6 +219,7 @@ def parse(raw: bytes) -> QuestionLine:
     """One line as a question; Refused names the key that is wrong, and what was expected."""
     try:
         content = json.loads(raw.decode("utf-8-sig"))
+        # JSON can hold half of a surrogate pair, which no table can.
         json.dumps(content, ensure_ascii=False).encode()
         return QuestionLine.model_validate(content)
     except UnicodeDecodeError:
@@ -224,14 +228,14 @@ def parse(raw: bytes) -> QuestionLine:
         raise Refused(
             "malformed", "holds half a pair of surrogates (\\ud800 to \\udfff); remove it"
         ) from None
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise Refused("malformed", f"not a JSON object on one line ({error})") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the line"
         raise Refused(
             "malformed", f"{key}: {first['msg']}; known keys: query, relevant, split, kind"
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise Refused("malformed", f"not a JSON object on one line ({error})") from None
 
 
 def judge_all(

@@ -68,7 +68,7 @@ STATE = "trainer_state.json"
 class TrainSettings(Settings):
     """What decides the tuned model: the section `train`."""
 
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)
     epochs: int = Field(ge=1)
     max_passages: int = Field(ge=1)
     passages: int = Field(ge=2)

@@ -30,7 +30,7 @@ EXPONENT_WITHOUT_POINT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 class Settings(BaseModel):
     """The base of every settings class: frozen, strict about types, closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class SomeSettings(Settings):
@@ -80,6 +80,10 @@ def _read(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(f"{path} is missing; run from the root of the repository") from None
+    except (IsADirectoryError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not a text in UTF-8 ({error}); put it back") from None
+    except RecursionError:
+        raise ParamsError(f"{path}: nested too deeply; put it back") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}:" if mark else ""

@@ -41,6 +41,8 @@ MACHINE = (
     errno.EROFS,
     errno.EMFILE,
 )
+# A file where a folder should be, or the other way round.
+MISPLACED = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 # Libraries written in Rust and C++ put the system's error number into their message.
 NUMBER = re.compile(r"\b(?:os error|errno) (\d+)\b", re.IGNORECASE)
 # numpy and tempfile report a full disk in their own words, and without the system's error number.
@@ -78,6 +80,8 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
             message = message or str(error)
         elif isinstance(error, ModuleNotFoundError):
             message = what_to_install(error)
+        elif isinstance(error, OSError) and error.errno in MISPLACED and error.filename:
+            message = message or f"{error.filename}: {error.strerror}; move away what is there"
         if not message:
             raise
         message = printable(" ".join(message.split()))
@@ -112,8 +116,10 @@ def read_figures(path: Path) -> dict[str, Any]:
     """A stage's figures; InputError if they are missing or damaged."""
     try:
         figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, IsADirectoryError, ValueError):
         raise InputError(f"{path} is missing or damaged; run `dvc repro`") from None
+    if not isinstance(figures, dict):
+        raise InputError(f"{path} holds no figures; run `dvc repro`")
     return figures
 
 

@@ -153,18 +153,19 @@ class Bm25:
         try:
             own = json.loads((folder / WORDS_FILE).read_text(encoding="utf-8"))
             index = bm25s.BM25.load(folder, mmap=mmap, allow_pickle=False, show_progress=False)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            ids, language = own["ids"], own["language"]
+            fits = len(ids) == index.scores["num_docs"]
+            fits &= len(index.scores["indptr"]) == len(index.vocab_dict) + 1
+        # bm25s takes what it reads for what it wrote.
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{folder} holds no BM25 index that can be read ({error}); run `dvc repro`"
             ) from None
-        if (
-            len(own["ids"]) != index.scores["num_docs"]
-            or len(index.scores["indptr"]) != len(index.vocab_dict) + 1
-        ):
+        if not fits:
             raise InputError(
                 f"{folder}: the parts of the BM25 index don't belong together; run `dvc repro`"
             )
-        return cls(index, own["ids"], own["language"])
+        return cls(index, ids, language)
 
     @classmethod
     def stored(cls, ids: Sequence[str]) -> Bm25:

@@ -59,6 +59,23 @@ def empty(workspace: Path) -> None:
     (workspace / "data/raw").mkdir()
 
 
+def spoil(name: str, content: bytes | None) -> Callable[[Path], object]:
+    """What writes a file in place of `name`, or a folder where there is no content."""
+
+    def write(workspace: Path) -> None:
+        path = workspace / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            path.mkdir()
+        else:
+            path.write_bytes(content)
+
+    return write
+
+
 BAD: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "no data/raw": (lambda w: shutil.rmtree(w / "data/raw"), ["ingest"], "data/raw holds no documents"),
     "an empty data/raw": (empty, ["ingest"], "data/raw holds no documents"),
@@ -77,6 +94,33 @@ BAD: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     "a Hub model without its commit": (
         lambda w: set_param(w, "fetch", "model", "BAAI/bge-base-en-v1.5"), ["fetch"], "fetch.revision",
     ),
+    "params in no UTF-8": (spoil("params.yaml", b"chunk: \xff"), ["chunk"], "not a text in UTF-8"),
+    "params that are a folder": (spoil("params.yaml", None), ["chunk"], "params.yaml: not a text"),
+    "params nested without end": (spoil("params.yaml", b"a: " + b"[" * 5000), ["chunk"], "nested too deeply"),
+    "params that are a list": (spoil("params.yaml", b"- a"), ["chunk"], "expected sections"),
+    "a param that is no number": (
+        lambda w: set_param(w, "lexical", "k1", float("nan")), ["lexical"], "lexical.k1",
+    ),
+    "a section that is a list": (spoil("params.yaml", b"chunk: [1]"), ["chunk"], "params.yaml: chunk"),
+    "a file in place of data/raw": (spoil("data/raw", b"x"), ["ingest"], "data/raw holds no documents"),
+    "a file in place of data/queries": (
+        spoil("data/queries", b"x"), ["ingest", "chunk", "questions"], "data/queries is a file",
+    ),
+    "a table cut short": (spoil("data/documents.parquet", b"PAR1"), ["chunk"], "documents.parquet is damaged"),
+    "an empty table": (spoil("data/documents.parquet", b""), ["chunk"], "documents.parquet is damaged"),
+    "a folder in place of a table": (spoil("data/documents.parquet", None), ["chunk"], "documents.parquet is damaged"),
+    "a file in place of the locks": (spoil(".locks", b"x"), ["ingest"], ".locks: File exists"),
+    "a file in place of the figures": (spoil("data/figures", b"x"), ["ingest"], "data/figures: File exists"),
+    "the logs in the way": (spoil("logs", b"x"), ["ingest"], "logs: File exists"),
+    "a base model that is the stage's output": (
+        lambda w: [(w / "models/base").mkdir(parents=True), set_param(w, "fetch", "model", "path:models/base")],
+        ["fetch"], "is where this stage writes",
+    ),
+    "a base model that is a file": (
+        lambda w: set_param(w, "fetch", "model", "path:params.yaml"), ["fetch"], "there is no folder",
+    ),
+    "figures that are a list": (spoil("data/figures/ingest.json", b"[]"), ["report"], "holds no figures"),
+    "figures that are a folder": (spoil("data/figures/ingest.json", None), ["report"], "missing or damaged"),
     "a stage before its input": (lambda w: None, ["chunk"], "data/documents.parquet is missing"),
 }  # fmt: skip
 

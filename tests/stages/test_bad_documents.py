@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from argot.documents.formats.reader import kind_of
+
 ROOT = Path(__file__).parents[2]
 GOOD = {
     f"good/{number}.md": f"# Notice {number}\n\nBerth {number} is closed today.\n"

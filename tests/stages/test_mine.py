@@ -231,7 +231,7 @@ def test_no_pair_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_corpus_of_one_passage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     project(tmp_path, ["one"], [{"chunk": "c", "document": "d", "position": 0, "text": "one"}])
-    with pytest.raises(InputError, match="holds one passage"):
+    with pytest.raises(InputError, match="holds 1 passage, and training compares"):
         mine.main()
 
 

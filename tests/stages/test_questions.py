@@ -174,6 +174,11 @@ def test_a_question_whose_passages_were_all_dropped_is_refused(project: Path) ->
     assert [row["query"] for row in rows()] == ["how long?"]
 
 
+def test_a_number_too_long_to_read_is_refused_in_one_line(project: Path) -> None:
+    ask(f'{{"query": {"9" * 5000}}}')
+    assert refused() == {"malformed": 1}
+
+
 def test_a_document_without_a_passage_is_answered_by_its_copy(project: Path) -> None:
     write_corpus({"copy.md": RETURNS, "stub.md": "# Stub"})
     table = read_table(documents.PATH, documents.SCHEMA).to_pylist()
@@ -197,7 +202,11 @@ def test_what_looks_the_same_is_the_same(project: Path) -> None:
 
 @pytest.mark.parametrize("key", ["query", "kind", "document", "quote"])
 def test_half_a_character_is_refused_in_one_line(project: Path, key: str) -> None:
-    line = {"query": "how long?", "kind": "x", "relevant": [{"document": "fuel.md", "quote": "Fuel"}]}
+    line = {
+        "query": "how long?",
+        "kind": "x",
+        "relevant": [{"document": "fuel.md", "quote": "Fuel"}],
+    }
     place = line if key in line else line["relevant"][0]  # type: ignore[index]
     place[key] += "\ud800"  # type: ignore[index]
     ask(json.dumps(line))

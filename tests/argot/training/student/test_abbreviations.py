@@ -52,4 +52,6 @@ def test_letters_that_only_a_pattern_takes_for_equal_break_nothing(text: str) ->
 
 
 def test_a_letter_that_grows_in_lower_case_moves_nothing() -> None:
-    assert list(definitions("İİİ the verified gross mass (VGM)")) == [("VGM", "verified gross mass")]
+    assert list(definitions("İİİ the verified gross mass (VGM)")) == [
+        ("VGM", "verified gross mass")
+    ]

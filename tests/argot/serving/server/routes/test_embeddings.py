@@ -79,3 +79,13 @@ def test_what_cannot_be_encoded_is_told(
     reply = client.post("/v1/embeddings", content=content, headers=headers)
     assert reply.status_code == status
     assert told in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("given", ['"pump \\ud800"', '["pump", "\\udfff"]'])
+def test_half_a_character_is_told(client: TestClient, given: str) -> None:
+    reply = client.post(
+        "/v1/embeddings",
+        content=f'{{"input": {given}}}',
+        headers={"content-type": "application/json"},
+    )
+    assert reply.status_code == 422
