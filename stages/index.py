@@ -7,6 +7,7 @@ refresh/models/release/ is written.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,13 +32,16 @@ from argot.search.release import (
     CARD,
     CHUNKS,
     EMBEDDER,
+    FORMAT,
     MANIFEST,
+    RIGHTS,
     Manifest,
     Refreshed,
     check,
     inventory,
     write_manifest,
 )
+from argot.search.rights import groups_of
 from argot.tables import chunks
 from argot.tables.chunks import Corpus
 
@@ -56,6 +60,7 @@ class IndexSettings(params.Settings):
     kind: Literal["auto", "flat", "hnsw", "ivf_pq"]
     recall: float = Field(gt=0, le=1)
     dim: int = Field(ge=0)
+    groups: bool
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ def main(home: Path = HERE) -> str:
     corpus = Corpus(home / chunks.PATH)
     # 1. The model, and the passages' vectors as they were judged.
     origin = evaluated(settings.dim) if home == HERE else released(home, corpus.ids)
+    unseen = without_groups(corpus) if settings.groups else []
     verdict = origin.verdict
     vectors = cut(read_vectors(origin.vectors).of(corpus.passages), origin.dim)
     sample = cut(read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE], origin.dim)
@@ -98,13 +104,24 @@ def main(home: Path = HERE) -> str:
             "recall@10": recall,
             "effort": index.effort,
         }
+        if settings.groups:
+            figures["unseen"] = len(unseen)
         # 3. The manifest is the last file, because it holds the hashes of all others.
-        manifest = describe(folder, origin, index, figures)
+        manifest = describe(folder, origin, index, figures, settings.groups)
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
     ships = f"{verdict.model} model ({verdict.verdict}), {verdict.mode} search"
-    return f"{len(corpus.passages):,} passages, {ships}; {manifest.age} → {home / RELEASE}"
+    hidden = f"; nobody sees {len(unseen):,} without groups ({unseen[0]}, …)" if unseen else ""
+    passages = f"{len(corpus.passages):,} passages{hidden}"
+    return f"{passages}, {ships}; {manifest.age} → {home / RELEASE}"
+
+
+def without_groups(corpus: Corpus) -> list[str]:
+    """The document of each passage that no group may see."""
+    table = corpus.table(["document", "metadata"])
+    rows = zip(table["document"].to_pylist(), table["metadata"].to_pylist(), strict=True)
+    return [document for document, metadata in rows if not groups_of(json.loads(metadata))]
 
 
 def evaluated(dim: int) -> Origin:
@@ -140,11 +157,15 @@ def read_verdict(path: Path) -> Verdict:
 
 
 def describe(
-    folder: Path, origin: Origin, index: VectorIndex, figures: Mapping[str, int | float]
+    folder: Path,
+    origin: Origin,
+    index: VectorIndex,
+    figures: Mapping[str, int | float],
+    groups: bool,
 ) -> Manifest:
     """The manifest of a release, without its files' hashes."""
     return Manifest(
-        format=2,
+        format=RIGHTS if groups else FORMAT,
         verdict=origin.verdict,
         rankers={ranker.name: ranker.part for ranker in (Bm25, Dense)},
         fingerprint=fingerprint(folder / EMBEDDER),

@@ -27,7 +27,6 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from argot.core.exact import on_grid
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, stage_parser, write_figures
@@ -37,6 +36,7 @@ from argot.llm.calls.completions import completions
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.judging.prompting import shown_texts
 from argot.search.bm25 import Bm25
+from argot.search.exact import on_grid
 from argot.tables import pairs, training
 from argot.tables.chunks import Corpus
 from argot.training.teacher.ranking import Ranking, products, rank

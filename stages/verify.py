@@ -21,6 +21,7 @@ from argot.core.stage import HERE, run_in_home, write_figures
 from argot.errors import ReleaseError
 from argot.evaluation.metrics import ndcg
 from argot.search.retriever import Passage, Retriever
+from argot.search.rights import ALL
 from argot.tables import judgments
 
 RELEASE = Path("models/release")
@@ -81,7 +82,7 @@ def ask(retriever: Retriever, rows: pa.Table, sets: Sequence[str]) -> dict[str, 
         # A project may have no real questions, or no pairs.
         if not len(judged):
             continue
-        found = retriever.search_many(judged["query"].to_pylist(), k=CUTOFF)
+        found = retriever.search_many(judged["query"].to_pylist(), k=CUTOFF, groups=ALL)
         now = mean_ndcg(found, judged["relevant"].to_pylist())
         before = pc.mean(judged["ndcg@10"]).as_py()
         figures[name] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages import index
+from tests.support.rights import make_release
 from tools.tiny.release import make_inputs
 
 
@@ -27,6 +28,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def release(made: Path) -> Path:
     """The tiny release, for reading only."""
     return made / "models" / "release"
+
+
+@pytest.fixture(scope="session")
+def restricted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny release with access rights (tests.support.rights), for reading only."""
+    return make_release(tmp_path_factory.mktemp("restricted"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Text of strangers on a terminal: documents, their names, questions and models' replies."""
+"""Text of strangers, made safe: documents, their names, questions and models' replies."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ def printable(text: str) -> str:
     Half surrogates are replaced too: printing one raises UnicodeEncodeError.
     """
     return "".join("�" if _harms(c) else c for c in text)
+
+
+def encodable(text: str) -> str:
+    """Text with "?" for each half of a surrogate pair, which neither UTF-8 nor a tokenizer takes.
+
+    JSON can hold such halves.
+    """
+    return text.encode(errors="replace").decode()
 
 
 def escaped(line: str) -> str:

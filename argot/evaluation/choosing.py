@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.core.exact import summable
 from argot.evaluation.metrics import Relevance, ndcg, ndcg_of_ranks
+from argot.search.exact import summable
 from argot.search.fusion import CandidatePool, Fusion, Method
 from argot.search.hits import Hits
 

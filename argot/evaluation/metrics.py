@@ -14,7 +14,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.core.exact import summable
+from argot.search.exact import summable
 from argot.search.hits import MISSING
 
 CUTOFF = 10

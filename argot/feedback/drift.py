@@ -21,6 +21,7 @@ from argot.core.parquet import read_table
 from argot.documents.words import count_words
 from argot.errors import InputError
 from argot.search.retriever import Retriever
+from argot.search.rights import ALL
 from argot.tables import pairs, questions
 
 LEVEL = 0.01  # significance level: the chance of a false alarm, over all three tests together
@@ -102,7 +103,7 @@ def describe_queries(
     within its query, so it cannot be compared between queries.
     """
     mode: str = "bm25" if retriever.manifest.verdict.mode == "bm25" else "dense"
-    found = retriever.search_many(queries, 1, mode)
+    found = retriever.search_many(queries, 1, mode, groups=ALL)
     return {
         "length": np.array([count_words(query) for query in queries], dtype=np.float64),
         "unknown words": np.array([unknown_share(retriever, query) for query in queries]),

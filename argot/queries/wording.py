@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from argot.core.utf8 import encodable
+from argot.core.terminal import encodable
 from argot.errors import ParamsError
 from argot.llm.calls.redact import MASK
 from argot.llm.calls.request import Request

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -106,6 +108,7 @@ class Bm25:
         self.language = language
         self.words = Words(language)
         self._ties = tie_order(self.ids)
+        self._seen: NDArray[np.bool_] | None = None  # passages that may be found; None: all
 
     @classmethod
     def build(
@@ -140,7 +143,20 @@ class Bm25:
     def scores(self, query: str) -> NDArray[np.float32]:
         """The score of every passage for one query, (passages,)."""
         terms = self.index.get_tokens_ids(self.words.of(query))
+        if self._seen is not None:
+            return self._scores_among(terms, self._seen)
         return np.asarray(self.index.get_scores_from_ids(terms), dtype=np.float32)
+
+    def among(self, rows: Rows) -> Bm25:
+        """The index for somebody who may see the passages at `rows` alone.
+
+        A term weighs by how many of these passages hold it: weighed over all passages, scores would
+        tell how many hidden ones do.
+        """
+        own = copy.copy(self)
+        own._seen = np.zeros(len(self.ids), dtype=bool)
+        own._seen[rows] = True
+        return own
 
     def save(self, folder: Path) -> None:
         """Write the index as plain arrays and JSON: nothing in it can run code."""
@@ -177,6 +193,19 @@ class Bm25:
             )
         return bm25
 
+    def _scores_among(self, terms: Sequence[int], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """The score of every passage that is `seen`, and 0 for all others, (passages,)."""
+        postings = self.index.scores
+        scores = np.zeros(len(self.ids))
+        for term in terms:
+            own = slice(postings["indptr"][term], postings["indptr"][term + 1])
+            rows, stored = postings["indices"][own], postings["data"][own]
+            kept = seen[rows]
+            # What is stored of a term and a passage holds the term's weight over all passages.
+            weight = _idf(kept.sum(), seen.sum()) / _idf(len(rows), len(seen))
+            scores[rows[kept]] += stored[kept] * weight
+        return scores.astype(np.float32)
+
     def _best(self, query: str, k: int, rows: Rows | None) -> Hits:
         """The hits of one query; `top_k` takes a score of -inf for no hit."""
         scores = self.scores(query)
@@ -186,6 +215,11 @@ class Bm25:
             allowed[rows] = True
             found[~allowed] = -np.inf
         return top_k(found[None, :], k, self._ties)
+
+
+def _idf(holding: int, passages: int) -> float:
+    """The weight of a term that `holding` of the passages hold, in Lucene's variant of BM25."""
+    return math.log(1 + (passages - holding + 0.5) / (holding + 0.5))
 
 
 def _pieces(part: str) -> list[str]:

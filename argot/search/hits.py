@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.core.exact import inner_products, on_grid, slack
+from argot.search.exact import inner_products, on_grid, slack
 
 MISSING = -1
 # Queries are scored in blocks of at most this many scores (256 MiB of float32).

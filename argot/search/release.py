@@ -23,7 +23,8 @@ from argot.search.index import Kind
 MANIFEST = "manifest.json"
 EMBEDDER, CHUNKS, CARD = "embedder", "chunks.parquet", "README.md"
 # The format of manifest.json. `_of_today` reads the one before it too.
-FORMAT = 2
+FORMAT: Literal[2] = 2
+RIGHTS: Literal[3] = 3  # with access rights: an Argot that knows of none refuses this format
 # Endings of files that are only read as data. Pickles (.bin, .pt, .pkl) and code (.py, .so) are
 # refused, because reading them can run code.
 DATA = {
@@ -53,7 +54,7 @@ class Refreshed(Part):
 class Manifest(Part):
     """What manifest.json holds."""
 
-    format: Literal[2]
+    format: Literal[2, 3]
     verdict: Verdict
     rankers: dict[str, str]  # the file or folder of each ranker, by the ranker's name
     fingerprint: str  # of the embedder, as argot.encoding.embedder.fingerprint gives it
@@ -68,6 +69,11 @@ class Manifest(Part):
     refreshed: Refreshed | None  # set by `make refresh`; None if the model was made for these texts
     files: dict[str, File]
     seal: str = ""  # SHA-256 of all other fields
+
+    @property
+    def groups(self) -> bool:
+        """Is a passage found only for the groups in its metadata (argot.search.rights)?"""
+        return self.format == RIGHTS
 
     @property
     def age(self) -> str:
@@ -147,12 +153,12 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _of_today(content: dict[str, Any], path: Path) -> dict[str, Any]:
     """A manifest in today's format. Format 1 knew two rankers and held the weight of dense only."""
-    if content.get("format") == FORMAT:
+    if content.get("format") in (FORMAT, RIGHTS):
         return content
     if content.get("format") != 1:
         raise ReleaseError(
-            f"{path} is of format {content.get('format')!r}, this version of Argot reads 1 and "
-            f"{FORMAT}: install a newer one (pip install -U argot-retrieval)"
+            f"{path} is of format {content.get('format')!r}, this version of Argot reads 1 to "
+            f"{RIGHTS}: install a newer one (pip install -U argot-retrieval)"
         )
     verdict, dim = content["verdict"], content.get("dim", 0)
     weight = verdict["fusion"]["weight"]

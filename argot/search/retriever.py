@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from argot.core.parquet import read_table
-from argot.core.utf8 import encodable
+from argot.core.terminal import encodable
 from argot.encoding.embedder import Embedder
 from argot.errors import InputError, ReleaseError
 from argot.search.bm25 import Bm25
@@ -28,6 +28,7 @@ from argot.search.release import CHUNKS, EMBEDDER, Manifest, check, check_again,
 from argot.search.remote import fetch, is_remote
 from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
+from argot.search.rights import Groups, groups_of, named
 from argot.tables import chunks
 from argot.tables.chunks import passage, passages_of
 
@@ -114,15 +115,21 @@ class Retriever:
         return cls(folder, manifest, device, Reranker(reranker, device) if reranker else None)
 
     def search(
-        self, query: str, k: int = 10, mode: str | None = None, filter: Filter | None = None
+        self,
+        query: str,
+        k: int = 10,
+        mode: str | None = None,
+        filter: Filter | None = None,
+        groups: Groups | None = None,
     ) -> list[Passage]:
         """The k best passages for `query`, best first.
 
         `mode` is hybrid, dense or bm25; without it, the release is searched as it was evaluated.
         `filter` keeps documents whose metadata have these values. Where the metadata hold a list,
-        one of its values must be the same.
+        one of its values must be the same. `groups` are those of who asks: a release with access
+        rights is not searched without them (argot.search.rights).
         """
-        return self.search_many([query], k, mode, filter)[0]
+        return self.search_many([query], k, mode, filter, groups)[0]
 
     def search_many(
         self,
@@ -130,6 +137,7 @@ class Retriever:
         k: int = 10,
         mode: str | None = None,
         filter: Filter | None = None,
+        groups: Groups | None = None,
     ) -> list[list[Passage]]:
         """`search` for many queries at once."""
         fusion = self.fusion(mode)
@@ -141,8 +149,10 @@ class Retriever:
         count = max(k, RERANKED) if self.reranker else k
         depth = max(count, DEPTH)
         # 2. Rank and fuse.
-        rows = self._rows(filter) if filter else None
-        ranked = {name: self.ranker(name).search(queries, depth, rows) for name in fusion.rankers}
+        seen = self.seen(groups)
+        rows = self._rows(filter, seen) if filter else seen
+        rankers = {name: self.ranker(name, seen) for name in fusion.rankers}
+        ranked = {name: one.search(queries, depth, rows) for name, one in rankers.items()}
         hits = fuse(ranked, fusion, count, self._ties)
         found = [self._passages(row, hits, ranked) for row in range(len(queries))]
         # 3. The cross-encoder, if there is one, ranks them again.
@@ -152,6 +162,25 @@ class Retriever:
             _reranked(self.reranker, query, passages)[:k]
             for query, passages in zip(queries, found, strict=True)
         ]
+
+    def seen(self, groups: Groups | None) -> Rows | None:
+        """The positions of the passages that `groups` may see, or None for all.
+
+        Raises InputError where the release has access rights and no groups are given, and where it
+        has none and they are.
+        """
+        names = named(groups, self.manifest.groups)
+        if names is None:
+            return None
+        allowed = np.array([not names.isdisjoint(own) for own in self._groups], dtype=bool)
+        return np.flatnonzero(allowed[self._metadata[1]])
+
+    def metadata_keys(self, seen: Rows | None = None) -> list[str]:
+        """The keys that a filter may have: those of the documents of the passages `seen` (all)."""
+        distinct, owner = self._metadata
+        if seen is not None:
+            distinct = [distinct[at] for at in np.unique(owner[seen])]
+        return sorted(set().union(*distinct))
 
     def fusion(self, mode: str | None = None) -> Fusion:
         """How a mode searches; InputError for an unknown one."""
@@ -163,10 +192,13 @@ class Retriever:
             raise InputError(f"mode must be one of {known}, got {mode!r}")
         return alone(mode)
 
-    def ranker(self, name: str) -> Ranker:
-        """One of the release's rankers; its parts are loaded when they are first asked for."""
+    def ranker(self, name: str, seen: Rows | None = None) -> Ranker:
+        """One of the release's rankers, for who may see the passages `seen` (None: all).
+
+        Its parts are loaded when they are first asked for.
+        """
         if name == Bm25.name:
-            return self.bm25
+            return self.bm25 if seen is None else self.bm25.among(seen)
         return Dense(self.index, self.embedder.encode_queries, self._ties)
 
     def verify(self) -> int:
@@ -220,11 +252,6 @@ class Retriever:
         return table
 
     @cached_property
-    def metadata_keys(self) -> list[str]:
-        """The keys that a filter may have: those of any document's metadata."""
-        return sorted(set().union(*self._metadata[0]))
-
-    @cached_property
     def _ties(self) -> NDArray[np.int64]:
         return tie_order(self.chunks["chunk"].to_pylist())
 
@@ -238,6 +265,11 @@ class Retriever:
         distinct = [json.loads(text) for text in encoded.dictionary.to_pylist()]
         return distinct, encoded.indices.to_numpy()
 
+    @cached_property
+    def _groups(self) -> list[frozenset[str]]:
+        """The groups of each distinct set of metadata."""
+        return [groups_of(metadata) for metadata in self._metadata[0]]
+
     def _read(self, part: str, read: Callable[[Path], T]) -> T:
         """Read a part; ReleaseError where it is not the one that was checked by `load`."""
         try:
@@ -246,15 +278,17 @@ class Retriever:
             # Where reading fails because the part was replaced, this error says so.
             check_again(self.folder, self.manifest, part)
 
-    def _rows(self, filter: Filter) -> Rows:
-        """The positions of the passages that a filter lets through."""
+    def _rows(self, filter: Filter, seen: Rows | None) -> Rows:
+        """The positions of the passages that a filter lets through, of those that are `seen`."""
         distinct, owner = self._metadata
+        known = self.metadata_keys(seen)
         for key in filter:
-            if key not in self.metadata_keys:
-                known = ", ".join(self.metadata_keys) or "none"
-                raise InputError(f"no document has metadata {key!r}; known are: {known}")
+            if key not in known:
+                names = ", ".join(known) or "none"
+                raise InputError(f"no document has metadata {key!r}; known are: {names}")
         allowed = np.array([_matches(metadata, filter) for metadata in distinct], dtype=bool)
-        return np.flatnonzero(allowed[owner])
+        rows = np.flatnonzero(allowed[owner])
+        return rows if seen is None else np.intersect1d(rows, seen)
 
     def _passages(self, row: int, hits: Hits, ranked: Mapping[str, Hits]) -> list[Passage]:
         """The passages that were found for the query number `row`, best first."""

@@ -139,7 +139,7 @@ class ServedRelease:
     def _read_all(self) -> None:
         """Read every file now: the folder may be replaced while this release still answers."""
         self.retriever.search(WARM_UP, 1, "bm25")
-        len(self.retriever.metadata_keys)
+        self.retriever.metadata_keys()
         len(self.retriever.index)
 
     def _submit(self, key: SearchKey, query: str) -> Future[Any]:

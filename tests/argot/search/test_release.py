@@ -160,8 +160,8 @@ def test_a_manifest_of_another_form_is_refused_by_its_key(
 
 
 def test_a_manifest_of_a_later_format_asks_for_a_newer_argot(spoilt: Path) -> None:
-    rewrite(spoilt, format=3)
-    with pytest.raises(ReleaseError, match=r"of format 3, .*pip install -U argot-retrieval"):
+    rewrite(spoilt, format=4)
+    with pytest.raises(ReleaseError, match=r"of format 4, .*pip install -U argot-retrieval"):
         read_manifest(spoilt)
 
 

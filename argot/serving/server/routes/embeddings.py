@@ -16,7 +16,7 @@ from fastapi import APIRouter, HTTPException
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from argot.core.utf8 import encodable
+from argot.core.terminal import encodable
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
 from argot.serving.server.routes.search import Characters
