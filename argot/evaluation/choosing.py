@@ -99,13 +99,13 @@ def choose_weight(
     sums = np.stack([np.bincount(clusters, row) for row in values])
     count = sums.shape[1]
     # 1. Sums that are exact: rounding would choose among weights that are equally good.
-    sums = summable(sums, count)
+    exact = summable(sums.astype(np.float64), count)
     # 2. How often each group is in each sample, (samples, groups).
     equal = np.full(count, 1 / count)
     drawn = np.random.default_rng(0).multinomial(count, equal, size=BAGS)
     # 3. Each sample's sum of nDCG@10 at each weight, less what the PRIOR queries lose there.
     prior_loss = PRIOR * FALL * (grid - default) ** 2
-    best = (drawn @ sums.T - prior_loss).argmax(axis=1)
+    best = (drawn @ exact.T - prior_loss).argmax(axis=1)
     # 4. The nearest weight of the grid.
     weight = default + trust * (grid[best].mean() - default)
 
