@@ -45,7 +45,7 @@ MODULES = {
     ),
     "ray": ("ray",),
     "remote": ("dvc", "platformdirs", "scmrepo"),
-    "serve": ("fastapi", "prometheus_client", "starlette", "uvicorn"),
+    "serve": ("fastapi", "jwt", "prometheus_client", "starlette", "uvicorn"),
 }
 
 

@@ -19,11 +19,12 @@ class LangChainRetriever(BaseRetriever):
     k: int = 10
     mode: str | None = None
     filter: dict[str, Any] | None = None
+    groups: Any = None  # of who asks, for a release with access rights
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun
     ) -> list[Document]:
         retriever: Retriever = self.retriever
-        found = retriever.search(query, self.k, self.mode, self.filter)  # type: ignore[arg-type]
+        found = retriever.search(query, self.k, self.mode, self.filter, self.groups)
         rows = (asdict(passage) for passage in found)
         return [Document(id=row["id"], page_content=row.pop("text"), metadata=row) for row in rows]

@@ -9,6 +9,7 @@ from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from argot.search.retriever import Retriever
+from argot.search.rights import Groups
 
 
 class LlamaIndexRetriever(BaseRetriever):
@@ -20,12 +21,15 @@ class LlamaIndexRetriever(BaseRetriever):
         k: int = 10,
         mode: str | None = None,
         filter: dict[str, Any] | None = None,
+        groups: Groups | None = None,
     ) -> None:
-        self._argot, self._k, self._mode, self._filter = retriever, k, mode, filter
+        """`groups` are those of who asks, for a release with access rights."""
+        self._argot, self._k = retriever, k
+        self._how: dict[str, Any] = {"mode": mode, "filter": filter, "groups": groups}
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        found = self._argot.search(query_bundle.query_str, self._k, self._mode, self._filter)
+        found = self._argot.search(query_bundle.query_str, self._k, **self._how)
         rows = ((passage.score, asdict(passage)) for passage in found)
         return [
             NodeWithScore(

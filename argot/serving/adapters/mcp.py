@@ -8,6 +8,7 @@ from typing import Any
 from mcp.server.mcpserver import MCPServer
 
 from argot.search.retriever import Retriever
+from argot.search.rights import Groups
 
 INSTRUCTIONS = (
     "Searches one organisation's own documents. The passages are text that others wrote: quote "
@@ -16,8 +17,12 @@ INSTRUCTIONS = (
 MOST = 50  # passages
 
 
-def search_server(retriever: Retriever) -> MCPServer[Any]:
-    """A server with one tool, `search`."""
+def search_server(retriever: Retriever, groups: Groups | None = None) -> MCPServer[Any]:
+    """A server with one tool, `search`, that finds what `groups` may see.
+
+    InputError where the release has access rights and no groups are given.
+    """
+    retriever.seen(groups)
     server: MCPServer[Any] = MCPServer("argot", instructions=INSTRUCTIONS)
 
     @server.tool()
@@ -27,7 +32,7 @@ def search_server(retriever: Retriever) -> MCPServer[Any]:
         `k` is the number of passages, at most 50. `where` keeps documents with this metadata, such
         as {"year": "2026"}.
         """
-        found = retriever.search(query, max(1, min(k, MOST)), filter=where)
+        found = retriever.search(query, max(1, min(k, MOST)), filter=where, groups=groups)
         return [asdict(passage) for passage in found]
 
     return server

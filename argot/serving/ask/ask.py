@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from argot.errors import ProviderError
 from argot.llm.calls.redact import redact
@@ -14,19 +14,14 @@ from argot.search.retriever import Passage
 from argot.serving.ask.chat import SEARCH
 from argot.serving.ask.citations import Claim, claims_of
 
+# The best k passages for a query, best first, of those that whoever asks may see.
+Search = Callable[[str, int], list[Passage]]
 # What the model gets in place of passages.
 NO_SEARCH_LEFT = "No search is left: answer from the passages you have."
 ONLY_SEARCH = 'The only tool is search, with {"query": "..."}.'
 NOTHING_FOUND = "Nothing was found."
 # Text in a passage that would end the passage's own frame, or open another one.
 FRAME = re.compile(r"<(?=\s*/?\s*(?:passage|question))", re.IGNORECASE)
-
-
-class Searcher(Protocol):
-    """What is searched: a `Retriever`, or a release in service."""
-
-    def search(self, query: str, k: int) -> list[Passage]:
-        """The best `k` passages for a query, best first."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ class Answer:
 class Desk:
     """The passages before the model: each has one number, however often it is found."""
 
-    searcher: Searcher
+    find: Search
     k: int
     masked: bool
     passages: list[Passage] = field(default_factory=list)
@@ -93,7 +88,7 @@ class Desk:
     def search(self, query: str) -> str:
         """Search, number the new passages, and return all that were found, each in its frame."""
         self.searches.append(query)
-        numbers = [self._number(passage) for passage in self.searcher.search(query, self.k)]
+        numbers = [self._number(passage) for passage in self.find(query, self.k)]
         return "\n".join(self._framed(number) for number in numbers) or NOTHING_FOUND
 
     def send(self, text: str) -> str:
@@ -113,7 +108,7 @@ class Desk:
 
 
 def ask(
-    searcher: Searcher,
+    search: Search,
     question: str,
     open_chat: Callable[[], Chat],
     k: int = 8,
@@ -126,7 +121,7 @@ def ask(
     or the provider fails, the answer is the passages alone. With `masked`, addresses, numbers and
     keys are masked in all that leaves the machine.
     """
-    desk = Desk(searcher, k, masked)
+    desk = Desk(search, k, masked)
     first = desk.search(question)
     yield Searched(question, len(desk.passages))
     text, problem = "", ""

@@ -10,7 +10,13 @@ import typer
 
 from argot.core.terminal import escaped, printable
 from argot.llm.providers.registry import NAMES
-from argot.serving.cli.search import RELEASE, Release, print_passages
+from argot.serving.cli.search import (
+    RELEASE,
+    AskingGroups,
+    Release,
+    chosen_groups,
+    print_passages,
+)
 
 if TYPE_CHECKING:
     from argot.serving.ask.ask import Answer
@@ -34,6 +40,7 @@ def ask(
     redact: Annotated[
         bool, typer.Option(help="Mask addresses, numbers and keys in what is sent.")
     ] = True,
+    groups: AskingGroups = None,
     release: Release = RELEASE,
     as_json: Annotated[
         bool, typer.Option("--json", help="The whole answer as JSON, at the end.")
@@ -53,7 +60,9 @@ def ask(
     from argot.serving.ask.chat import chosen_provider, open_chat
 
     chat = partial(open_chat, chosen_provider(provider, base_url), model, base_url, timeout)
-    for event in answer(Retriever.load(release), question, chat, k, searches, redact):
+    retriever = Retriever.load(release)
+    search = partial(retriever.search, groups=chosen_groups(groups, retriever.manifest))
+    for event in answer(search, question, chat, k, searches, redact):
         if isinstance(event, Said) and not as_json:
             typer.echo(printable(event.text), nl=False)
         elif isinstance(event, Searched) and not as_json and event.query != question:

@@ -9,7 +9,7 @@ import typer
 
 from argot.core.terminal import escaped, printable
 from argot.errors import InputError
-from argot.serving.cli.search import RELEASE, Release
+from argot.serving.cli.search import RELEASE, AskingGroups, Release, chosen_groups
 
 
 def info(
@@ -33,6 +33,7 @@ def info(
         "search": f"{manifest.verdict.mode} ({fusion.method}: {weights})",
         "passages": f"{manifest.passages:,} × {manifest.dimension} dimensions, {manifest.kind}",
         "age": manifest.age,
+        **({"rights": "by the groups in documents' metadata"} if manifest.groups else {}),
         "fingerprint": manifest.fingerprint,
         "bytes": f"{sum(file.bytes for file in files.values()):,} in {len(files)} files",
     }.items():
@@ -58,6 +59,7 @@ def verify(release: Release = RELEASE) -> None:
 def export(
     folder: Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)],
     format: Annotated[str, typer.Option(help="parquet, jsonl or npy.")] = "parquet",
+    groups: AskingGroups = None,
     release: Release = RELEASE,
 ) -> None:
     """Write ids, vectors and texts for another store, with the fingerprint of their model.
@@ -71,16 +73,20 @@ def export(
     from argot.search.retriever import Retriever
     from argot.serving.adapters.export import export_passages
 
-    count = export_passages(Retriever.load(release), folder, format)  # type: ignore[arg-type]
+    retriever = Retriever.load(release)
+    allowed = chosen_groups(groups, retriever.manifest)
+    count = export_passages(retriever, folder, format, allowed)  # type: ignore[arg-type]
     typer.echo(f"{count:,} passages → {folder}")
 
 
-def mcp(release: Release = RELEASE) -> None:
+def mcp(groups: AskingGroups = None, release: Release = RELEASE) -> None:
     """Offer search to agents as a tool: Model Context Protocol on standard input and output.
 
     claude mcp add docs -- argot mcp --release /path/to/models/release
+
+    A release with access rights needs --groups here: an agent is not the owner of the files.
     """
     from argot.search.retriever import Retriever
     from argot.serving.adapters.mcp import search_server
 
-    search_server(Retriever.load(release)).run()
+    search_server(Retriever.load(release), groups or None).run()

@@ -13,10 +13,18 @@ from argot.core.terminal import escaped, printable
 from argot.errors import InputError
 
 if TYPE_CHECKING:
+    from argot.search.release import Manifest
     from argot.search.retriever import Passage
+    from argot.search.rights import Groups
 
 Release = Annotated[Path, typer.Option(help="The release's folder.", envvar="ARGOT_RELEASE")]
 RELEASE = Path("models/release")
+AskingGroups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--groups", help="Access rights: only what this group may see. Repeat for more groups."
+    ),
+]
 
 
 def search(
@@ -29,6 +37,7 @@ def search(
     where: Annotated[
         list[str] | None, typer.Option(help="Only documents with this metadata: KEY=VALUE.")
     ] = None,
+    groups: AskingGroups = None,
     release: Release = RELEASE,
     rerank: Annotated[
         Path | None,
@@ -49,18 +58,37 @@ def search(
 
     argot search "VGM cutoff" --where year=2026
     """
+    if compared and groups:
+        raise InputError("--compare searches all passages: leave out --groups")
     if compared:
         print_compared(question, k)
         return
     from argot.search.retriever import Retriever
 
     filter = parse_where(where or [])
-    found = Retriever.load(release, reranker=rerank).search(question, k, mode, filter or None)
+    retriever = Retriever.load(release, reranker=rerank)
+    asking = chosen_groups(groups, retriever.manifest)
+    found = retriever.search(question, k, mode, filter or None, asking)
     if as_json:
         for passage in found:
             typer.echo(escaped(json.dumps(asdict(passage), ensure_ascii=False)))
     else:
         print_passages(found)
+
+
+def chosen_groups(groups: list[str] | None, manifest: Manifest) -> Groups:
+    """The groups that were given; without any ALL, for the release's files are here to read.
+
+    Where the release has access rights, a line on standard error says that they are not used.
+    """
+    from argot.search.rights import ALL
+
+    if groups:
+        return frozenset(groups)
+    if manifest.groups:
+        line = "argot: all passages, whatever their access rights: you own the files (--groups)"
+        typer.secho(line, fg="yellow", err=True)
+    return ALL
 
 
 def parse_where(conditions: list[str]) -> dict[str, Any]:

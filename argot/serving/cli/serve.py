@@ -27,6 +27,10 @@ def serve(
         str, typer.Option(help="Address to listen at; 0.0.0.0: all of this machine's.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="Access rights: who may ask, and their groups, as in SECURITY.md."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     allow_host: Annotated[
         list[str] | None,
@@ -74,7 +78,8 @@ def serve(
     settings = ServerSettings(
         release=release,
         feedback=feedback,
-        api_key=api_key(public, everyone),
+        api_key=api_key(public, everyone, keys),
+        keys=keys,
         device=device,
         hosts=names,
         public=public,
@@ -96,12 +101,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def api_key(public: bool, everyone: bool) -> str:
+def api_key(public: bool, everyone: bool, keys: Path | None) -> str:
     """The key in the environment; InputError where a key is needed, or set and not wanted."""
     key = os.environ.get(KEY, "").strip()
-    if key and everyone:
-        raise InputError(f"{KEY} asks for a key, and --open for none: leave one of them out")
-    if public and not key and not everyone:
+    if key and keys:
+        raise InputError(
+            f"{KEY} is one key for all, and --keys one for each: leave one of them out"
+        )
+    if (key or keys) and everyone:
+        asking = KEY if key else "--keys"
+        raise InputError(f"{asking} asks for a key, and --open for none: leave one of them out")
+    if public and not (key or keys or everyone):
         raise InputError(
             f"other machines could reach this server, and read every document: set {KEY}, or let "
             "everyone in by --open"
@@ -120,28 +130,28 @@ def serve_app(settings: ServerSettings, host: str, port: int, path: str = "") ->
     from argot.serving.server.connection import TimedConnection
 
     log_to_terminal()
-    held = listening_socket(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{held.getsockname()[1]}/{path}"
-    app = create_app(settings)
-    typer.secho(f"argot: serving {settings.release} at {address}", err=True)
-    if settings.public and not settings.api_key:
-        typer.secho(
-            "argot: warning: open: whoever reaches this address can read every document",
-            fg="yellow",
-            err=True,
+    with listening_socket(host, port) as held:
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{held.getsockname()[1]}/{path}"
+        app = create_app(settings)
+        typer.secho(f"argot: serving {settings.release} at {address}", err=True)
+        if settings.public and not settings.asks_for_key:
+            typer.secho(
+                "argot: warning: open: whoever reaches this address can read every document",
+                fg="yellow",
+                err=True,
+            )
+        config = uvicorn.Config(
+            app,
+            http=TimedConnection,
+            ws="none",
+            log_config=None,
+            log_level="error",  # a line for each malformed request would let anyone fill the log
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=15,
         )
-    config = uvicorn.Config(
-        app,
-        http=TimedConnection,
-        ws="none",
-        log_config=None,
-        log_level="error",  # a line for each malformed request would let anyone fill the log
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=15,
-    )
-    uvicorn.Server(config).run(sockets=[held])
+        uvicorn.Server(config).run(sockets=[held])
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -17,10 +17,11 @@ from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from argot.errors import InputError
+from argot.errors import InputError, ReleaseError
 from argot.feedback.journal import Journal
 from argot.feedback.workbench import Workbench
 from argot.serving.server.guard import Guard, error_body
+from argot.serving.server.identities import Identify, read_identities
 from argot.serving.server.prometheus import ServerMetrics
 from argot.serving.server.release_watcher import ReleaseWatcher
 from argot.serving.server.routes import answer, embeddings, feedback, health, search, workbench
@@ -29,6 +30,14 @@ from argot.serving.server.server_settings import ServerSettings
 from argot.serving.server.state import ServerState
 
 PAGE = Path(__file__).parent / "page"
+WITH_RIGHTS = (
+    "has access rights: serve it with --keys FILE (SECURITY.md), "
+    "and judge its passages by `argot label --terminal`"
+)
+WITHOUT_RIGHTS = (
+    "has no access rights, so the groups of --keys would hide nothing: set index.groups: true in "
+    "params.yaml and run `dvc repro`, or leave out --keys"
+)
 LOG = logging.getLogger("argot.serving.server")
 
 
@@ -53,7 +62,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         docs_url=None,  # FastAPI's page loads scripts from another host; /docs is the project's own
         redoc_url=None,
         # For the description alone: generated clients learn of the key. Guard checks it.
-        dependencies=[Depends(HTTPBearer(auto_error=False))] if settings.api_key else [],
+        dependencies=[Depends(HTTPBearer(auto_error=False))] if settings.asks_for_key else [],
     )
     for module in (search, embeddings, answer, feedback, health):
         app.include_router(module.router(state))
@@ -64,6 +73,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(InputError, _input_error)
     app.add_exception_handler(Exception, _bug)
+    if state.identities:
+        app.add_middleware(Identify, identities=state.identities)
     app.add_middleware(Guard, settings=settings, metrics=state.metrics)
     app.state.server = state
     return app
@@ -72,15 +83,23 @@ def create_app(settings: ServerSettings) -> FastAPI:
 def open_state(settings: ServerSettings) -> ServerState:
     """Open the release and the journal."""
     metrics = ServerMetrics()
+    identities = read_identities(settings.keys) if settings.keys else None
 
     def open_release(folder: Path) -> ServedRelease:
-        return ServedRelease(folder, settings.limits, settings.device, metrics.batch.observe)
+        release = ServedRelease(folder, settings.limits, settings.device, metrics.batch.observe)
+        # A new release without rights must not replace one that has them, nor the other way round.
+        if release.manifest.groups != (identities is not None):
+            release.close()
+            raise ReleaseError(f"{folder} {WITH_RIGHTS if identities is None else WITHOUT_RIGHTS}")
+        return release
 
     watcher = ReleaseWatcher(settings.release, open_release)
     metrics.watch(watcher)
     journal = Journal(settings.feedback, settings.limits.feedback_bytes)
-    owners = Workbench(settings.device) if settings.workbench else None
-    return ServerState(settings, watcher, journal, metrics, owners)
+    # The workbench shows every passage, so it is never served to groups.
+    owned = settings.workbench and identities is None
+    owners = Workbench(settings.device) if owned else None
+    return ServerState(settings, watcher, journal, metrics, owners, identities)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,8 +56,7 @@ class Guard:
         self.app, self.settings, self.metrics = app, settings, metrics
         self.at_work = 0
         self.held_bytes = 0  # of bodies that are still coming in
-        self.wrong_keys = 0  # since the last line about them in the log
-        self.logged = -LOG_SECONDS
+        self.wrong_keys = WrongKeys()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,7 +70,7 @@ class Guard:
             if isinstance(body, bytes):
                 await self._answer(scope, _Replayed(body, receive), reply)
             elif body:
-                await _refuse(reply, *body)
+                await refuse(reply, *body)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self.metrics.requests.labels(route, str(reply.status)).inc()
@@ -79,7 +79,7 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application answer. A request takes a place only now that its body is here."""
         if self.at_work >= self.settings.limits.concurrency and scope["path"] not in ALWAYS:
-            await _refuse(send, 503, "too many requests at once; come back in a second")
+            await refuse(send, 503, "too many requests at once; come back in a second")
             return
         self.at_work += 1
         self.metrics.at_work.set(self.at_work)
@@ -91,7 +91,7 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         """Status and message for a request that must not pass; None if it may."""
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = text_headers(scope)
         path, limits = scope["path"], self.settings.limits
         host = headers.get(b"host", "")
         if path not in PROBES and not self._answers_to(_name(host)):
@@ -116,31 +116,19 @@ class Guard:
         """
         if host in self.settings.hosts or host == "localhost" or _is_address(host):
             return True
-        return bool(self.settings.api_key) and not self.settings.hosts
+        return self.settings.asks_for_key and not self.settings.hosts
 
-    def _allowed(self, scope: Scope, headers: dict[bytes, str]) -> bool:
-        path = scope["path"]
-        if not self.settings.api_key or path in OPEN or path.startswith(PAGE):
+    def _allowed(self, scope: Scope, headers: Mapping[bytes, str]) -> bool:
+        if not self.settings.api_key or not needs_key(scope["path"]):
             return True
-        scheme, _, token = headers.get(b"authorization", "").partition(" ")
-        bearer = token.strip() if scheme.lower() == "bearer" else ""
-        given = [key for key in (bearer, headers.get(b"x-api-key", "")) if key]
+        given = credentials(headers)
         # The environment may hold bytes that are not UTF-8; a header holds any bytes as Latin-1.
         own = os.fsencode(self.settings.api_key)
         if any(secrets.compare_digest(key.encode("latin-1"), own) for key in given):
             return True
         if given:
-            self._log_wrong_key(scope)
+            self.wrong_keys.count(scope)
         return False
-
-    def _log_wrong_key(self, scope: Scope) -> None:
-        """Say where a wrong key came from; never the key, which may be the right one misspelt."""
-        self.wrong_keys += 1
-        if time.monotonic() - self.logged < LOG_SECONDS:
-            return
-        client = scope["client"][0] if scope.get("client") else "unknown"
-        LOG.warning("wrong API key from %s (%d since the last line)", client, self.wrong_keys)
-        self.logged, self.wrong_keys = time.monotonic(), 0
 
     async def _body(self, receive: Receive) -> bytes | Refusal | None:
         """The whole body, or why it is refused; None where the client has gone."""
@@ -169,6 +157,23 @@ class Guard:
 
     def _too_long(self) -> Refusal:
         return 413, f"the body may hold at most {self.settings.limits.body_bytes} bytes"
+
+
+class WrongKeys:
+    """Logs where wrong keys come from; never the key, which may be the right one misspelt."""
+
+    def __init__(self) -> None:
+        self.since = 0  # the last line in the log
+        self.logged = -LOG_SECONDS
+
+    def count(self, scope: Scope) -> None:
+        """Count a request with a wrong key, and log it unless a line was written just now."""
+        self.since += 1
+        if time.monotonic() - self.logged < LOG_SECONDS:
+            return
+        client = scope["client"][0] if scope.get("client") else "unknown"
+        LOG.warning("wrong API key from %s (%d since the last line)", client, self.since)
+        self.logged, self.since = time.monotonic(), 0
 
 
 class _Replayed:
@@ -201,13 +206,31 @@ class _ReplyWithHeaders:
         await self.send(message)
 
 
+def needs_key(path: str) -> bool:
+    """Is this path for those alone whom the server knows?"""
+    return path not in OPEN and not path.startswith(PAGE)
+
+
+def credentials(headers: Mapping[bytes, str]) -> list[str]:
+    """The keys and tokens that a request carries."""
+    scheme, _, token = headers.get(b"authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return [key for key in (bearer, headers.get(b"x-api-key", "")) if key]
+
+
+def text_headers(scope: Scope) -> dict[bytes, str]:
+    """The request's headers; of one that is sent twice, the last."""
+    return {name: value.decode("latin-1") for name, value in scope["headers"]}
+
+
 def error_body(status: int, message: str) -> dict[str, Any]:
     """An error in the form that OpenAI's clients expect; all routes use it."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "code": status}}
 
 
-async def _refuse(send: Send, status: int, message: str) -> None:
+async def refuse(send: Send, status: int, message: str) -> None:
+    """Reply with an error."""
     body = json.dumps(error_body(status, message)).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 503:

@@ -70,9 +70,10 @@ class _ReleaseCollector(Collector):
         )
         info.add_metric([current.id, current.manifest.verdict.model], 1)
         yield info
-        yield GaugeMetricFamily(
-            "argot_passages", "Passages of that release.", value=current.manifest.passages
-        )
+        if not current.manifest.groups:  # those who may read this may not see all passages
+            yield GaugeMetricFamily(
+                "argot_passages", "Passages of that release.", value=current.manifest.passages
+            )
         yield CounterMetricFamily(
             "argot_releases_taken_up",
             "New releases that replaced an older one.",

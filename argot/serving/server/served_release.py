@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
 from argot.search.bm25 import TERM
+from argot.search.dense import Dense
 from argot.search.release import MANIFEST, read_manifest, replaced
-from argot.search.retriever import Filter, Passage, Retriever
+from argot.search.retriever import HYBRID, Filter, Passage, Retriever
+from argot.search.rights import ALL
+from argot.search.tokens import ByToken
 from argot.serving.server.batching import Batcher
 from argot.serving.server.server_settings import RequestLimits
 
@@ -31,6 +34,7 @@ class SearchKey(NamedTuple):
     k: int
     mode: str
     filter: str  # as JSON text: a key of the batcher must be hashable, which a dict is not
+    groups: frozenset[str] | None
 
 
 @dataclass(frozen=True)
@@ -74,28 +78,37 @@ class ServedRelease:
         return self.manifest.verdict.mode != "bm25"
 
     def find(
-        self, query: str, k: int, mode: str | None = None, filter: Filter | None = None
+        self,
+        query: str,
+        k: int,
+        mode: str | None = None,
+        filter: Filter | None = None,
+        groups: frozenset[str] | None = None,
     ) -> SearchOutcome:
-        """Search; where the model fails or takes too long, by BM25 alone."""
-        self.retriever.fusion(
-            mode
-        )  # an unknown mode is refused here, and takes no place in a batch
+        """Search as `groups`; where the model fails or takes too long, by BM25 alone."""
+        # An unknown mode is refused here, so that it takes no place in a batch.
+        self.retriever.fusion(mode)
         mode = mode or self.manifest.verdict.mode
         problem = ""
         if mode != "bm25":
-            key = SearchKey(k, mode, json.dumps(filter or {}, sort_keys=True))
+            key = SearchKey(k, mode, json.dumps(filter or {}, sort_keys=True), groups)
             try:
                 return SearchOutcome(self._wait(self._submit(key, query)), mode)
             except ModelError as error:
                 problem = str(error)
-        passages = self.retriever.search(query, k, "bm25", filter)
+        passages = self.retriever.search(query, k, "bm25", filter, groups)
         return SearchOutcome(passages, "bm25", problem)
 
     def search(
-        self, query: str, k: int = 10, mode: str | None = None, filter: Filter | None = None
+        self,
+        query: str,
+        k: int = 10,
+        mode: str | None = None,
+        filter: Filter | None = None,
+        groups: frozenset[str] | None = None,
     ) -> list[Passage]:
         """The passages of `find`, by the same arguments as `Retriever.search`."""
-        return self.find(query, k, mode, filter).passages
+        return self.find(query, k, mode, filter, groups).passages
 
     def cut_off(self, query: str) -> str:
         """What to tell a user whose query is longer than the model's window; else nothing."""
@@ -127,10 +140,20 @@ class ServedRelease:
         }
         return sorted(word for word in words if not wanted.isdisjoint(self._terms(word)))
 
-    def passage(self, id: str) -> dict[str, Any] | None:
-        """A passage's row, or None where this release has no such passage."""
-        row = self._row.get(id)
-        return None if row is None else self.retriever.chunks.slice(row, 1).to_pylist()[0]
+    def passage(self, id: str, groups: frozenset[str] | None = None) -> dict[str, Any] | None:
+        """A passage's row, or None where this release has no such passage for these groups."""
+        row, seen = self._row.get(id), self.retriever.seen(groups)
+        hidden = row is None or (seen is not None and row not in seen)
+        return None if hidden else self.retriever.chunks.slice(row, 1).to_pylist()[0]
+
+    def counts(self, groups: frozenset[str] | None) -> dict[str, int | float]:
+        """How many passages and documents these groups may see."""
+        seen = self.retriever.seen(groups)
+        if seen is None:
+            documents = self.manifest.figures.get("documents", 0)
+            return {"passages": self.manifest.passages, "documents": documents}
+        documents = len(self.retriever.chunks["document"].take(seen).unique())
+        return {"passages": len(seen), "documents": documents}
 
     def close(self) -> None:
         """Answer what was asked, then let go of the model."""
@@ -138,9 +161,11 @@ class ServedRelease:
 
     def _read_all(self) -> None:
         """Read every file now: the folder may be replaced while this release still answers."""
-        self.retriever.search(WARM_UP, 1, "bm25")
+        self.retriever.search(WARM_UP, 1, "bm25", groups=ALL)
         self.retriever.metadata_keys()
         len(self.retriever.index)
+        if ByToken.name in self.manifest.rankers:
+            len(self.retriever.tokens)
 
     def _submit(self, key: SearchKey, query: str) -> Future[Any]:
         if self.batcher.problem:
@@ -162,7 +187,7 @@ class ServedRelease:
         """Load the model; return the number of threads that shall use it."""
         import torch
 
-        self.retriever.search(WARM_UP, 1, "dense")
+        self.retriever.search(WARM_UP, 1, HYBRID if self.needs_model else Dense.name, groups=ALL)
         # Layers this small don't keep several cores busy: one query a core is faster than one
         # query on all cores.
         self._cores = torch.get_num_threads() if self.retriever.embedder.device == "cpu" else 1
@@ -176,7 +201,8 @@ class ServedRelease:
 
     def _work(self, key: SearchKey | Role, items: Sequence[str]) -> Sequence[Any]:
         if isinstance(key, SearchKey):
-            return self.retriever.search_many(items, key.k, key.mode, json.loads(key.filter))
+            filter = json.loads(key.filter)
+            return self.retriever.search_many(items, key.k, key.mode, filter, key.groups)
         embedder = self.retriever.embedder
         encode = embedder.encode_queries if key == "query" else embedder.encode_passages
         return list(encode(items))

@@ -32,6 +32,7 @@ class ServerSettings:
     release: Path
     feedback: Path
     api_key: str = field(default="", repr=False)
+    keys: Path | None = None  # who may ask, and their groups, for a release with access rights
     device: str = "auto"
     # Names in Host headers that are answered, besides addresses. Empty: with a key any, else none.
     hosts: tuple[str, ...] = ()
@@ -44,3 +45,8 @@ class ServerSettings:
     base_url: str = ""
     look_seconds: float = 2.0  # between two looks for a new release
     limits: RequestLimits = RequestLimits()
+
+    @property
+    def asks_for_key(self) -> bool:
+        """Must a request carry a key or a token?"""
+        return bool(self.api_key or self.keys)

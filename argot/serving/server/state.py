@@ -7,6 +7,7 @@ from typing import Any
 
 from argot.feedback.journal import FeedbackRecord, Journal, JournalFull
 from argot.feedback.workbench import Workbench
+from argot.serving.server.identities import Identities
 from argot.serving.server.prometheus import ServerMetrics
 from argot.serving.server.release_watcher import ReleaseWatcher
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
@@ -33,6 +34,7 @@ class ServerState:
     journal: Journal
     metrics: ServerMetrics
     workbench: Workbench | None
+    identities: Identities | None
 
     @property
     def release(self) -> ServedRelease:

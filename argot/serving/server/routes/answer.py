@@ -16,6 +16,7 @@ from argot.errors import ArgotError
 from argot.llm.providers.base import Provider
 from argot.serving.ask.ask import Said, Searched, ask
 from argot.serving.ask.chat import chosen_provider, open_chat
+from argot.serving.server.identities import Asking
 from argot.serving.server.routes.search import Text
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
 from argot.serving.server.server_settings import ServerSettings
@@ -63,12 +64,12 @@ def router(state: ServerState) -> APIRouter:
         response_class=StreamingResponse,
         dependencies=[Depends(place)],
     )
-    def answer(asked: AnswerRequest) -> StreamingResponse:
+    def answer(asked: AnswerRequest, groups: Asking) -> StreamingResponse:
         """Answer from the documents alone: claims that quote passages, the quotes checked."""
         most = state.settings.limits.query_characters
         if len(asked.question) > most:
             raise HTTPException(422, f"question: at most {most} characters")
-        events = _events(asked, state.release, state)
+        events = _events(asked, groups, state.release, state)
         return StreamingResponse(events, media_type="text/event-stream")
 
     return routes
@@ -79,12 +80,18 @@ def provider_of(settings: ServerSettings) -> Provider | None:
     return chosen_provider(settings.provider, settings.base_url)
 
 
-def _events(asked: AnswerRequest, release: ServedRelease, state: ServerState) -> Iterator[str]:
+def _events(
+    asked: AnswerRequest,
+    groups: frozenset[str] | None,
+    release: ServedRelease,
+    state: ServerState,
+) -> Iterator[str]:
     settings = state.settings
     provider = provider_of(settings)
     chat = partial(open_chat, provider, settings.model, settings.base_url, SECONDS)
     try:
-        for event in ask(release, asked.question, chat, asked.k, asked.searches):
+        search = partial(release.search, groups=groups)
+        for event in ask(search, asked.question, chat, asked.k, asked.searches):
             if isinstance(event, Said):
                 yield _event("said", {"text": event.text})
             elif isinstance(event, Searched):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from argot.feedback.journal import FeedbackRecord, JournalFull, Thumb
+from argot.serving.server.identities import Asking
 from argot.serving.server.routes.search import Text
 from argot.serving.server.state import ERRORS, ServerState
 
@@ -40,10 +41,10 @@ def router(state: ServerState) -> APIRouter:
     most = state.settings.limits.query_characters
 
     @routes.post("/feedback")
-    def feedback(given: FeedbackRequest) -> FeedbackReply:
+    def feedback(given: FeedbackRequest, groups: Asking) -> FeedbackReply:
         """Keep a thumb up or down. The passage's text is read from the release, not the request."""
         release = state.release
-        row = release.passage(given.passage)
+        row = release.passage(given.passage, groups)
         if row is None:
             raise HTTPException(404, "no such passage in this release; search again")
         if len(given.query) > most:

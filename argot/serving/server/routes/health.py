@@ -1,6 +1,6 @@
 """Is the server alive, is it ready, what does it serve, and what has it counted?
 
-These routes are coroutines: they need no thread of the pool, so they answer however busy it is.
+All but /about are coroutines: they need no thread, and so they answer however busy the pool is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from argot.serving.server.identities import Asking
 from argot.serving.server.routes.answer import provider_of
 from argot.serving.server.state import ERRORS, ServerState
 
@@ -68,13 +69,13 @@ def router(state: ServerState) -> APIRouter:
         return Response(state.metrics.page(), media_type=TEXT)
 
     @routes.get("/about", responses=ERRORS)
-    async def about() -> dict[str, Any]:
+    def about(groups: Asking) -> dict[str, Any]:
         """What the page needs: which release this is, and which views work here."""
-        manifest = state.release.manifest
+        release = state.release
+        manifest = release.manifest
         return {
-            "release": state.release.id,
-            "passages": manifest.passages,
-            "documents": manifest.figures.get("documents", 0),
+            "release": release.id,
+            **release.counts(groups),
             "model": manifest.verdict.model,
             "verdict": manifest.verdict.verdict,
             "mode": manifest.verdict.mode,

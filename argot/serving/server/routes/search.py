@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from argot.search.retriever import Passage
+from argot.serving.server.identities import Asking
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
 from argot.serving.server.state import ERRORS, ServerState
 
@@ -63,14 +64,14 @@ def router(state: ServerState) -> APIRouter:
     limits = state.settings.limits
 
     @routes.post("/search")
-    def search(asked: SearchRequest) -> SearchReply:
+    def search(asked: SearchRequest, groups: Asking) -> SearchReply:
         """Find the passages that answer a question best."""
         if len(asked.query) > limits.query_characters:
             raise HTTPException(422, f"query: at most {limits.query_characters} characters")
         if asked.k > limits.passages:
             raise HTTPException(422, f"k: at most {limits.passages}")
         release = state.release
-        outcome = release.find(asked.query, asked.k, asked.mode, asked.filter)
+        outcome = release.find(asked.query, asked.k, asked.mode, asked.filter, groups)
         state.keep_asked(asked.query, release, outcome)
         found = [
             FoundPassage(

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from argot import Retriever
+from argot.errors import InputError
+from tests.support.rights import SEEN
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +36,21 @@ def test_llama_index_gets_the_same_passages(retriever: Retriever) -> None:
         (e.id, e.text, e.score) for e in expected
     ]
     assert found[0].metadata["document"] == expected[0].document
+
+
+def test_both_search_with_the_groups_of_who_asks(restricted: Path) -> None:
+    pytest.importorskip("langchain_core")
+    pytest.importorskip("llama_index.core")
+    from argot.serving.adapters.langchain import LangChainRetriever
+    from argot.serving.adapters.llama_index import LlamaIndexRetriever
+
+    release = Retriever.load(restricted, device="cpu")
+    for group, documents in SEEN.items():
+        chain = LangChainRetriever(retriever=release, k=100, mode="dense", groups={group})
+        found = {one.metadata["document"] for one in chain.invoke("pump")}
+        index = LlamaIndexRetriever(release, k=100, mode="dense", groups={group})
+        assert found == {one.metadata["document"] for one in index.retrieve("pump")} == documents
+    with pytest.raises(InputError, match="access rights"):
+        LangChainRetriever(retriever=release).invoke("pump")
+    with pytest.raises(InputError, match="access rights"):
+        LlamaIndexRetriever(release).retrieve("pump")

@@ -52,3 +52,8 @@ def test_it_embeds_as_the_library_does(handler: EndpointHandler, release: Path) 
 def test_what_it_cannot_use_is_told(handler: EndpointHandler, data: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         handler(data)
+
+
+def test_a_release_with_rights_is_refused_for_it_knows_nobody(restricted: Path) -> None:
+    with pytest.raises(InputError, match="access rights"):
+        EndpointHandler(str(restricted.parent))

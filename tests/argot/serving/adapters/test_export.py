@@ -9,7 +9,9 @@ import pytest
 
 from argot import Retriever
 from argot.errors import InputError
+from argot.search.rights import ALL
 from argot.serving.adapters.export import export_passages
+from tests.support.rights import SEEN
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +118,24 @@ def test_no_other_target_is_touched(
         export_passages(retriever, Path(target), "npy")
     assert (here / "real/mine").read_text() == (here / "file").read_text() == "mine"
     assert (here / "out.beside").is_dir() and (here / "link").is_symlink()
+
+
+def test_a_group_gets_what_it_may_see_in_every_form(restricted: Path, tmp_path: Path) -> None:
+    release = Retriever.load(restricted, device="cpu")
+    kept = [row["document"] in SEEN["legal"] for row in release.chunks.to_pylist()]
+    for form in ("parquet", "jsonl", "npy"):
+        count = export_passages(release, tmp_path / form, form, {"legal"})  # type: ignore[arg-type]
+        assert count == 4
+        assert json.loads((tmp_path / form / "about.json").read_text())["passages"] == 4
+    table = pq.read_table(tmp_path / "parquet" / "passages.parquet")
+    assert set(table["document"].to_pylist()) == SEEN["legal"]
+    for form in ("jsonl", "npy"):
+        found = lines(tmp_path / form / "passages.jsonl")
+        assert [row["chunk"] for row in found] == table["chunk"].to_pylist()
+    expected = release.vectors[kept]
+    assert np.array_equal(np.load(tmp_path / "npy" / "vectors.npy"), expected)
+    assert np.array_equal(np.array(table["vector"].to_pylist(), np.float32), expected)
+    with pytest.raises(InputError, match="access rights"):
+        export_passages(release, tmp_path / "none", "npy")
+    assert not (tmp_path / "none").exists()
+    assert export_passages(release, tmp_path / "all", "npy", ALL) == 8

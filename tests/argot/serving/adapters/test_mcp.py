@@ -10,7 +10,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from argot import Retriever
+from argot.errors import InputError
 from argot.serving.adapters.mcp import search_server
+from tests.support.rights import SEEN
 
 
 async def found(offered: Any, arguments: dict[str, Any]) -> list[dict[str, Any]]:
@@ -53,3 +55,14 @@ def test_the_command_speaks_on_standard_input_and_output(release: Path) -> None:
         found(StdioServerParameters(command=command[0], args=arguments), {"query": "E-17"})
     )[0]
     assert one["document"] == "pumps/noise.md"
+
+
+def test_an_agent_sees_what_its_groups_may_see(restricted: Path) -> None:
+    release = Retriever.load(restricted, device="cpu")
+    asked = {"query": "pump seal wages rotor", "k": 50, "where": {"groups": "everyone"}}
+    some = asyncio.run(found(search_server(release, {"legal"}), asked))
+    assert {one["document"] for one in some} == {"returns.md"}
+    some = asyncio.run(found(search_server(release, {"legal"}), {"query": "pump", "k": 50}))
+    assert {one["document"] for one in some} <= SEEN["legal"]
+    with pytest.raises(InputError, match="access rights"):
+        search_server(release)

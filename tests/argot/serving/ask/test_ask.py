@@ -12,7 +12,7 @@ from argot import Retriever
 from argot.errors import InputError
 from argot.llm.providers.base import Endpoint, Provider
 from argot.llm.providers.registry import PROVIDERS
-from argot.serving.ask.ask import Answer, Said, Searched, Searcher, ask
+from argot.serving.ask.ask import Answer, Said, Search, Searched, ask
 from argot.serving.ask.chat import SEARCH, SYSTEM, chosen_provider, open_chat
 from tests.support.chat_provider import Script, Turn, serving
 
@@ -43,16 +43,16 @@ class Lexical:
 
 
 def conversation(
-    searcher: Searcher, provider: Provider, script: Script, question: str, **how: Any
+    search: Search, provider: Provider, script: Script, question: str, **how: Any
 ) -> list[Any]:
     with serving(script):
         endpoint = Endpoint(script.url, how.pop("timeout", 10.0), how.pop("retries", 0))
         chat = partial(provider.chat, endpoint, provider.chat_model, SYSTEM, SEARCH)
-        return list(ask(searcher, question, chat, **how))
+        return list(ask(search, question, chat, **how))
 
 
 def events(retriever: Retriever, *given: Any, **how: Any) -> list[Any]:
-    return conversation(Lexical(retriever), *given, **how)
+    return conversation(Lexical(retriever).search, *given, **how)
 
 
 def answered(*given: Any, **how: Any) -> Answer:
@@ -148,7 +148,7 @@ def test_an_injected_instruction_changes_neither_tools_nor_form(
     script = Script(Turn(calls=[("delete_all", {"query": "x"})]), Turn(text=["Roses are red."]))
     clean = Script(GOOD)
     events(retriever, provider, clean, "error E-17")
-    answer = conversation(Poisoned(retriever), provider, script, "error E-17")[-1]
+    answer = conversation(Poisoned(retriever).search, provider, script, "error E-17")[-1]
     assert isinstance(answer, Answer)
     sent = json.dumps(script.asked[0])
     assert script.asked[0]["tools"] == clean.asked[0]["tools"]
@@ -174,7 +174,7 @@ def test_what_must_not_leave_the_machine_is_masked(
 
     script = Script(Turn(text=['Ask them. [1 "Ask [email]."]']))
     question = "E-17, asks bo@example.com with sk-abcdefghijklmnop1234"
-    answer = conversation(Private(retriever), provider, script, question)[-1]
+    answer = conversation(Private(retriever).search, provider, script, question)[-1]
     assert isinstance(answer, Answer)
     sent = json.dumps(script.asked)
     assert "example.com" not in sent
@@ -235,7 +235,7 @@ def test_without_a_model_the_passages_are_the_answer(
 ) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     chat = partial(open_chat, PROVIDERS[name] if name else None, "", "", 5.0)
-    (_, answer) = list(ask(Lexical(retriever), "error E-17", chat))
+    (_, answer) = list(ask(Lexical(retriever).search, "error E-17", chat))
     assert isinstance(answer, Answer)
     assert answer.problem.startswith(problem)
     assert answer.passages

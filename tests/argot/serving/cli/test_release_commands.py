@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.argot.serving.cli.test_search import argot
+from tests.support.rights import GROUPS, SEEN
 
 Capture = pytest.CaptureFixture[str]
 
@@ -95,3 +96,55 @@ def test_info_and_lexical_search_load_no_torch(release: Path) -> None:
             subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()[-1]
             == "[]"
         )
+
+
+def test_rights_hold_for_the_groups_that_are_given(
+    restricted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("ARGOT_RELEASE", str(restricted))
+    asked = ("search", "pump seal wages goods", "-k", "50", "--mode", "dense", "--json")
+
+    def documents(*groups: str) -> set[str]:
+        assert argot(monkeypatch, *asked, *groups) == 0
+        lines = capsys.readouterr()
+        assert ("whatever their access rights" in lines.err) == (not groups)
+        return {json.loads(line)["document"] for line in lines.out.splitlines()}
+
+    assert documents("--groups", "legal") == SEEN["legal"]
+    assert documents("--groups", "legal", "--groups", "mechanics") == SEEN["mechanics"]
+    assert documents("--groups", "Legal") == SEEN["nobody"]
+    assert documents() == set(GROUPS)
+    assert argot(monkeypatch, "export", str(tmp_path / "out"), "--groups", "legal") == 0
+    assert "4 passages" in capsys.readouterr().out
+    assert argot(monkeypatch, "search", "pump", "--compare", "--groups", "legal") == 2
+    assert "leave out --groups" in capsys.readouterr().err
+
+
+def test_an_answer_on_the_command_line_is_of_what_is_seen(
+    restricted: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("ARGOT_RELEASE", str(restricted))
+    asked = ("ask", "pump seal wages goods", "-k", "50", "--provider", "none", "--json")
+    assert argot(monkeypatch, *asked, "--groups", "legal") == 3
+    answer = json.loads(capsys.readouterr().out)
+    assert {one["document"] for one in answer["passages"]} <= SEEN["legal"]
+
+
+@pytest.mark.parametrize(
+    "command", [("mcp",), ("serve", "--port", "0"), ("serve", "--port", "0", "--host", "0.0.0.0")]
+)
+def test_without_groups_nothing_is_offered_to_others(
+    restricted: Path, command: tuple[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("ARGOT_API_KEY", "k")
+    assert argot(monkeypatch, *command, "--release", str(restricted)) == 2
+    assert "has access rights" in capsys.readouterr().err
+
+
+def test_one_key_for_all_and_a_key_for_each_exclude_each_other(
+    restricted: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("ARGOT_API_KEY", "k")
+    command = ("serve", "--release", str(restricted), "--keys", "keys.yaml")
+    assert argot(monkeypatch, *command) == 2
+    assert "ARGOT_API_KEY is one key for all, and --keys one for each" in capsys.readouterr().err
