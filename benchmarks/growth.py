@@ -67,7 +67,7 @@ def stand_in() -> str:
 def mine_vectors(count: int) -> str:
     """Mine 10,000 queries over `count` short passages with random vectors."""
     from argot.core.params import load
-    from argot.search.bm25 import Bm25, LexicalSettings
+    from argot.ranking.bm25 import Bm25, LexicalSettings
     from stages import mine
 
     author, place = Author(), np.arange(count)

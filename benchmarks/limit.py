@@ -23,7 +23,7 @@ from torch import nn
 from argot.core.files import write_json
 from argot.encoding.embedder import Embedder
 from argot.encoding.fast.onednn import Linear
-from argot.search.hits import search_exact, tie_order
+from argot.ranking.hits import search_exact, tie_order
 from benchmarks.base_model import fetch
 from benchmarks.prose import Author, vectors
 from tools.workspace import ROOT

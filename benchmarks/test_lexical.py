@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from rank_bm25 import BM25Okapi
 
-from argot.search.bm25 import Bm25, LexicalSettings
+from argot.ranking.bm25 import Bm25, LexicalSettings
 from benchmarks.prose import Author
 from benchmarks.track import Goal, Track
 

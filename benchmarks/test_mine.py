@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from argot.core.params import load
-from argot.search.bm25 import Bm25, LexicalSettings
+from argot.ranking.bm25 import Bm25, LexicalSettings
 from benchmarks.prose import Author, vectors
 from benchmarks.track import Goal, Track
 from stages import mine

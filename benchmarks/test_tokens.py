@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from argot.encoding.store.tokens import Tokens, pack, quantise, unit
-from argot.search.hits import tie_order
-from argot.search.tokens import TokenIndex
+from argot.ranking.hits import tie_order
+from argot.ranking.tokens import TokenIndex
 from benchmarks.conftest import Goal, Track
 
 CANDIDATES, QUESTIONS, VOCABULARY = 160, 50, 30_000

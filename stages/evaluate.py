@@ -57,11 +57,11 @@ from argot.evaluation.systems import (
 from argot.evaluation.verdict import SAME_FUSION, PairedScores, ReleaseSettings, decide
 from argot.llm.calls.settings import MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
-from argot.search.bm25 import Bm25
-from argot.search.dense import Dense
-from argot.search.fusion import DEPTH, Fusion, Method, Verdict, fuse
-from argot.search.hits import Hits
-from argot.search.tokens import ByToken
+from argot.ranking.bm25 import Bm25
+from argot.ranking.dense import Dense
+from argot.ranking.fusion import DEPTH, Fusion, Method, Verdict, fuse
+from argot.ranking.hits import Hits
+from argot.ranking.tokens import ByToken
 from argot.tables import judgments
 
 VERDICT = Path("data/verdict.json")

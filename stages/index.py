@@ -24,10 +24,11 @@ from argot.encoding.embedder import check_folder, configured_prompts, fingerprin
 from argot.encoding.store.encoded import tokens_of
 from argot.encoding.store.vectors import cut, read_vectors
 from argot.errors import InputError
+from argot.ranking.bm25 import LEXICAL, Bm25
+from argot.ranking.dense import Dense
+from argot.ranking.fusion import Verdict
+from argot.ranking.tokens import ByToken, TokenIndex
 from argot.report.card import model_card
-from argot.search.bm25 import LEXICAL, Bm25
-from argot.search.dense import Dense
-from argot.search.fusion import Verdict
 from argot.search.index import VectorIndex, in_turn, kind_for, tune
 from argot.search.release import (
     CARD,
@@ -43,7 +44,6 @@ from argot.search.release import (
     write_manifest,
 )
 from argot.search.rights import groups_of
-from argot.search.tokens import ByToken, TokenIndex
 from argot.tables import chunks
 from argot.tables.chunks import Corpus
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from argot.core.files import replacing_folder
 from argot.core.params import load
 from argot.core.stage import HERE, run_in_home, write_figures
-from argot.search.bm25 import LEXICAL, Bm25, LexicalSettings
+from argot.ranking.bm25 import LEXICAL, Bm25, LexicalSettings
 from argot.tables.chunks import PATH, Corpus
 
 

@@ -35,8 +35,8 @@ from argot.errors import InputError, ParamsError
 from argot.llm.calls.completions import completions
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.judging.prompting import shown_texts
-from argot.search.bm25 import Bm25
-from argot.search.exact import on_grid
+from argot.ranking.bm25 import Bm25
+from argot.ranking.exact import on_grid
 from argot.tables import pairs, training
 from argot.tables.chunks import Corpus
 from argot.training.teacher.ranking import Ranking, products, rank

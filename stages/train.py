@@ -27,7 +27,7 @@ from argot.core.stage import stage_parser, write_figures
 from argot.encoding.embedder import Embedder, fingerprint, load_model, read_prompts
 from argot.errors import InputError, ModelError
 from argot.evaluation.metrics import ndcg
-from argot.search.hits import search_exact, tie_order
+from argot.ranking.hits import search_exact, tie_order
 from argot.tables import chunks, pairs, questions, training
 from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases, abbreviations

@@ -126,8 +126,8 @@ def ndcg(workspace: Path) -> tuple[NDArray[np.float64], NDArray[np.int64], str]:
     from argot.evaluation.judged import JudgedCorpus, read_pairs, read_questions
     from argot.evaluation.metrics import score
     from argot.evaluation.systems import stored
-    from argot.search.fusion import DEPTH
-    from argot.search.hits import search_exact
+    from argot.ranking.fusion import DEPTH
+    from argot.ranking.hits import search_exact
 
     with chdir(workspace):
         corpus, base = JudgedCorpus(), stored("base")

@@ -9,7 +9,7 @@ import numpy as np
 
 from argot.evaluation.metrics import Relevance
 from argot.evaluation.verdict import ReleaseSettings
-from argot.search.bm25 import Words
+from argot.ranking.bm25 import Words
 
 # Below these numbers of documents and training pairs, more of them are advised.
 FEW_DOCUMENTS, FEW_PAIRS = 500, 1000

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from argot.search.hits import MISSING, Hits
+from argot.ranking.hits import MISSING, Hits
 
 TOKENS = 0.55  # the share of tokens: within a point of the best on all four corpora
 WORDS = 0.6  # of the rest, the share of BM25 where both agree with the tokens equally often

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argot.evaluation.metrics import Relevance, ndcg, ndcg_of_ranks
-from argot.search.exact import summable
-from argot.search.fusion import CandidatePool, Fusion, Method
-from argot.search.hits import Hits
+from argot.ranking.exact import summable
+from argot.ranking.fusion import CandidatePool, Fusion, Method
+from argot.ranking.hits import Hits
 
 # Weights are tried in these steps: 0, 0.05, ... 1.
 STEPS = 20

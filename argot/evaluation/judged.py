@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from argot.core.parquet import read_table
 from argot.evaluation.metrics import Relevance
-from argot.search.hits import tie_order
+from argot.ranking.hits import tie_order
 from argot.tables import pairs, questions
 from argot.tables.chunks import Corpus, numbered
 

@@ -14,8 +14,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.search.exact import summable
-from argot.search.hits import MISSING
+from argot.ranking.exact import summable
+from argot.ranking.hits import MISSING
 
 CUTOFF = 10
 RECALLS = (1, 5, 10, 100)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.search.exact import summable
+from argot.ranking.exact import summable
 
 Floats = NDArray[np.float64]
 

@@ -31,12 +31,11 @@ from argot.evaluation.choosing import DEFAULT, TUNED
 from argot.evaluation.judged import JudgedCorpus, Queries
 from argot.evaluation.metrics import Scores, score
 from argot.evaluation.names import BM25, row, with_bm25, with_tokens
-from argot.search.bm25 import Bm25
-from argot.search.dense import Dense, Exact
-from argot.search.fusion import DEPTH, Fusion, alone, fuse
-from argot.search.hits import MISSING, Hits
-from argot.search.ranker import Ranker, scored_again
-from argot.search.tokens import ByToken, TokenIndex
+from argot.ranking.bm25 import Bm25
+from argot.ranking.dense import Dense, Exact
+from argot.ranking.fusion import DEPTH, Fusion, alone, fuse, scored_again
+from argot.ranking.hits import MISSING, Hits, Ranker
+from argot.ranking.tokens import ByToken, TokenIndex
 from argot.tables import judgments
 
 PATH = Path("data/systems.json")

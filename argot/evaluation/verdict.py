@@ -13,7 +13,7 @@ from pydantic import Field
 from argot.core.params import Settings
 from argot.evaluation.names import BM25, Sides, name, with_bm25
 from argot.evaluation.statistics import Intervals, paired
-from argot.search.fusion import Fusion, Verdict
+from argot.ranking.fusion import Fusion, Verdict
 
 Model = Literal["tuned", "base"]
 # The base fused by the weights of the tuned model's row. It is an opponent because a luckier weight

@@ -10,7 +10,7 @@ from pathlib import Path
 from argot.feedback.journal import FeedbackRecord, append_line, same_words
 from argot.feedback.label import QUERIES, REVIEW, judged, read_lines
 from argot.queries.splits import split_of
-from argot.search.bm25 import Words
+from argot.ranking.bm25 import Words
 
 TAKEN = QUERIES / "feedback.jsonl"
 REFUSED = REVIEW / "refused.jsonl"

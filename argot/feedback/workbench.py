@@ -24,11 +24,11 @@ from argot.encoding.token_encoder import QueryEncoder, TokenEncoder
 from argot.errors import InputError
 from argot.evaluation import names, systems
 from argot.evaluation.names import BM25
-from argot.search.bm25 import LEXICAL, Bm25
-from argot.search.dense import Dense, Exact
-from argot.search.fusion import DEPTH
-from argot.search.hits import MISSING, Hits, tie_order
-from argot.search.tokens import ByToken, TokenIndex
+from argot.ranking.bm25 import LEXICAL, Bm25
+from argot.ranking.dense import Dense, Exact
+from argot.ranking.fusion import DEPTH
+from argot.ranking.hits import MISSING, Hits, tie_order
+from argot.ranking.tokens import ByToken, TokenIndex
 from argot.tables import chunks, documents
 
 

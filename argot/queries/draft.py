@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 from argot.queries.vocabulary import Vocabulary
-from argot.search.bm25 import Bm25
+from argot.ranking.bm25 import Bm25
 from argot.tables.chunks import ChunkRow, Corpus
 
 

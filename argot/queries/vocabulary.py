@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from argot.documents.words import LETTERS
-from argot.search.bm25 import Words
+from argot.ranking.bm25 import Words
 
 WORD = re.compile(rf"{LETTERS}(?:[-+./_:'’]{LETTERS})*")
 

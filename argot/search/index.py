@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from argot.errors import InputError, ReleaseError
-from argot.search.dense import among
-from argot.search.fusion import DEPTH
-from argot.search.hits import MISSING, Hits, search_exact, tie_order
+from argot.ranking.dense import among
+from argot.ranking.fusion import DEPTH
+from argot.ranking.hits import MISSING, Hits, search_exact, tie_order
 
 Kind = Literal["flat", "hnsw", "ivf_pq"]
 # FAISS' own name of each kind: the first four bytes of its file. The dimension and the number of

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from argot.core.files import sha256, write_json
 from argot.errors import ReleaseError
-from argot.search.fusion import Part, Verdict
+from argot.ranking.fusion import Part, Verdict
 from argot.search.index import Kind
 
 MANIFEST = "manifest.json"

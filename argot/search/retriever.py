@@ -19,18 +19,17 @@ from argot.core.terminal import encodable
 from argot.encoding.embedder import Embedder
 from argot.encoding.token_encoder import QueryEncoder, TokenEncoder
 from argot.errors import InputError, ReleaseError
-from argot.search.bm25 import Bm25
-from argot.search.dense import Dense
-from argot.search.fusion import DEPTH, Fusion, alone, fuse
-from argot.search.hits import MISSING, Hits, tie_order
+from argot.ranking.bm25 import Bm25
+from argot.ranking.dense import Dense
+from argot.ranking.fusion import DEPTH, Fusion, alone, fuse, scored_again
+from argot.ranking.hits import MISSING, Finder, Hits, Ranker, Rows, tie_order
+from argot.ranking.tokens import ByToken, TokenIndex
 from argot.search.index import VectorIndex, read_head
-from argot.search.ranker import Finder, Ranker, Rows, scored_again
 from argot.search.release import CHUNKS, EMBEDDER, Manifest, check, check_again, mismatch
 from argot.search.remote import fetch, is_remote
 from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
 from argot.search.rights import Groups, groups_of, named
-from argot.search.tokens import ByToken, TokenIndex
 from argot.tables import chunks
 from argot.tables.chunks import passage, passages_of
 

@@ -24,7 +24,7 @@ import torch
 
 from argot.encoding.embedder import Embedder
 from argot.evaluation.metrics import Relevance, ndcg
-from argot.search.hits import search_exact, search_torch, tie_order
+from argot.ranking.hits import search_exact, search_torch, tie_order
 from benchmarks.limit import forward_operations
 from benchmarks.prose import Author, vectors
 from benchmarks.train_rows import BATCH, Rows, asked, make_rows, ours, trainer

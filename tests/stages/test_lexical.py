@@ -7,7 +7,7 @@ import pytest
 
 from argot.core.parquet import read_table, write_table
 from argot.errors import InputError
-from argot.search.bm25 import LEXICAL, Bm25, Words
+from argot.ranking.bm25 import LEXICAL, Bm25, Words
 from argot.tables import chunks
 from argot.tables.chunks import Corpus
 from stages import lexical

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from argot.core.parquet import read_table, write_table
 from argot.encoding.store.vectors import Vectors, key, write_vectors
 from argot.errors import InputError, ParamsError
-from argot.search.bm25 import Bm25, LexicalSettings
+from argot.ranking.bm25 import Bm25, LexicalSettings
 from argot.tables import chunks, pairs, training
 from argot.tables.chunks import passage
 from argot.training.teacher.ranking import HORIZON

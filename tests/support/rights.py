@@ -15,7 +15,7 @@ from argot.encoding.embedder import Embedder
 from argot.encoding.store.encoded import Encoded, write_encoded
 from argot.encoding.store.vectors import Vectors, key
 from argot.encoding.token_encoder import TokenEncoder
-from argot.search.bm25 import LEXICAL, Bm25, LexicalSettings
+from argot.ranking.bm25 import LEXICAL, Bm25, LexicalSettings
 from argot.tables import chunks
 from argot.tables.chunks import passage
 from stages import index

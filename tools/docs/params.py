@@ -18,7 +18,7 @@ from argot.encoding.ray import EngineSettings
 from argot.evaluation.managed import MachineCompare
 from argot.evaluation.verdict import ReleaseSettings
 from argot.llm.calls.settings import MachineLlm, SpendSettings
-from argot.search.bm25 import LexicalSettings
+from argot.ranking.bm25 import LexicalSettings
 from stages import (
     chunk,
     embed,

@@ -19,8 +19,8 @@ from argot.encoding.store.vectors import Vectors, key
 from argot.encoding.token_encoder import TokenEncoder
 from argot.evaluation import systems
 from argot.evaluation.choosing import beside_bm25
-from argot.search.bm25 import LEXICAL, Bm25, LexicalSettings
-from argot.search.fusion import Fusion
+from argot.ranking.bm25 import LEXICAL, Bm25, LexicalSettings
+from argot.ranking.fusion import Fusion
 from argot.tables import chunks
 from argot.tables.chunks import passage
 from stages import index

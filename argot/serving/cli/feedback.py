@@ -30,7 +30,7 @@ def feedback(
     """
     from argot.feedback.journal import read_feedback
     from argot.feedback.review import disliked, proposals
-    from argot.search.bm25 import Bm25
+    from argot.ranking.bm25 import Bm25
 
     records, broken = read_feedback(folder)
     waiting, wrong = proposals(records), disliked(records)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from argot.encoding.embedder import Role
 from argot.errors import ModelError
-from argot.search.bm25 import TERM
-from argot.search.dense import Dense
+from argot.ranking.bm25 import TERM
+from argot.ranking.dense import Dense
+from argot.ranking.tokens import ByToken
 from argot.search.release import MANIFEST, read_manifest, replaced
 from argot.search.retriever import HYBRID, Filter, Passage, Retriever
 from argot.search.rights import ALL
-from argot.search.tokens import ByToken
 from argot.serving.server.batching import Batcher
 from argot.serving.server.server_settings import RequestLimits
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from argot.search.exact import inner_products, slack
+from argot.ranking.exact import inner_products, slack
 
 # Dense scores are scaled so that the 100th best of a query is 0; anything below counts as 0.
 HORIZON = 100

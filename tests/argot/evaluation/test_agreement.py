@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from argot.evaluation.agreement import TOKENS, WORDS, agreements, weights
-from argot.search.hits import MISSING, Hits
+from argot.ranking.hits import MISSING, Hits
 
 
 def firsts(positions: Sequence[int]) -> Hits:

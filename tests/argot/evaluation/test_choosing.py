@@ -15,9 +15,9 @@ from argot.evaluation.choosing import (
     grid,
 )
 from argot.evaluation.metrics import Relevance, ndcg
-from argot.search.fusion import Fusion, Method, fuse
-from argot.search.hits import Hits, top_k
-from tests.argot.search.rankings import hits, random_hits
+from argot.ranking.fusion import Fusion, Method, fuse
+from argot.ranking.hits import Hits, top_k
+from tests.argot.ranking.rankings import hits, random_hits
 
 
 def sides(

@@ -9,7 +9,7 @@ import pytrec_eval
 from numpy.typing import NDArray
 
 from argot.evaluation.metrics import Relevance, best_of_each, score
-from argot.search.hits import MISSING
+from argot.ranking.hits import MISSING
 from argot.tables import judgments
 
 

@@ -16,8 +16,8 @@ from argot.evaluation.verdict import (
     ReleaseSettings,
     decide,
 )
-from argot.search.fusion import Fusion, alone, fuse
-from argot.search.hits import Hits, top_k
+from argot.ranking.fusion import Fusion, alone, fuse
+from argot.ranking.hits import Hits, top_k
 
 FUSIONS = {
     "bm25": alone("bm25"),

@@ -8,7 +8,7 @@ from argot.queries import neighbours, sentences, structure
 from argot.queries.draft import Context
 from argot.queries.prose import sentences as split
 from argot.queries.vocabulary import Vocabulary
-from argot.search.bm25 import Bm25, LexicalSettings
+from argot.ranking.bm25 import Bm25, LexicalSettings
 from argot.tables.chunks import ChunkRow
 
 

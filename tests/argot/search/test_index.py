@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from argot.errors import InputError, ReleaseError
-from argot.search.fusion import DEPTH
-from argot.search.hits import search_exact
+from argot.ranking.fusion import DEPTH
+from argot.ranking.hits import search_exact
 from argot.search.index import (
     FLAT_UP_TO,
     HNSW_UP_TO,

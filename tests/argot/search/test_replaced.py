@@ -15,12 +15,12 @@ import pytest
 from argot import Retriever
 from argot.encoding.embedder import Embedder, fingerprint
 from argot.errors import ReleaseError
+from argot.ranking.bm25 import Bm25
+from argot.ranking.dense import Dense
+from argot.ranking.tokens import ByToken, TokenIndex
 from argot.search import retriever as module
-from argot.search.bm25 import Bm25
-from argot.search.dense import Dense
 from argot.search.index import VectorIndex
 from argot.search.release import CHUNKS, EMBEDDER
-from argot.search.tokens import ByToken, TokenIndex
 from tests.support.releases import reseal
 
 REPLACED = "was replaced after this release was opened; open it again"

@@ -15,9 +15,9 @@ from argot import Retriever
 from argot.encoding.embedder import Batch, Embedder, Role, fingerprint
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import ArgotError, InputError, ReleaseError
-from argot.search.fusion import fuse
-from argot.search.hits import ranked, search_exact, tie_order
-from argot.search.tokens import TokenIndex
+from argot.ranking.fusion import fuse
+from argot.ranking.hits import ranked, search_exact, tie_order
+from argot.ranking.tokens import TokenIndex
 from argot.tables.chunks import passage
 from tests.support.releases import reseal
 from tools.tiny.release import rows

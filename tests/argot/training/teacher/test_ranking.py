@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from argot.search.exact import on_grid
+from argot.ranking.exact import on_grid
 from argot.training.teacher.ranking import HORIZON, STRIDE, Ranking, nearest, rank
 
 Floats = NDArray[np.float32]

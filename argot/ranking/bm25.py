@@ -22,10 +22,10 @@ from argot.core.files import write_json
 from argot.core.params import Settings
 from argot.documents.words import LETTERS, UNSPACED
 from argot.errors import InputError, ParamsError
-from argot.search.hits import MISSING, Hits, stacked, tie_order, top_k
+from argot.ranking.hits import MISSING, Hits, stacked, tie_order, top_k
 
 if TYPE_CHECKING:
-    from argot.search.ranker import Rows
+    from argot.ranking.hits import Rows
 
 # The Snowball stemmer of each language, by the language's ISO 639-1 code.
 STEMMERS = {

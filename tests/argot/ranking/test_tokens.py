@@ -10,8 +10,8 @@ from argot.encoding.embedder import Embedder
 from argot.encoding.store.tokens import Tokens
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import InputError
-from argot.search.hits import MISSING, Hits, ranked, tie_order
-from argot.search.tokens import TokenIndex, rarity
+from argot.ranking.hits import MISSING, Hits, ranked, tie_order
+from argot.ranking.tokens import TokenIndex, rarity
 from tools.tiny.model import make_tiny_model
 
 TOPICS = ["pump", "valve", "filter", "invoice", "refund", "motor", "seal", "cable"]

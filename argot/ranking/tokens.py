@@ -27,10 +27,10 @@ from argot.encoding.store.tokens import (
     vectors_of,
 )
 from argot.errors import InputError
-from argot.search.hits import MISSING
+from argot.ranking.hits import MISSING
 
 if TYPE_CHECKING:
-    from argot.search.ranker import Rows
+    from argot.ranking.hits import Rows
 
 # The ids of the tokens that each passage holds, once each, and where each passage's end.
 HELD, ENDS = "held.npy", "ends.npy"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from argot.search.hits import MISSING, Hits
+from argot.ranking.hits import MISSING, Hits
 
 
 def hits(rows: list[dict[int, float]], k: int) -> Hits:

@@ -11,7 +11,7 @@ from rank_bm25 import BM25Okapi
 
 from argot.core.files import sha256
 from argot.errors import InputError, ParamsError
-from argot.search.bm25 import Bm25, LexicalSettings, Words
+from argot.ranking.bm25 import Bm25, LexicalSettings, Words
 
 SETTINGS = LexicalSettings(language="auto", k1=1.2, b=0.75)
 TEXTS = [

@@ -6,16 +6,19 @@ argot.evaluation.choosing finds the weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, model_validator
 
 from argot.core.params import Settings
-from argot.search.hits import MISSING, Hits
+from argot.ranking.hits import MISSING, Hits, ranked, union
+
+if TYPE_CHECKING:
+    from argot.ranking.hits import Ranker
 
 # The number of candidates that each ranker gives. Evaluation and search must take the same number,
 # because scores are scaled over the candidates.
@@ -95,7 +98,7 @@ def fuse(hits: Mapping[str, Hits], fusion: Fusion, k: int, ties: NDArray[np.int6
 
     The candidates are the DEPTH best of each ranker. What rankers found below these follows, so
     that the first ranks are the same for every k. Where tokens take part, all rankers rank the
-    same candidates already (argot.search.ranker.scored_again).
+    same candidates already (`scored_again`).
     """
     if len(fusion.rankers) == 1:
         return hits[fusion.rankers[0]].first(k)
@@ -108,6 +111,23 @@ def fuse(hits: Mapping[str, Hits], fusion: Fusion, k: int, ties: NDArray[np.int6
         return best
     deeper = CandidatePool.of(own, fusion.method)
     return best.followed_by(deeper.best(fusion.weights, deeper.positions.shape[1], ties), k)
+
+
+def scored_again(
+    rankers: Mapping[str, Ranker],
+    queries: Sequence[str],
+    found: Sequence[Hits],
+    ties: NDArray[np.int64],
+) -> dict[str, Hits]:
+    """All that any finder `found`, ranked by each of the rankers.
+
+    So every ranker has a score for each candidate, and scores are scaled over the same passages.
+    """
+    candidates = union(found)
+    return {
+        name: ranked(candidates, ranker.score(queries, candidates), ties)
+        for name, ranker in rankers.items()
+    }
 
 
 @dataclass(frozen=True)

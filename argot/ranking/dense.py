@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.search.exact import inner_products, on_grid
-from argot.search.hits import MISSING, Hits, search_exact
+from argot.ranking.exact import inner_products, on_grid
+from argot.ranking.hits import MISSING, Hits, search_exact
 
 if TYPE_CHECKING:
-    from argot.search.ranker import Rows
+    from argot.ranking.hits import Rows
 
 Vectors = NDArray[np.float32]
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from argot.search.hits import MISSING, Hits, search_exact, tie_order, top_k
+from argot.ranking.hits import MISSING, Hits, search_exact, tie_order, top_k
 
 
 def by_definition(scores: np.ndarray, ids: list[str], k: int) -> list[list[int]]:
@@ -27,7 +27,7 @@ def test_minus_infinity_is_no_hit() -> None:
 
 
 def test_exact_search_is_the_same_in_blocks(monkeypatch: object) -> None:
-    import argot.search.hits
+    import argot.ranking.hits
 
     draw = np.random.default_rng(1)
     queries, passages = (
@@ -36,7 +36,7 @@ def test_exact_search_is_the_same_in_blocks(monkeypatch: object) -> None:
     )
     ties = tie_order([str(number) for number in range(30)])
     whole = search_exact(queries, passages, 5, ties)
-    monkeypatch.setattr(argot.search.hits, "BLOCK", 60)  # type: ignore[attr-defined]
+    monkeypatch.setattr(argot.ranking.hits, "BLOCK", 60)  # type: ignore[attr-defined]
     assert search_exact(queries, passages, 5, ties).positions.tolist() == whole.positions.tolist()
 
 
@@ -49,7 +49,7 @@ def test_no_queries_give_no_hits() -> None:
 
 def test_heavy_searches_on_a_card_rank_as_others(monkeypatch: object) -> None:
     """By torch on the processor: small whole numbers make equal scores, and sums that don't depend on their order."""
-    import argot.search.hits
+    import argot.ranking.hits
 
     draw = np.random.default_rng(2)
     queries, passages = (
@@ -59,9 +59,9 @@ def test_heavy_searches_on_a_card_rank_as_others(monkeypatch: object) -> None:
     for k in (1, 7, 90, 200):
         whole = search_exact(queries, passages, k, ties)
         with monkeypatch.context() as patch:  # type: ignore[attr-defined]
-            patch.setattr(argot.search.hits, "HEAVY", 1)
-            patch.setattr(argot.search.hits, "BLOCK", 900)
-            patch.setattr(argot.search.hits, "_card", lambda: "cpu")
+            patch.setattr(argot.ranking.hits, "HEAVY", 1)
+            patch.setattr(argot.ranking.hits, "BLOCK", 900)
+            patch.setattr(argot.ranking.hits, "_card", lambda: "cpu")
             found = search_exact(queries, passages, k, ties)
         assert found.positions.tolist() == whole.positions.tolist()
         assert np.array_equal(found.scores, whole.scores)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from argot.search.exact import inner_products, on_grid, slack, summable
+from argot.ranking.exact import inner_products, on_grid, slack, summable
 
 
 def vectors(count: int, dimension: int, seed: int) -> np.ndarray:

@@ -5,9 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from argot.evaluation.choosing import beside_bm25
-from argot.search.fusion import DEPTH, Fusion, Method, fuse
-from argot.search.hits import MISSING, Hits
-from tests.argot.search.rankings import hits, random_hits
+from argot.ranking.fusion import DEPTH, Fusion, Method, fuse
+from argot.ranking.hits import MISSING, Hits
+from tests.argot.ranking.rankings import hits, random_hits
 
 
 def brute_force(dense: dict[int, float], lexical: dict[int, float], weight: float) -> list[int]:

@@ -1,16 +1,24 @@
-"""Rankings: the best k passages for each query, by (score, id), whatever the batch."""
+"""Rankings: the best k passages for each query, by (score, id), and what makes them: a ranker.
+
+A *system* is a model, its rankers and their fusion (argot.evaluation.systems). CONTRIBUTING.md says
+what to touch to add a ranker.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.search.exact import inner_products, on_grid, slack
+from argot.ranking.exact import inner_products, on_grid, slack
 
 MISSING = -1
+# Positions of passages in the corpus, such as those that a filter lets through.
+Rows = NDArray[np.int64]
 # Queries are scored in blocks of at most this many scores (256 MiB of float32).
 BLOCK = 1 << 26
 # From this many multiplications on, a GPU saves more time than importing torch costs.
@@ -49,6 +57,35 @@ class Hits:
             positions[row, : len(places)] = places
             scores[row, : len(places)] = np.append(self.scores[row][known], lowered)[:k]
         return Hits(positions, scores)
+
+
+class Ranker(Protocol):
+    """Ranks the passages of one corpus, which it knows by their positions."""
+
+    name: str
+    part: str  # its file or folder in a release
+
+    def score(self, queries: Sequence[str], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The scores of each query's own candidates, (queries, candidates).
+
+        A candidate is a passage's position, or MISSING, whose score is -inf.
+        """
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the ranker's part of a release: data files alone, the same bytes on every run."""
+        ...
+
+
+class Finder(Ranker, Protocol):
+    """A ranker that can look through the whole corpus."""
+
+    def search(self, queries: Sequence[str], k: int, rows: Rows | None = None) -> Hits:
+        """The k best passages of each query, of those at the positions `rows` where they are given.
+
+        A passage that has nothing to do with the query is no hit: there may be fewer than k.
+        """
+        ...
 
 
 def tie_order(ids: Sequence[str]) -> NDArray[np.int64]:
