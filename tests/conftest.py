@@ -10,6 +10,7 @@ import pytest
 
 from stages import index
 from tests.support.rights import make_release
+from tests.support.warm import put_first, warm
 from tools.tiny.release import make_inputs
 
 
@@ -48,6 +49,19 @@ def inputs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = Path(shutil.copytree(made, tmp_path / "root"))
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def warm_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with warm(tmp_path_factory.mktemp("warm")) as programs:
+        yield programs
+
+
+@pytest.fixture
+def warm_start(warm_programs: str) -> Iterator[None]:
+    """`dvc` and the stages start warm, for tests that are not about processes."""
+    with put_first(warm_programs):
+        yield
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = ("argot", "stages", "dvc.yaml", "params.yaml", "numerics.lock", ".dvcignore", ".gitignore")
 RECORD = "laid_out.json"  # the hash of each file as it was laid out, by its path
 PARAMS = "params.yaml"
+PROGRAMS = str(Path(sys.executable).parent)  # where commands are looked for first, as in PATH
 
 
 def lay_out(
@@ -123,9 +124,13 @@ def _change(path: Path, params: dict[str, Any]) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
+def environment() -> dict[str, str]:
+    """The environment of a command: this interpreter's programs come first."""
+    return {**os.environ, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
+
+
 def _run(command: list[str], folder: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "PATH": path})
+    subprocess.run(command, cwd=folder, check=True, env=environment())
 
 
 def changed_param(text: str) -> tuple[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from argot.core.parquet import read_table
 from argot.tables import questions
 from tools.tiny.project import environment, project
 
-pytestmark = pytest.mark.xdist_group("bad input")
+pytestmark = [pytest.mark.xdist_group("bad input"), pytest.mark.usefixtures("warm_start")]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def workspace(fresh: Path, tmp_path: Path) -> Path:
 
 def run(workspace: Path, *stages: str) -> subprocess.CompletedProcess[str]:
     for stage in stages:
-        command = [sys.executable, "-m", f"stages.{stage}"]
+        command = ["python", "-m", f"stages.{stage}"]
         result = subprocess.run(
             command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False
         )

@@ -17,7 +17,11 @@ import pytest
 from tests.support.workspaces import clone, commit, run
 from tools.tiny.project import dvc, environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("pipeline"),
+    pytest.mark.usefixtures("warm_start"),
+]
 
 BIN = Path(sys.executable).parent
 KEYS = {
