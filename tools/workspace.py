@@ -2,10 +2,10 @@
 
     python -m tools.workspace FOLDER [--into WORKSPACE] [SECTION.KEY=VALUE ...]
 
-FOLDER holds `raw/` and, where there are some, `queries/`. The workspace is made under
-`workspaces/`, or laid out again where it exists; it shares the repository's DVC cache, so that
-what was computed before is not computed again. Files that were changed or added in the workspace
-stay as they are there.
+FOLDER holds `raw/` and, where there are some, `queries/` and `own-pairs/`. The workspace is made
+under `workspaces/`, or laid out again where it exists; it shares the repository's DVC cache, so
+that what was computed before is not computed again. Files that were changed or added in the
+workspace stay as they are there.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def lay_out(
     cache: Path = ROOT / ".dvc/cache",
 ) -> Path:
     """Copy this repository's code, the documents, the questions and changed params to `workspace`.
+
+    A folder `own-pairs` beside the questions goes with them.
 
     What a run left there (outs, `dvc.lock`) stays, so that a second run is a change and not a
     beginning. So do judgments, params and other files that were changed or added in the workspace:
@@ -98,12 +100,16 @@ def _sources(documents: Path, queries: Path) -> dict[str, Path]:
     """Where each file of a workspace comes from, by its path there."""
     places = {name: ROOT / name for name in CODE}
     places |= {"data/raw": documents, "data/queries": queries}
+    places |= {"data/own-pairs": queries.parent / "own-pairs"}
     sources = {}
     for name, source in places.items():
         for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
             if path.is_file() and "__pycache__" not in path.parts:
                 sources[(Path(name) / path.relative_to(source)).as_posix()] = path
-    return {**sources, "data/queries/README.md": ROOT / "data/queries/README.md"}
+    # DVC refuses a folder that is missing, so each has a file.
+    for name in ("data/queries/README.md", "data/own-pairs/README.md"):
+        sources[name] = ROOT / name
+    return sources
 
 
 def _changed(path: Path, digest: str | None) -> bool:

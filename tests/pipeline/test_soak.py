@@ -163,7 +163,7 @@ def test_many_edits_equal_a_build_from_nothing(
         repro(workspace)
     fresh = tmp_path / "fresh"
     run(tmp_path, "git", "init", "-q", str(fresh))
-    for name in ("argot", "stages", "data/raw", "data/queries", ".dvc/plots"):
+    for name in ("argot", "stages", "data/raw", "data/queries", "data/own-pairs", ".dvc/plots"):
         shutil.copytree(
             workspace / name, fresh / name, ignore=shutil.ignore_patterns("__pycache__")
         )

@@ -58,6 +58,7 @@ def pair_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
         "query": query,
         "chunk": chunk["chunk"],
         "source": "sentence",
+        "trusted": False,
         **place,
         **texts,
     }

@@ -81,7 +81,7 @@ def project(folder: Path, queries: list[str], rows: list[dict[str, object]]) -> 
     write_table(chunks.PATH, [{**blank, **row} for row in rows], chunks.SCHEMA)
     lexical.main()
     empty = {field.name: "" for field in pairs.SCHEMA}
-    blank = {**empty, "source": "keywords", "start": 0, "end": 1}
+    blank = {**empty, "source": "keywords", "trusted": False, "start": 0, "end": 1}
     made = [
         {**blank, "pair": f"p{n}", "query": query, "chunk": rows[n]["chunk"]}
         for n, query in enumerate(queries)

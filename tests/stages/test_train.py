@@ -71,7 +71,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_table(chunks.PATH, rows, chunks.SCHEMA)
     lesson = [training_row(n, text.split()[0], texts) for n, text in enumerate(texts[:30])]
     write_table(training.PATH, lesson, training.SCHEMA)
-    empty = {field.name: "" for field in pairs.SCHEMA} | {"start": 0, "end": 1}
+    empty = {field.name: "" for field in pairs.SCHEMA} | {"trusted": False, "start": 0, "end": 1}
     dev = [
         {**empty, "pair": f"p{n}", "query": texts[n].split()[1], "chunk": f"c{n:02}"}
         for n in range(30, 40)

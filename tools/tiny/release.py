@@ -96,6 +96,7 @@ PAIR = {
     "query": QUERY,
     "chunk": "returns.md#0",
     "source": "sentence",
+    "trusted": False,
     "document": "returns.md",
     "start": 0,
     "end": 10,

@@ -50,7 +50,7 @@ def lesson(rows: list[dict[str, Any]] = ROWS) -> TrainingData:
 
 
 def write_dev(rows: list[tuple[str, str, str]]) -> None:
-    empty = {field.name: "" for field in pairs.SCHEMA} | {"start": 0, "end": 1}
+    empty = {field.name: "" for field in pairs.SCHEMA} | {"trusted": False, "start": 0, "end": 1}
     made = [{**empty, "pair": pair, "query": query, "chunk": chunk} for pair, query, chunk in rows]
     write_table(pairs.PATHS["dev"], made, pairs.SCHEMA)
 
