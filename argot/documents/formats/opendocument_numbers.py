@@ -71,10 +71,9 @@ def _label(levels: Levels, counts: Sequence[int]) -> str:
         for place, count in enumerate(counts, start=1)
         if place > first
     ]
-    return (
-        level.get(f"{STYLE}num-prefix", "") + ".".join(shown) + level.get(f"{STYLE}num-suffix", "")
-    )
+    around = level.get(f"{STYLE}num-prefix", ""), level.get(f"{STYLE}num-suffix", "")
+    return f"{around[0]}{'.'.join(shown)}{around[1]}"
 
 
 def _format(levels: Levels, place: int) -> str:
-    return levels[place].get(f"{STYLE}num-format", "1") if place in levels else "1"
+    return str(levels[place].get(f"{STYLE}num-format", "1")) if place in levels else "1"
