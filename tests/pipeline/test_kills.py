@@ -30,7 +30,7 @@ from tools.tiny.project import dvc, environment, project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
-KILLS, LONGEST = 30, 8.0
+KILLS, LONGEST = 20, 8.0
 STAGES = (
     "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "embed base passages", "mine", "train",
     "evaluate", "index", "verify", "report",

@@ -1,7 +1,9 @@
 """Programs that start at once: forks of one process that has imported the libraries.
 
-Where `warm` says, `python -m MODULE` and `dvc` hand their command line, folder, variables, files and limit of a file's length to a
-server, which forks: the same libraries, and the code of the folder it is called in. Only the seconds that imports take are saved.
+Where `warm` says, `python -m MODULE` and `dvc` hand their command line, folder, variables, files
+and limit of a file's length to a server, which forks: the same libraries, and the code of the
+folder it is called in. Only the seconds that imports take are saved. What a fork does has another
+parent than its caller, so that tests of kills start their programs cold.
 """
 
 from __future__ import annotations
@@ -28,9 +30,14 @@ from tools.tiny.project import environment
 
 # What the stages and dvc import, by themselves or in their functions; nothing of this project.
 LIBRARIES = (
-    "accelerate", "bm25s", "bs4", "datasets", "dvc.api", "dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce", "dvc_data.index",
-    "faiss", "jinja2", "numpy", "pebble", "py3langid", "pyarrow.compute", "pyarrow.parquet", "pydantic", "rensa",
-    "sentence_transformers", "sentencex", "Stemmer", "torch", "tqdm", "transformers.models.bert.modeling_bert", "yaml",
+    "accelerate", "bm25s", "bs4", "datasets", "dvc.api", "dvc.cachemgr", "dvc.cli.parser",
+    "dvc.commands.repro", "dvc.data_cloud", "dvc.repo.reproduce", "dvc_data.index",
+    "dvc_render", "faiss", "flatten_dict", "fsspec.implementations.local", "jinja2", "networkx",
+    "numpy", "pebble", "phonenumbers", "platformdirs", "py3langid", "pyarrow.acero",
+    "pyarrow.compute", "pyarrow.parquet", "pydantic.fields", "pydantic.functional_validators",
+    "pydantic.main", "pygit2", "rensa", "ruamel.yaml", "sentence_transformers", "sentencex",
+    "stdnum.iban", "stdnum.luhn", "Stemmer", "torch", "tqdm",
+    "transformers.models.bert.modeling_bert", "yaml",
 )  # fmt: skip
 CLIENT = """#!{python} -IS
 import json, os, resource, socket, sys
