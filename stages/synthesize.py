@@ -257,11 +257,19 @@ def asked_by_people() -> list[str]:
 def real(context: Context, settings: SynthesizeSettings) -> Iterator[Draft]:
     """People's training questions; of many passages BM25 chooses."""
     for question in read_table(questions.PATHS["train"], questions.SCHEMA).to_pylist():
-        scores = context.bm25.scores(question["query"])
-        best = sorted(question["chunks"], key=lambda id: (-scores[context.places[id]], id))
-        for id in best[: settings.real_passages]:
-            made = Draft.of(question["query"], context.chunk(id))
+        answers = [context.places[id] for id in question["chunks"]]
+        for chunk in by_bm25(question["query"], answers, context)[: settings.real_passages]:
+            made = Draft.of(question["query"], chunk)
             yield made._replace(source="real", trusted=True)
+
+
+def by_bm25(query: str, places: Sequence[int], context: Context) -> list[ChunkRow]:
+    """The passages at these places, those first that BM25 finds best for the query."""
+    found = [context.chunks[place] for place in places]
+    if len(found) < 2:
+        return found
+    scores = context.bm25.scores(query)
+    return sorted(found, key=lambda chunk: (-scores[context.places[chunk.id]], chunk.id))
 
 
 def brought_along(context: Context, min_clicks: int, refusals: Refusals) -> Iterator[Draft]:
@@ -271,10 +279,9 @@ def brought_along(context: Context, min_clicks: int, refusals: Refusals) -> Iter
     for pair in read_brought(BROUGHT, min_clicks, refusals):
         try:
             query = " ".join(pair.query.split())
-            scores = context.bm25.scores(query)
-            candidates = finder.candidates(pair)
-            best = min(candidates, key=lambda at: (-scores[at], context.chunks[at].id))
-            chunk = context.chunks[best]
+            if not any(map(str.isalnum, query)):
+                raise Refused("malformed", f"the query '{query}' has no word")
+            chunk = by_bm25(query, finder.candidates(pair), context)[0]
             if (query, chunk.id) in seen:
                 raise Refused("repeated", "an earlier line has the same query for this passage")
             seen.add((query, chunk.id))

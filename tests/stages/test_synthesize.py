@@ -285,13 +285,13 @@ def test_brought_rows_that_are_refused_are_named_and_counted(
 ) -> None:
     write_chunks(TOPICS)
     bring(
-        {"quote": "is a part of machine fan-7", "queries": ["what is it?", "what is it?"]},
+        {"quote": "is a part of machine fan-7", "queries": ["what is it?", "what is it?", "?!"]},
         {"document": "gone.md", "queries": ["where?"]},
         {"quote": "green", "queries": ["which color?"]},
         {"document": "fan.md", "queries": []},
     )
-    assert "1 pairs brought along, 4 refused (1 malformed, 1 repeated" in main()
-    counts = {"repeated": 1, "unknown document": 1, "text not found": 1, "malformed": 1}
+    assert "1 pairs brought along, 5 refused (2 malformed, 1 repeated" in main()
+    counts = {"repeated": 1, "unknown document": 1, "text not found": 1, "malformed": 2}
     assert (figures()["brought"], figures()["refused"]) == (1, counts)
     told = capsys.readouterr().err
     assert "synthesize: refused: data/own-pairs/a.jsonl:3: 'green' is not in any document" in told

@@ -21,7 +21,7 @@ COUNTS = ("count", "clicks")
 class ClickRow(RowForm):
     """One row of the form; a document or a passage was opened."""
 
-    query: str = Field(pattern=r"\w")
+    query: str
     document: str = ""
     passage: str = ""
     # In CSV numbers are text.

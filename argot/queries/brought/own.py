@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
 
 from pydantic import Field
 
@@ -15,13 +14,11 @@ from argot.queries.brought.pair import BroughtPair
 from argot.queries.brought.rows import Row, RowForm, checked
 from argot.queries.refusals import Refused
 
-Query = Annotated[str, Field(pattern=r"\w")]
-
 
 class TypedQuery(RowForm):
     """A query, and a word for its kind."""
 
-    query: Query
+    query: str
     type: str = ""
 
 
@@ -32,7 +29,7 @@ class OwnRow(RowForm):
     heading: str = ""
     passage: str = ""
     quote: str = ""
-    queries: list[Query | TypedQuery] = Field(min_length=1)
+    queries: list[str | TypedQuery] = Field(min_length=1)
 
 
 def is_own(row: Row) -> bool:

@@ -23,8 +23,8 @@ NEGATIVE = re.compile(r"negative(_\d+)?")
 class PairRow(RowForm):
     """One row of the form, without its negatives."""
 
-    anchor: str = Field(pattern=r"\w", validation_alias=AliasChoices(*ANCHORS))
-    positive: str = Field(pattern=r"\w", validation_alias=AliasChoices(*POSITIVES))
+    anchor: str = Field(validation_alias=AliasChoices(*ANCHORS))
+    positive: str = Field(validation_alias=AliasChoices(*POSITIVES))
     label: float = Field(1, strict=False)
 
 
