@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 
@@ -69,11 +70,14 @@ class TokenEncoder:
 
 
 class QueryEncoder:
-    """Encodes queries for several rankers by one forward pass: the last ones are remembered."""
+    """Encodes queries for several rankers by one forward pass: the last ones are remembered.
+
+    Each thread remembers its own, so that threads don't make one another encode twice.
+    """
 
     def __init__(self, encoder: TokenEncoder) -> None:
         self.encoder = encoder
-        self._last: tuple[list[str], tuple[Floats, Tokens]] | None = None
+        self._last = threading.local()
 
     def vectors(self, queries: Sequence[str]) -> Floats:
         """Their single vectors, (queries, dimension)."""
@@ -84,10 +88,11 @@ class QueryEncoder:
         return self._encoded(queries)[1]
 
     def _encoded(self, queries: Sequence[str]) -> tuple[Floats, Tokens]:
-        last = self._last  # read once, for another thread may replace it
-        if last is None or last[0] != list(queries):
-            last = self._last = list(queries), self.encoder.encode(queries, "query")
-        return last[1]
+        if getattr(self._last, "queries", None) != list(queries):
+            self._last.encoded = self.encoder.encode(queries, "query")
+            self._last.queries = list(queries)
+        encoded: tuple[Floats, Tokens] = self._last.encoded
+        return encoded
 
 
 def _is_punctuation(name: str) -> bool:

@@ -22,6 +22,7 @@ from argot.encoding.store.tokens import (
     Tokens,
     load_array,
     load_arrays,
+    restored,
     save_arrays,
     unpack,
     vectors_of,
@@ -103,6 +104,21 @@ class TokenIndex:
     def dimension(self) -> int:
         """Of each vector."""
         return 2 * int(self.codes.shape[1])
+
+    def vectors(self, rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The unit vectors of the passages at `rows`, and where each passage's end among them."""
+        at, ends = vectors_of(self.offsets, rows)
+        return restored(self.codes[at], self.scales[at]), ends
+
+    def likeness(self, rows: Rows, encoded: Tokens) -> NDArray[np.float32]:
+        """How near passages encoded again are to those at `rows`, (passages,): 1 is the same.
+
+        The mean, over the vectors encoded again, of each one's cosine with the nearest vector here.
+        """
+        vectors, ends = self.vectors(rows)
+        parts = np.split(vectors, ends[:-1])
+        nearest = [(encoded.vectors(row) @ part.T).max(axis=1) for row, part in enumerate(parts)]
+        return np.array([cosines.mean() for cosines in nearest], dtype=np.float32)
 
     def score(self, queries: Tokens, candidates: NDArray[np.int32]) -> NDArray[np.float32]:
         """The score of each query's own candidates, (queries, candidates); -inf for MISSING.

@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from argot.encoding.store.tokens import POOLED
 from argot.search.release import Manifest
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
 COLUMNS = ("ndcg@10", "mrr@10", "recall@10")
+RANKERS = {
+    "bm25": "words (BM25)",
+    "dense": "one vector a text (dense)",
+    "tokens": "one vector a token (late interaction)",
+}
 WHY = {
     "tuned": "fine-tuning was proven to help on real questions",
     "base": "fine-tuning was not proven to help, so the base model ships",
@@ -57,5 +63,9 @@ def model_card(
         query_prompt=prompts.get("query", ""),
         passage_prompt=prompts.get(named, ""),
         prompt_name="" if named == "document" else named,
+        prompts=dict(sorted(prompts.items())),
+        rankers=", ".join(RANKERS[name] for name in manifest.verdict.fusion.rankers),
+        by_token=manifest.verdict.fusion.by_token,
+        pooled=POOLED,
         why=WHY[manifest.verdict.verdict],
     )

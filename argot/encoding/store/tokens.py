@@ -1,7 +1,7 @@
 """Token vectors: what a model says of each token of a text, small enough to keep for every passage.
 
 They rank passages by MaxSim, late interaction (Khattab and Zaharia, arXiv 2004.12832), in
-search/tokens.py, and come out of the forward pass that gives the text's single vector. Special
+ranking/tokens.py, and come out of the forward pass that gives the text's single vector. Special
 tokens, the prompt's tokens and punctuation are left out. A question keeps a vector a token, in
 8 bits a dimension; a passage's tokens are pooled, three to a vector on average, and kept in 4 bits.
 Like a text's single vector, its tokens are a function of the text alone, to the last bit.
@@ -151,10 +151,7 @@ class Tokens:
     def vectors(self, row: int) -> Floats:
         """The unit vectors of one text, (vectors, dimension)."""
         part = slice(self.offsets[row], self.offsets[row + 1])
-        codes = self.codes[part]
-        if codes.dtype == np.uint8:
-            codes = np.concatenate(unpack(codes), axis=1) - np.int8(ZERO)
-        return np.asarray(codes * self.scales[part, None], dtype=np.float32)
+        return restored(self.codes[part], self.scales[part])
 
 
 def unit(vectors: Floats) -> Floats:
@@ -188,6 +185,13 @@ def pack(vectors: Floats) -> tuple[NDArray[np.uint8], Floats]:
 def unpack(codes: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """The first and the second half of packed vectors, each code plus ZERO."""
     return (codes & 15).view(np.int8), (codes >> 4).view(np.int8)
+
+
+def restored(codes: Codes, scales: Floats) -> Floats:
+    """The unit vectors, (vectors, dimension), of codes as of `quantise` or of `pack`."""
+    if codes.dtype == np.uint8:
+        codes = np.concatenate(unpack(codes), axis=1) - np.int8(ZERO)
+    return np.asarray(codes * scales[:, None], dtype=np.float32)
 
 
 def pool(vectors: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,16 +15,19 @@ from numpy.typing import NDArray
 
 from argot.core.files import BESIDE, replacing_folder, write_json
 from argot.errors import InputError
+from argot.ranking.hits import Rows
+from argot.ranking.tokens import ByToken, TokenIndex
 from argot.search.retriever import Retriever
 from argot.search.rights import Groups
 from argot.tables.chunks import passage, passages_of
 
 Format = Literal["parquet", "jsonl", "npy"]
 Vectors = NDArray[np.float32]
-BLOCK = 10_000
-ABOUT = "about.json"
+# So many passages are written at a time: their token vectors may take 100 MB.
+BLOCK = 1_000
+ABOUT, RARITY = "about.json", "rarity.npy"
 # All that an export may hold: a folder with anything else is not ours to replace.
-WRITTEN = {ABOUT, "passages.parquet", "passages.jsonl", "vectors.npy"}
+WRITTEN = {ABOUT, RARITY, "passages.parquet", "passages.jsonl", "vectors.npy"}
 
 
 def export_passages(
@@ -32,9 +36,11 @@ def export_passages(
     """Write `folder`: about.json, and passages.parquet or passages.jsonl; npy adds vectors.npy.
 
     about.json holds the embedder's fingerprint: only queries encoded by that model may search these
-    vectors. Each passage has `embedded`, the text its vector was made from. Of a release with
-    access rights, only what `groups` may see is written. Returns the number of passages. An earlier
-    export is replaced; InputError where `folder` holds anything else.
+    vectors. Each passage has `embedded`, the text its vector was made from. Where the release is
+    searched by tokens, passages.parquet has `tokens` too, and rarity.npy holds the weight of each
+    token of a query by its id, last that of a token that no passage holds. Of a release with access
+    rights, only what `groups` may see is written. Returns the number of passages. An earlier export
+    is replaced; InputError where `folder` holds anything else.
     """
     folder = folder.absolute()
     check_target(folder)
@@ -44,8 +50,11 @@ def export_passages(
         table, vectors = table.take(seen), vectors[seen]
     with replacing_folder(folder) as beside:
         if format == "parquet":
-            columns = with_vectors(table, vectors, retriever.manifest.fingerprint)
-            pq.write_table(columns, beside / "passages.parquet", compression="zstd")
+            tokens = token_vectors(retriever, seen)
+            model = retriever.manifest.fingerprint
+            write_parquet(beside / "passages.parquet", table, vectors, tokens, model)
+            if tokens:
+                np.save(beside / RARITY, tokens.index.rarity, allow_pickle=False)
         else:
             with (beside / "passages.jsonl").open("w", encoding="utf-8") as file:
                 for row in passage_rows(table, vectors if format == "jsonl" else None):
@@ -75,16 +84,53 @@ def check_target(folder: Path) -> None:
         raise InputError(f"{left} is in the way, perhaps from an export that was killed; remove it")
 
 
-def with_vectors(table: pa.Table, vectors: Vectors, fingerprint: str) -> pa.Table:
-    """The passages with the columns `embedded` and `vector`, the fingerprint in the schema.
+@dataclass(frozen=True)
+class TokenVectors:
+    """The token vectors of the passages at some rows of an index."""
 
-    `vectors` are (passages, dimension).
+    index: TokenIndex
+    rows: Rows
+
+    def column(self, part: slice) -> pa.Array:
+        """A list of vectors for each of some of the passages."""
+        vectors, ends = self.index.vectors(self.rows[part])
+        return pa.ListArray.from_arrays(np.append(0, ends).astype(np.int32), lists(vectors))
+
+
+def token_vectors(retriever: Retriever, seen: Rows | None) -> TokenVectors | None:
+    """Those of what is seen, with the rarity of tokens there; None where there are no tokens."""
+    if ByToken.name not in retriever.manifest.rankers:
+        return None
+    if seen is None:
+        return TokenVectors(retriever.tokens, np.arange(len(retriever.tokens)))
+    return TokenVectors(retriever.tokens.among(seen), seen)
+
+
+def write_parquet(
+    path: Path, table: pa.Table, vectors: Vectors, tokens: TokenVectors | None, model: str
+) -> None:
+    """The passages with the columns `embedded`, `vector` and, where there are any, `tokens`.
+
+    `vectors` are (passages, dimension). `model` is the fingerprint that the schema holds.
     """
-    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
-    column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-    wide = table.append_column("embedded", pa.array(passages_of(table)))
-    wide = wide.append_column("vector", column)
-    return wide.replace_schema_metadata({b"fingerprint": fingerprint.encode()})
+
+    def block(part: slice) -> pa.Table:
+        rows = table.slice(part.start, part.stop - part.start)
+        wide = rows.append_column("embedded", pa.array(passages_of(rows), pa.string()))
+        wide = wide.append_column("vector", lists(vectors[part]))
+        if tokens:
+            wide = wide.append_column("tokens", tokens.column(part))
+        return wide.replace_schema_metadata({b"fingerprint": model.encode()})
+
+    with pq.ParquetWriter(path, block(slice(0, 0)).schema, compression="zstd") as writer:
+        for start in range(0, len(table), BLOCK):
+            writer.write_table(block(slice(start, start + BLOCK)))
+
+
+def lists(vectors: Vectors) -> pa.FixedSizeListArray:
+    """Each vector as a list, (vectors, dimension)."""
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
 
 
 def passage_rows(table: pa.Table, vectors: Vectors | None) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Publish a release's embedder to the Hugging Face Hub, with a model card that shows the evidence.
 
-Only the embedder is uploaded: indexes and texts contain the team's own documents.
+Only the embedder is uploaded: indexes and texts contain the team's own documents. The card says how
+sentence-transformers loads it: for one vector a text, and for one a token.
 """
 
 from __future__ import annotations

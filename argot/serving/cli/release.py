@@ -16,7 +16,7 @@ def info(
     release: Release = RELEASE,
     as_json: Annotated[bool, typer.Option("--json", help="The manifest itself.")] = False,
 ) -> None:
-    """Print what a release is: its model, verdict, search mode and size.
+    """Print what a release is: its model, verdict, search mode, rankers and size.
 
     argot info --release models/release
     """
@@ -32,6 +32,7 @@ def info(
         "model": f"{manifest.verdict.model} (verdict: {manifest.verdict.verdict})",
         "search": f"{manifest.verdict.mode} ({fusion.method}: {weights})",
         "passages": f"{manifest.passages:,} × {manifest.dimension} dimensions, {manifest.kind}",
+        "rankers": ", ".join(manifest.rankers),
         "age": manifest.age,
         **({"rights": "by the groups in documents' metadata"} if manifest.groups else {}),
         "fingerprint": manifest.fingerprint,
@@ -43,7 +44,7 @@ def info(
 def verify(release: Release = RELEASE) -> None:
     """Check a release: hash every file, open every part, and encode some passages again.
 
-    The vectors in the index must be those of the release's own model.
+    The vectors and the token vectors must be those of the release's own model.
 
     argot verify --release models/release && echo sound
     """
@@ -66,6 +67,7 @@ def export(
 
     argot export out --format jsonl && head -1 out/passages.jsonl
 
+    parquet also has the token vectors of a release that is searched by tokens (docs/SCALE.md).
     An earlier export in the folder is replaced. A folder that holds anything else is refused.
     """
     if format not in ("parquet", "jsonl", "npy"):

@@ -32,7 +32,7 @@ def search(
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages.")] = 5,
     mode: Annotated[
         str | None,
-        typer.Option(help="hybrid, dense or bm25; default: as evaluated."),
+        typer.Option(help="hybrid, bm25, dense or tokens; default: as evaluated."),
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="Only documents with this metadata: KEY=VALUE.")

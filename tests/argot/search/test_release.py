@@ -10,7 +10,7 @@ import pytest
 from argot.errors import InputError, ReleaseError
 from argot.search.release import MANIFEST, check, inventory, read_manifest, sealed
 from argot.search.retriever import Retriever
-from tests.support.releases import reseal
+from tests.support.releases import without_tokens
 
 
 def flip(path: Path) -> None:
@@ -35,6 +35,8 @@ def test_a_whole_release_passes(release: Path) -> None:
         "embedder/config.json",
         "index.faiss",
         "lexical/words.json",
+        "tokens/codes.npy",
+        "tokens/held.npy",
         "chunks.parquet",
         "README.md",
     ],
@@ -52,16 +54,6 @@ def test_one_changed_bit_in_any_file_is_found(spoilt: Path) -> None:
             check(spoilt)
         flip(spoilt / name)
     check(spoilt)
-
-
-def without_tokens(release: Path) -> None:
-    """Make the release one that was made before there were tokens."""
-    shutil.rmtree(release / "tokens")
-    content = json.loads((release / MANIFEST).read_text())
-    content["verdict"]["system"] = "tuned+bm25"
-    content["verdict"]["fusion"]["weights"] = {"bm25": 0.5, "dense": 0.5}
-    del content["rankers"]["tokens"]
-    reseal(release, verdict=content["verdict"], rankers=content["rankers"])
 
 
 def test_a_number_changed_in_the_manifest_is_found(spoilt: Path) -> None:

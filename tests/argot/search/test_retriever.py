@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from argot.ranking.fusion import fuse
 from argot.ranking.hits import ranked, search_exact, tie_order
 from argot.ranking.tokens import TokenIndex
 from argot.tables.chunks import passage
-from tests.support.releases import reseal
+from tests.support.releases import reseal, without_tokens
 from tools.tiny.release import rows
 
 QUESTIONS = [
@@ -231,6 +232,39 @@ def test_verify_refuses_vectors_of_another_model(made: Path, spoilt: Path) -> No
     reseal(spoilt, fingerprint=fingerprint(spoilt / "embedder"))
     with pytest.raises(ReleaseError, match="vectors of another model"):
         Retriever.load(spoilt, device="cpu").verify()
+
+
+def test_verify_refuses_tokens_of_another_model(made: Path, spoilt: Path) -> None:
+    texts = [passage(row["heading"], row["text"]) for row in rows()]
+    encoder = TokenEncoder(Embedder.load(made / "models" / "base", "cpu"))
+    TokenIndex.build(encoder.encode(texts, "passage")[1]).save(spoilt / "tokens")
+    reseal(spoilt)
+    with pytest.raises(ReleaseError, match="tokens holds vectors of another model"):
+        Retriever.load(spoilt, device="cpu").verify()
+
+
+def test_verify_needs_no_tokens(spoilt: Path) -> None:
+    without_tokens(spoilt)
+    assert Retriever.load(spoilt, device="cpu").verify() == 8
+
+
+def test_threads_dont_make_one_another_encode_again(
+    retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes, forward = list[str](), Embedder.forward_stream
+
+    def counting(self: Embedder, texts: list[str], role: Role) -> Iterator[Batch]:
+        passes.extend(texts)
+        yield from forward(self, texts, role)
+
+    monkeypatch.setattr(Embedder, "forward_stream", counting)
+    encoder = retriever.encoder
+    encoder.vectors(["a seal that weeps"])
+    other = threading.Thread(target=encoder.vectors, args=(["a pump that rattles"],))
+    other.start()
+    other.join()
+    encoder.tokens(["a seal that weeps"])
+    assert passes == ["a seal that weeps", "a pump that rattles"]
 
 
 def test_a_notebook_shows_one_line(release: Path) -> None:

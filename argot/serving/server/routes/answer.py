@@ -97,7 +97,7 @@ def _events(
             elif isinstance(event, Searched):
                 yield _event("searched", {"query": event.query, "found": event.found})
             else:
-                outcome = SearchOutcome(list(event.passages), "hybrid")
+                outcome = SearchOutcome(list(event.passages), release.manifest.verdict.mode)
                 state.keep_asked(asked.question, release, outcome)
                 yield _event("answer", event.as_json())
     except ArgotError as error:

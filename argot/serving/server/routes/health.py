@@ -79,6 +79,7 @@ def router(state: ServerState) -> APIRouter:
             "model": manifest.verdict.model,
             "verdict": manifest.verdict.verdict,
             "mode": manifest.verdict.mode,
+            "rankers": list(manifest.rankers),
             "answers": provider_of(state.settings) is not None,
             "workbench": state.workbench is not None,
         }

@@ -26,7 +26,9 @@ class SearchRequest(BaseModel):
     query: Text
     k: int = Field(10, ge=1, description="How many passages.")
     mode: Characters | None = Field(
-        None, description="The mode that the evaluation found best, if none is given."
+        None,
+        description="hybrid: all rankers of the release, fused; bm25, dense or tokens: that one, "
+        "if the release has it (/about lists them). Without a mode: as the evaluation found best.",
     )
     filter: dict[Characters, Value] = Field(
         default={},

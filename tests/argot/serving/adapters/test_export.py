@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from argot import Retriever
 from argot.errors import InputError
 from argot.search.rights import ALL
+from argot.serving.adapters import export
 from argot.serving.adapters.export import export_passages
+from tests.support.releases import without_tokens
 from tests.support.rights import SEEN
 
 
@@ -74,11 +77,66 @@ def test_qdrant_finds_what_the_release_finds(retriever: Retriever, tmp_path: Pat
         assert found == [one.id for one in retriever.search(question, 5, "dense")]
 
 
-def test_an_earlier_export_is_replaced(retriever: Retriever, tmp_path: Path) -> None:
-    export_passages(retriever, tmp_path / "out", "npy")
+@pytest.mark.parametrize("weighed", [False, True])
+def test_qdrant_ranks_by_tokens_as_the_release_does(
+    retriever: Retriever, tmp_path: Path, weighed: bool
+) -> None:
+    qdrant = pytest.importorskip("qdrant_client")
+    models = qdrant.models
     export_passages(retriever, tmp_path / "out", "parquet")
+    rows = pq.read_table(tmp_path / "out" / "passages.parquet", columns=["tokens"]).to_pylist()
+    rarity = np.load(tmp_path / "out" / "rarity.npy", allow_pickle=False)
+    client = qdrant.QdrantClient(":memory:")
+    many = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
+    by_token = models.VectorParams(
+        size=retriever.manifest.dimension,
+        distance=models.Distance.DOT,
+        multivector_config=many,
+    )
+    client.create_collection("docs", vectors_config=by_token)
+    points = [models.PointStruct(id=at, vector=row["tokens"]) for at, row in enumerate(rows)]
+    client.upsert("docs", points)
+    for question in ("error E-17", "when are wages paid"):
+        asked = retriever.encoder.tokens([question])
+        weights = rarity[np.minimum(asked.ids[0], len(rarity) - 1)]
+        weights = weights if weighed else np.ones(len(weights))
+        vectors = asked.vectors(0) * (weights / weights.sum())[:, None]
+        points = client.query_points("docs", query=vectors.tolist(), limit=8).points
+        index = copy.copy(retriever.tokens)
+        if not weighed:
+            index.rarity = np.ones_like(index.rarity)
+        expected = index.score(asked, np.arange(8, dtype=np.int32)[None])[0]
+        assert [point.score for point in points] == pytest.approx(sorted(expected)[::-1], abs=1e-5)
+        assert [point.id for point in points] == np.argsort(-expected).tolist()
+
+
+def test_without_tokens_there_is_no_column_of_them(spoilt: Path, tmp_path: Path) -> None:
+    without_tokens(spoilt)
+    export_passages(Retriever.load(spoilt, device="cpu"), tmp_path / "out", "parquet")
     held = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert held == ["about.json", "passages.parquet"]
+    assert "tokens" not in pq.read_schema(tmp_path / "out" / "passages.parquet").names
+
+
+def test_blocks_are_written_one_after_the_other(
+    retriever: Retriever, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_passages(retriever, tmp_path / "whole", "parquet")
+    monkeypatch.setattr(export, "BLOCK", 3)
+    export_passages(retriever, tmp_path / "parts", "parquet")
+    whole, parts = (
+        pq.read_table(tmp_path / name / "passages.parquet") for name in ("whole", "parts")
+    )
+    assert parts.equals(whole)
+
+
+def test_an_earlier_export_is_replaced(retriever: Retriever, tmp_path: Path) -> None:
+    for form in ("npy", "parquet"):
+        export_passages(retriever, tmp_path / "out", form)  # type: ignore[arg-type]
+    held = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert held == ["about.json", "passages.parquet", "rarity.npy"]
+    export_passages(retriever, tmp_path / "out", "npy")
+    assert not (tmp_path / "out" / "rarity.npy").exists()
 
 
 @pytest.mark.parametrize("name", ["x", ".git/config", "passages.parquet"])
@@ -135,6 +193,10 @@ def test_a_group_gets_what_it_may_see_in_every_form(restricted: Path, tmp_path: 
     expected = release.vectors[kept]
     assert np.array_equal(np.load(tmp_path / "npy" / "vectors.npy"), expected)
     assert np.array_equal(np.array(table["vector"].to_pylist(), np.float32), expected)
+    tokens = release.tokens.among(np.flatnonzero(kept))
+    assert np.array_equal(np.load(tmp_path / "parquet" / "rarity.npy"), tokens.rarity)
+    shown = [len(vectors) for vectors in table["tokens"].to_pylist()]
+    assert shown == np.diff(release.tokens.offsets)[kept].tolist()
     with pytest.raises(InputError, match="access rights"):
         export_passages(release, tmp_path / "none", "npy")
     assert not (tmp_path / "none").exists()

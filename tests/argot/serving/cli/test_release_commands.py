@@ -66,10 +66,10 @@ def test_export_writes_a_folder(
 def test_compare_shows_every_system(
     inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "300")
     assert argot(monkeypatch, "search", "E-17", "--compare", "-k", "2") == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in ("base", "tuned", "BM25", "tuned + BM25"))
+    assert all(name in out for name in ("base", "tuned", "BM25", "tuned + BM25 + tokens"))
     assert "Error E-17 means the rotor is stuck." in out
 
 

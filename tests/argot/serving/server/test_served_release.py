@@ -48,13 +48,13 @@ def test_bm25_answers_and_says_so_while_the_model_is_slow(
     settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(replace(settings, limits=RequestLimits(patience=0.1))) as client:
-        true = Embedder.encode_stream
+        true = Embedder.forward_stream
 
         def slow(self: Embedder, *given: Any) -> Any:
             time.sleep(0.6)
             return true(self, *given)
 
-        monkeypatch.setattr(Embedder, "encode_stream", slow)
+        monkeypatch.setattr(Embedder, "forward_stream", slow)
         reply = client.post("/search", json=ASKED).json()
         assert (reply["mode"], reply["notice"]) == (
             "bm25",
