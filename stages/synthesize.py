@@ -15,7 +15,7 @@ from functools import partial
 from heapq import nsmallest
 from itertools import chain, islice
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from tqdm import tqdm
@@ -36,6 +36,11 @@ from argot.tables.chunks import ChunkRow, Corpus
 
 # A query of so few words is a phrase that any text may hold: its words in a row copy nothing.
 SHORT = 5
+
+
+Source = Literal[
+    "faq", "heading", "question", "statement", "sentence", "keywords", "adjacent", "bm25"
+]  # fmt: skip
 
 
 class QueriesPerSource(Settings):
@@ -59,7 +64,7 @@ class SynthesizeSettings(Settings):
     test_share: float = Field(ge=0, lt=1)
     max_passages: int = Field(ge=1)
     queries: QueriesPerSource
-    measured: list[str]
+    measured: list[Source]
     partner_score: float = Field(gt=0)
     copy_share: float = Field(gt=0, le=1)
     near_duplicate: float = Field(gt=0, le=1)
