@@ -16,7 +16,7 @@ from heapq import nsmallest
 from itertools import chain, islice
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from tqdm import tqdm
@@ -43,6 +43,11 @@ BROUGHT = Path("data/own-pairs")
 SHORT = 5
 
 
+Source = Literal[
+    "faq", "heading", "question", "statement", "sentence", "keywords", "adjacent", "bm25"
+]  # fmt: skip
+
+
 class QueriesPerSource(Settings):
     """How many queries each source may make for a passage, on average."""
 
@@ -64,7 +69,7 @@ class SynthesizeSettings(Settings):
     test_share: float = Field(ge=0, lt=1)
     max_passages: int = Field(ge=1)
     queries: QueriesPerSource
-    measured: list[str]
+    measured: list[Source]
     partner_score: float = Field(gt=0)
     copy_share: float = Field(gt=0, le=1)
     near_duplicate: float = Field(gt=0, le=1)

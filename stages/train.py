@@ -18,7 +18,7 @@ import shutil
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -82,13 +82,13 @@ class TrainSettings(Settings):
     warm_up: float = Field(ge=0, lt=1)
     patience: int = Field(ge=1)
     lora: int = Field(ge=0)
-    matryoshka: list[int]
+    matryoshka: list[Annotated[int, Field(gt=0)]]
     dropout: float = Field(ge=0, lt=1)
     temperature: float = Field(gt=0)
     teacher_temperature: float = Field(gt=0)
     contrast: float = Field(ge=0)
     trusted_share: float = Field(ge=0, le=1)
-    merge: list[float] = Field(min_length=1)
+    merge: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
     dev_queries: int = Field(ge=1)
     dev_passages: int = Field(ge=2)
     min_dev_questions: int = Field(ge=1)

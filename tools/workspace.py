@@ -65,7 +65,8 @@ def lay_out(
     for name in record.keys() - set(kept):
         (workspace / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(sources[name], workspace / name)
-    _change(workspace / PARAMS, params)
+    if params:  # written again, it loses its comments
+        _change(workspace / PARAMS, params)
     if PARAMS not in kept:
         write_json(workspace / RECORD, {**record, PARAMS: sha256(workspace / PARAMS)})
     if not (workspace / ".dvc").exists():
