@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?= cpu
+WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
 SAMPLE := data/queries/questions.jsonl $(addprefix data/raw/,bookings claims customs dangerous-goods \
 	demurrage-detention documents faq operations people reefer systems tariffs tickets)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -31,10 +32,10 @@ refresh: $(VENV)/installed ## the same model over changed documents: minutes, no
 	argot info --release refresh/models/release
 
 test: $(VENV)/installed ## the fast tests
-	python -m pytest -n 2 --dist loadgroup
+	python -m pytest $(WORKERS)
 
 test-all: $(VENV)/installed ## the slow suites: servers, browser, kills, fuzz
-	python -m pytest -m slow -n 2 --dist loadgroup
+	python -m pytest -m slow $(WORKERS)
 
 lint: $(VENV)/installed ## ruff, mypy, import rules
 	ruff check .

@@ -97,7 +97,7 @@ def training(base: Path, count: int) -> tuple[float, float, float]:
     """Seconds, operations and bytes of one training step, which costs three forward passes."""
     from sentence_transformers import SentenceTransformer
 
-    from argot.training.student.step import Memory, RankingLoss
+    from argot.training.student.step import Memory, Objective, RankingLoss
 
     model = SentenceTransformer(str(base), device="cpu").train()
     author = Author()
@@ -105,8 +105,8 @@ def training(base: Path, count: int) -> tuple[float, float, float]:
         model.preprocess(texts)
         for texts in ([author.text(6) for _ in range(count)], author.passages(count, 60))
     ]
-    loss = RankingLoss(model, 0.05, 0.1, 0.1, Memory(4096))
-    labels = torch.zeros(3, count, count)
+    loss = RankingLoss(model, Objective(0.05, 0.1, 0.1, 0.5), Memory(4096))
+    labels = torch.zeros(4, count, count)
     labels[0] = labels[2] = torch.eye(count)
 
     def step() -> None:

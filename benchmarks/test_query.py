@@ -12,6 +12,7 @@ import numpy as np
 from argot import Retriever
 from benchmarks.test_server import PASSAGES, make
 from benchmarks.track import Goal, Track
+from tools.tiny.release import VERDICT
 from tools.workspace import ROOT
 
 QUESTIONS = ROOT / "data/queries/questions.jsonl"
@@ -56,6 +57,30 @@ def test_asking(race: Track, base: Path, tmp_path: Path) -> None:
         {
             "the tutorials' retrieve()": Goal(
                 lambda: [retrieve(query) for query in asked], 2, REASON
+            )
+        },
+    )
+
+
+def test_what_tokens_cost(race: Track, base: Path, tmp_path: Path) -> None:
+    """Hybrid search by three rankers, against the same release searched by two."""
+    make(tmp_path / "three", base)
+    weights = {"method": "convex", "weights": {"bm25": 0.5, "dense": 0.5}}
+    make(tmp_path / "two", base, {**VERDICT, "system": "tuned+bm25", "fusion": weights})
+    asked = [
+        json.loads(line)["query"] for line in QUESTIONS.read_text(encoding="utf-8").splitlines()
+    ][:ASKED]
+    three, two = (
+        Retriever.load(tmp_path / name / "models/release", device="cpu")
+        for name in ("three", "two")
+    )
+    race(
+        "asking by tokens too",
+        f"{len(asked)} questions, one by one, {PASSAGES:,} passages, hybrid",
+        lambda: [three.search(query, K) for query in asked],
+        {
+            "without tokens": Goal(
+                lambda: [two.search(query, K) for query in asked], 0.67, "a third ranker's work"
             )
         },
     )

@@ -19,9 +19,12 @@ import pytest
 
 from argot.core.files import write_json
 from argot.core.parquet import write_table
+from argot.encoding.store.encoded import Encoded, write_encoded
+from argot.encoding.store.tokens import pack
 from argot.encoding.store.vectors import Vectors, key, write_vectors
 from argot.tables import chunks, pairs, questions
 from benchmarks.prose import Author
+from benchmarks.test_tokens import PASSAGE, made_up
 from benchmarks.track import Goal, Track
 from stages import index
 from tools.deps import ROOT
@@ -151,7 +154,7 @@ def test_serving(
     print(f"\n{clients} clients: {latency}")
 
 
-def make(folder: Path, base: Path) -> None:
+def make(folder: Path, base: Path, verdict: dict[str, Any] = VERDICT) -> None:
     """Write a release by the stage itself, and the tutorial's files, with random vectors."""
     author = Author()
     texts = list(dict.fromkeys(author.passages(PASSAGES)))
@@ -162,12 +165,14 @@ def make(folder: Path, base: Path) -> None:
     )
     write_table(folder / questions.PATHS["test"], [], questions.SCHEMA)
     write_table(folder / pairs.PATHS["test"], [PAIR], pairs.SCHEMA)
-    write_json(folder / index.VERDICT, VERDICT)
+    write_json(folder / index.VERDICT, verdict)
     for name in ("params.yaml", "numerics.lock"):
         shutil.copyfile(ROOT / name, folder / name)
     shutil.copytree(base, folder / "models/tuned")
-    write_vectors(
-        folder / index.VECTORS / "tuned/passages", Vectors([key(text) for text in texts], vectors)
+    keys = [key(text) for text in texts]
+    tokens = made_up(keys, PASSAGE, pack, author.random)
+    write_encoded(
+        folder / index.VECTORS / "tuned/passages", Encoded(Vectors(keys, vectors), tokens)
     )
     write_vectors(
         folder / index.VECTORS / "tuned/pairs", Vectors([key(str(PAIR["query"]))], vectors[:1])

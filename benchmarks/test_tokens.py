@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from argot.encoding.store.tokens import Tokens, pack, quantise, unit
-from argot.ranking.hits import tie_order
+from argot.ranking.hits import Hits, ranked, tie_order
 from argot.ranking.tokens import TokenIndex
-from benchmarks.conftest import Goal, Track
+from benchmarks.track import Goal, Track
 
 CANDIDATES, QUESTIONS, VOCABULARY = 160, 50, 30_000
 DIMENSION = 384  # of all-MiniLM-L6-v2
@@ -20,14 +20,15 @@ Keep = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def made_up(
-    texts: int, vectors: tuple[int, int], keep: Keep, random: np.random.Generator
+    keys: list[str], vectors: tuple[int, int], keep: Keep, random: np.random.Generator
 ) -> Tokens:
+    """Random token vectors for texts of these keys."""
+    texts = len(keys)
     lengths = random.integers(*vectors, size=texts)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     values = random.standard_normal((offsets[-1], DIMENSION), dtype=np.float32)
     ids = random.integers(0, VOCABULARY, size=offsets[-1]).astype(np.int32)
     codes, scales = keep(unit(values))
-    keys = [f"{row}" for row in range(texts)]
     return Tokens(keys, np.split(ids, offsets[1:-1]), codes, scales, offsets)
 
 
@@ -37,9 +38,9 @@ def test_ranking_candidates_by_tokens(race: Track, scale: Callable[[int], int], 
     from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
     random = np.random.default_rng(13)
-    passages = made_up(scale(10_000), PASSAGE, pack, random)
-    questions = made_up(QUESTIONS, QUESTION, quantise, random)
-    index = TokenIndex.build(passages, VOCABULARY)
+    passages = made_up([f"{row}" for row in range(scale(10_000))], PASSAGE, pack, random)
+    questions = made_up([f"{row}" for row in range(QUESTIONS)], QUESTION, quantise, random)
+    index = TokenIndex.build(passages)
     ties = tie_order([f"{row:06}" for row in range(len(passages))])
     chosen = [random.permutation(len(passages))[:CANDIDATES] for _ in range(QUESTIONS)]
     candidates = np.stack(chosen).astype(np.int32)
@@ -58,7 +59,10 @@ def test_ranking_candidates_by_tokens(race: Track, scale: Callable[[int], int], 
             for asked, places in zip(weighed, candidates, strict=True)
         ]
 
-    hits = index.search(questions, CANDIDATES, candidates, ties)
+    def ours(asked: Tokens, rows: np.ndarray) -> Hits:
+        return ranked(rows, index.score(asked, rows), ties)
+
+    hits = ours(questions, candidates)
     for row, scores in enumerate(theirs()):
         by_place = dict(zip(candidates[row].tolist(), scores.tolist(), strict=True))
         expected = [by_place[place] for place in hits.positions[row].tolist()]
@@ -67,9 +71,6 @@ def test_ranking_candidates_by_tokens(race: Track, scale: Callable[[int], int], 
         "ranking by tokens",
         f"{QUESTIONS} questions, one by one, {CANDIDATES} candidates each of {len(passages):,} "
         f"passages, {len(passages.codes) / len(passages):.0f} vectors a passage",
-        lambda: [
-            index.search(questions.take([row]), CANDIDATES, candidates[[row]], ties)
-            for row in range(QUESTIONS)
-        ],
+        lambda: [ours(questions.take([row]), candidates[[row]]) for row in range(QUESTIONS)],
         {"MultiVectorEncoder.similarity": Goal(theirs, 3)},
     )

@@ -59,12 +59,13 @@ def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
     """Argot's collator and loss, with a one-hot teacher: the divergence from it is InfoNCE."""
     from argot.training.student.abbreviations import Aliases
     from argot.training.student.data import Teacher, TrainingData
-    from argot.training.student.step import Collator, Memory, Phrasing, RankingLoss, Step
+    from argot.training.student.step import Collator, Memory, Objective, Phrasing, RankingLoss, Step
 
     count, width = len(rows.queries), len(rows.passages)
     place = np.arange(count)
     sure = Teacher(width, place * width + place, np.ones(count, np.float32), np.zeros(count, bool))
-    lesson = TrainingData(rows.queries, place, sure, [])
+    # Trusted labels are contrasted, as the peers' loss does, and no teacher is asked.
+    lesson = TrainingData(rows.queries, place, np.ones(count, bool), sure, [])
     corpus = SimpleNamespace(passages=rows.passages, languages=["en"] * width)
     batches = [place[at : at + BATCH] for at in range(0, count, BATCH)]
     steps = [
@@ -75,7 +76,7 @@ def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
         )
         for batch in batches
     ]
-    loss = RankingLoss(model, 0.05, teacher_temperature=1e-3, contrast=0.0, memory=Memory(tokens))
+    loss = RankingLoss(model, Objective(0.05, 0.1, 0.0, 1.0), Memory(tokens))
     return Collator(
         [steps],
         lesson,

@@ -78,7 +78,7 @@ TRUST_IN_SYNTHETIC = 0.2
 class EvaluateSettings(Settings):
     """How the bootstrap draws, and which dev queries choose the fusion: the section `evaluate`."""
 
-    samples: int = Field(ge=100)
+    samples: int = Field(ge=100, le=1_000_000)
     seed: int = Field(ge=0, lt=2**32)
     min_dev_questions: int = Field(ge=1)
     compare: list[Annotated[str, Field(pattern=r"^[\w./:-]+$")]]

@@ -89,9 +89,7 @@ def find_source(settings: FetchSettings) -> Path:
     if kind == "pypi":
         return _in_package(name)
     if kind == "path":
-        folder = Path(name).expanduser()
-        if not folder.is_dir():
-            raise ModelError(f"fetch.model: there is no folder {name}")
+        folder = _folder(name)
         if folder.resolve().is_relative_to(OUT.resolve()):
             raise ModelError(f"fetch.model: {name} is where this stage writes; move it elsewhere")
         return folder
@@ -199,6 +197,18 @@ def describe(model: Path, folders: dict[str, str]) -> dict[str, Any]:
         "files": len(files),
         "weights": weights,
     }
+
+
+def _folder(name: str) -> Path:
+    try:
+        folder = Path(name).expanduser()
+        there = folder.is_dir()
+    # No such user, a name that is too long, a folder that may not be read.
+    except (RuntimeError, OSError) as error:
+        raise ModelError(f"fetch.model: {name[:80]}: {error.args[-1]}") from None
+    if not there:
+        raise ModelError(f"fetch.model: there is no folder {name}")
+    return folder
 
 
 def _in_package(name: str) -> Path:

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 
 from argot.core import params
 from argot.core.files import replacing_folder, sha256
-from argot.core.stage import HERE, run_in_home, write_figures
+from argot.core.stage import HERE, read_versions, run_in_home, write_figures
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import check_folder, configured_prompts, fingerprint
 from argot.encoding.store.encoded import tokens_of
@@ -51,7 +51,6 @@ VERDICT = Path("data/verdict.json")
 MODELS = Path("models")
 RELEASE = MODELS / "release"
 VECTORS = Path("data/embeddings")
-LIBRARIES = Path("numerics.lock")
 # The recall of an approximate index is measured with this many queries.
 SAMPLE = 500
 
@@ -159,6 +158,8 @@ def read_verdict(path: Path) -> Verdict:
         return Verdict.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run `dvc repro`") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; remove it and run `dvc repro`") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
@@ -185,7 +186,7 @@ def describe(
         kind=index.kind,
         passages=len(index),
         figures=dict(figures),
-        libraries=versions(LIBRARIES),
+        libraries=read_versions(),
         refreshed=origin.refreshed,
         files={},
     )
@@ -195,12 +196,6 @@ def rankers_of(verdict: Verdict) -> dict[str, str]:
     """The release's rankers and their parts; tokens only where the release is searched by them."""
     rankers = {ranker.name: ranker.part for ranker in (Bm25, Dense)}
     return {**rankers, ByToken.name: ByToken.part} if verdict.fusion.by_token else rankers
-
-
-def versions(lock: Path) -> dict[str, str]:
-    """The versions of the libraries that change numbers, read from lines such as numpy==2.4.6."""
-    lines = lock.read_text(encoding="utf-8").split()
-    return dict(line.split("==", 1) for line in lines)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from argot.core.stage import HERE, run_in_home, write_figures
 from argot.documents.formats import Parsed
 from argot.documents.formats.archive import LITTER
 from argot.documents.formats.properties import is_default_title
+from argot.documents.formats.repeated import leave_out_repeated
 from argot.documents.formats.sidecar import (
     check_sidecars,
     folder_metadata,
@@ -83,10 +84,11 @@ def main(home: Path = HERE) -> str:
     check(total, refused, settings.max_failed_share)
     if not rows:
         raise InputError(f"{RAW}: none of {total} files could be read: {_named(refused)}")
+    repeated = leave_out_repeated(rows)
     set_languages(rows, settings.language)
     group(rows, settings.near_duplicate)
     write_table(home / documents.PATH, rows, documents.SCHEMA)
-    counts = figures(rows, refused) | {"metadata_left_out": left_out}
+    counts = figures(rows, refused) | {"metadata_left_out": left_out, "repeated_text": repeated}
     write_figures("ingest", counts, home)
     scanned = sum(len(entry["pages"]) for entry in counts["pages_without_text"])
     pages = f"; {scanned:,} pages are pictures without text" if scanned else ""

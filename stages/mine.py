@@ -2,9 +2,9 @@
 
     python -m stages.mine
 
-The teacher needs no download: BM25 and the base model, fused, rank better than either. Pairs whose
-passage it can't find again teach noise, and are dropped (the round trip of Promptagator, arXiv
-2209.11755).
+The teacher needs no download: BM25 and the base model, fused, rank better than either. Queries made
+by rule whose passage it can't find again teach noise, and are dropped (the round trip of
+Promptagator, arXiv 2209.11755). Trusted labels stay, whatever the teacher thinks.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def main() -> str:
     positives = np.array(corpus.places_of(table["chunk"].to_pylist()))
 
     vectors = on_grid(read_vectors(VECTORS / "pairs").of(queries))
-    mined = mine(queries, vectors, positives, read_passages(corpus), settings)
-    mined = people_first(mined, np.array(table["source"].to_pylist()) == "real")
+    ranked = mine(queries, vectors, positives, read_passages(corpus), settings)
+    mined = trusted_first(ranked, table["trusted"].to_numpy())
     kept = np.flatnonzero(mined.rank < settings.round_trip)
     if len(kept) == 0:
         raise InputError(
@@ -118,14 +118,16 @@ def main() -> str:
     mined = replace(mined, scores=scores)
 
     write_table(training.PATH, rows(table, mined, masked, kept, corpus.ids), training.SCHEMA)
-    write_figures("mine", {**figures(table, mined, masked, kept, margin), "judge": judged})
+    counted = figures(table, mined, masked, kept, margin)
+    counted |= {"teacher_first": float((ranked.rank == 0).mean()), "judge": judged}
+    write_figures("mine", counted)
     return f"{table.num_rows:,} pairs → {len(kept):,} training rows; margin {margin:.3f}"
 
 
 def read_pairs(share: float) -> pa.Table:
     """The training pairs, or the share of them that is asked for; InputError if there is none."""
     path = pairs.PATHS["train"]
-    table = read_table(path, pairs.SCHEMA, ["pair", "query", "source", "chunk"])
+    table = read_table(path, pairs.SCHEMA, ["pair", "query", "source", "trusted", "chunk"])
     table = table.filter(drawn(table["pair"].to_pylist(), share))
     if table.num_rows == 0:
         raise InputError(f"{path} holds no pair; add documents, or lower synthesize's shares")
@@ -178,14 +180,15 @@ def mine(
     return Mined(*map(np.concatenate, columns))
 
 
-def people_first(mined: Mined, real: NDArray[np.bool_]) -> Mined:
-    """Rank the passage of each `real` question first, whatever the teacher thinks.
+def trusted_first(mined: Mined, trusted: NDArray[np.bool_]) -> Mined:
+    """Rank the passage of each `trusted` label first, whatever the teacher thinks.
 
-    A person judged it: where the teacher disagrees, the student can learn most.
+    Where the teacher disagrees with a person, or with who wrote the query, the student can learn
+    most.
     """
     best = mined.scores.max(axis=1, initial=0)
-    score = np.where(real, np.maximum(mined.score, best), mined.score)
-    return replace(mined, score=score, rank=np.where(real, 0, mined.rank))
+    score = np.where(trusted, np.maximum(mined.score, best), mined.score)
+    return replace(mined, score=score, rank=np.where(trusted, 0, mined.rank))
 
 
 def related(
@@ -284,6 +287,7 @@ def rows(
         chosen["pair"],
         chosen["query"],
         chosen["source"],
+        chosen["trusted"],
         chosen["chunk"],
         pa.array(mined.score[kept]),
         lists(names.take(pa.array(mined.candidates[kept].ravel()))),
@@ -306,7 +310,6 @@ def figures(
         "not_found_again": {
             source: count - found[source] for source, count in sorted(given.items())
         },
-        "teacher_first": float((mined.rank == 0).mean()),
         "margin": margin,
         "skip_rate": float(masked[kept, :10].mean()) if masked.shape[1] else 0.0,
         "related": float(mined.related[kept, :10].mean()) if masked.shape[1] else 0.0,

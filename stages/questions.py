@@ -12,10 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -25,9 +24,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
 from argot.core.stage import run, stage_parser, write_figures
-from argot.core.terminal import printable
 from argot.documents.formats.text import clean
+from argot.documents.words import LINK_TARGET
 from argot.errors import InputError
+from argot.queries.refusals import Refusals, Refused, shortened
 from argot.queries.splits import split_of
 from argot.tables import documents, questions
 from argot.tables.chunks import Corpus
@@ -37,8 +37,6 @@ SPLITS = ("test", "dev", "train")
 # Where none is marked dev and there are so many, about a fifth of the questions becomes dev.
 ENOUGH_TO_SPARE, DEV_SHARE = 125, 0.2
 LEAST_DEV, MOST_DEV_SHARE = 20, 0.4
-SHOWN = 20  # refused lines that are printed; all are counted
-LINK_TARGET = re.compile(r"\]\([^()\s]*\)")
 
 
 # A text in the form that `ingest` gives to documents: composed (NFC), ligatures taken apart.
@@ -75,34 +73,6 @@ class PlacedLine(NamedTuple):
     place: str
     file: str
     line: QuestionLine
-
-
-class Refused(Exception):
-    """A line that can't be used: `reason` is counted, the message is for its author."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-@dataclass
-class Refusals:
-    """Every line that was refused: counted by reason, with its place and message."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    messages: list[str] = field(default_factory=list)
-
-    def add(self, place: str, refused: Refused) -> None:
-        """Count and remember one."""
-        self.counts[refused.reason] += 1
-        self.messages.append(f"{place}: {refused}")
-
-    def show(self) -> None:
-        """Print the first ones."""
-        for line in self.messages[:SHOWN]:
-            print(f"questions: refused: {printable(line)}", file=sys.stderr)
-        if len(self.messages) > SHOWN:
-            print(f"questions: refused: {len(self.messages) - SHOWN} more lines", file=sys.stderr)
 
 
 class ChunkSpan(NamedTuple):
@@ -164,7 +134,7 @@ def main() -> str:
     """Read, judge and write all questions."""
     settings = load("questions", QuestionsSettings)
     corpus = read_documents()
-    refusals = Refusals()
+    refusals = Refusals("questions")
     asked = list(read_questions(QUERIES, refusals))
     rows = judge_all(asked, corpus, settings.quote_share, refusals)
     spared = spare_dev(rows)
@@ -173,8 +143,7 @@ def main() -> str:
         write_table(questions.PATHS[split], rows[split], questions.SCHEMA)
     write_figures("questions", {**figures(rows, refusals), "spared_for_dev": spared})
     counts = ", ".join(f"{len(rows[split])} {split}" for split in SPLITS)
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(refusals.counts.items()))
-    return f"{counts}; {refusals.counts.total()} refused" + (f" ({reasons})" if reasons else "")
+    return f"{counts}; {refusals.summary()}"
 
 
 def read_documents() -> dict[str, QuotedDocument]:
@@ -337,7 +306,7 @@ def answering(
         if not spans and name == document.name:
             raise Refused(
                 "quote not found",
-                f"'{_short(judgment.quote)}' is not in {name}; copy it from there",
+                f"'{shortened(judgment.quote)}' is not in {name}; copy it from there",
             )
         ids = [id for span in spans for id in corpus[name].holding(span, share)]
         if ids:
@@ -345,7 +314,7 @@ def answering(
     if document.name not in found:
         raise Refused(
             "quote in no passage",
-            f"'{_short(judgment.quote)}' is in a part that `chunk` dropped",
+            f"'{shortened(judgment.quote)}' is in a part that `chunk` dropped",
         )
     return found
 
@@ -373,11 +342,6 @@ def _letters(text: str) -> tuple[str, list[int]]:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 if __name__ == "__main__":

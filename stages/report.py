@@ -19,13 +19,13 @@ from markupsafe import Markup, escape
 from pydantic import ConfigDict
 from rich.console import Console
 
-from argot.core.files import replacing, replacing_folder, sha256, write_json
+from argot.core.files import read_figures, replacing, replacing_folder, sha256, write_json
 from argot.core.params import Settings, fingerprint, load
-from argot.core.stage import FIGURES, read_figures, run, stage_parser
+from argot.core.stage import FIGURES, read_versions, run, stage_parser
 from argot.evaluation.names import name, named
 from argot.report import cases, drawings
 from argot.report.drawings import MeanInterval
-from argot.report.terminal import print_verdict
+from argot.report.terminal import EVALUATED, print_verdict
 from argot.tables import chunks, judgments
 
 FILES = Path(__file__).parent / "templates"
@@ -33,7 +33,6 @@ METRICS = Path("reports/metrics.json")
 PLOTS = Path("reports/plots")
 VERDICT = Path("reports/verdict.json")
 PAGE = Path("reports/index.html")
-LIBRARIES = Path("numerics.lock")
 STAGES = [
     "ingest", "chunk", "lexical", "questions", "synthesize", "fetch",
     "embed-base-passages", "embed-base-pairs", "embed-base-questions",
@@ -44,6 +43,16 @@ SECTIONS = [
     "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "embed", "mine", "train",
     "evaluate", "release", "index", "verify",
 ]  # fmt: skip
+# What the page takes for granted of the figures; a stage that had nothing to do leaves others out.
+NEEDED = {
+    "ingest": ("documents", "words", "near_duplicates", "formats", "languages", "refused"),
+    "chunk": ("chunks", "words"),
+    "questions": ("questions",),
+    "synthesize": ("pairs", "dropped", "overlap", "llm", "judge"),
+    "embed-base-passages": ("cut",),
+    "mine": ("not_found_again",),
+    "evaluate": EVALUATED,
+}
 IN_VERDICT, ON_PAGE = 10, 5  # how many queries that changed most
 
 
@@ -55,7 +64,9 @@ class ShownSettings(Settings):
 
 def main() -> str:
     """Write what people and `dvc metrics diff` read; print the verdict and the advice."""
-    figures = {stage: read_figures(FIGURES / f"{stage}.json") for stage in STAGES}
+    figures = {
+        stage: read_figures(FIGURES / f"{stage}.json", NEEDED.get(stage, ())) for stage in STAGES
+    }
     table = cases.read_judgments()
     sides = drawings.sides_of(figures["evaluate"])
     wins, losses = cases.changed_most(table, sides, IN_VERDICT)
@@ -73,9 +84,7 @@ def main() -> str:
         "losses": losses[:ON_PAGE],
         "params": {section: load(section, ShownSettings).model_dump() for section in SECTIONS},
         "hashes": hashes(figures),
-        "versions": dict(
-            line.split("==", 1) for line in LIBRARIES.read_text(encoding="utf-8").split()
-        ),
+        "versions": read_versions(),
     }
     with replacing(PAGE) as beside:
         beside.write_text(page(facts), encoding="utf-8")

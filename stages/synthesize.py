@@ -1,4 +1,4 @@
-"""Queries for the passages: by rule, by a language model, and people's training questions.
+"""Queries for the passages: by rule, by a language model, brought along, and people's own.
 
 python -m stages.synthesize --estimate    what the model's queries would cost; spends nothing
 python -m stages.synthesize --prune       drop the replies about passages that no longer exist
@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from heapq import nsmallest
 from itertools import chain, islice
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from tqdm import tqdm
@@ -28,14 +29,23 @@ from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
 from argot.llm.judging.prompting import shown_texts
 from argot.queries import headings, neighbours, sentences, structure
+from argot.queries.brought.matching import PassageFinder
+from argot.queries.brought.reading import read_brought
 from argot.queries.by_model import grounded, llm_drafts, requests_for
 from argot.queries.draft import Context, Draft, QuerySource
+from argot.queries.refusals import Refusals, Refused
 from argot.queries.splits import split_of
 from argot.tables import pairs, questions
 from argot.tables.chunks import ChunkRow, Corpus
 
+BROUGHT = Path("data/own-pairs")
 # A query of so few words is a phrase that any text may hold: its words in a row copy nothing.
 SHORT = 5
+
+
+Source = Literal[
+    "faq", "heading", "question", "statement", "sentence", "keywords", "adjacent", "bm25"
+]  # fmt: skip
 
 
 class QueriesPerSource(Settings):
@@ -59,12 +69,13 @@ class SynthesizeSettings(Settings):
     test_share: float = Field(ge=0, lt=1)
     max_passages: int = Field(ge=1)
     queries: QueriesPerSource
-    measured: list[str]
+    measured: list[Source]
     partner_score: float = Field(gt=0)
     copy_share: float = Field(gt=0, le=1)
     near_duplicate: float = Field(gt=0, le=1)
     round_trip: int = Field(ge=0)
     real_passages: int = Field(ge=0)
+    min_clicks: int = Field(ge=1)
     llm: LlmSettings
 
 
@@ -85,7 +96,12 @@ def main() -> str:
     written, paid = llm_drafts(chosen, texts, asked, settings.llm, complete, sieve.dropped)
     by_rule = drafts_by_rule(tqdm(chosen, "queries", disable=None), context, settings)
 
-    splits = sieve.by_split(sieve.distinct(sieve.informative([*written, *by_rule])))
+    refusals = Refusals("synthesize")
+    brought = list(brought_along(context, settings.min_clicks, refusals))
+    refusals.show()
+
+    made = sieve.distinct(sieve.informative([*written, *by_rule]))
+    splits = sieve.by_split([*brought, *made])
     train = sieve.round_trip([*real(context, settings), *splits["train"]])
     splits["train"], judged = grounded(train, context, texts, settings.llm, complete, sieve.dropped)
 
@@ -93,12 +109,16 @@ def main() -> str:
         write_table(pairs.PATHS[split], [row(draft) for draft in kept], pairs.SCHEMA)
     counted = figures(splits, sieve.dropped, context)
     counted |= {"passages": len(context.chunks), "drawn": len(chosen)}
+    counted |= {"brought": len(brought), "refused": dict(refusals.counts)}
     counted |= {"llm": paid.figures(), "judge": judged.figures()}
     write_figures("synthesize", counted)
     counts = ", ".join(f"{len(kept):,} {split}" for split, kept in splits.items())
     of_all = f" of {len(context.chunks):,}" if len(chosen) < len(context.chunks) else ""
-    dropped = sieve.dropped.total()
-    return f"{len(chosen):,}{of_all} passages → {counts} pairs; {dropped:,} queries dropped"
+    line = f"{len(chosen):,}{of_all} passages → {counts} pairs"
+    line += f"; {sieve.dropped.total():,} queries dropped"
+    if not brought and not refusals.counts:
+        return line
+    return f"{line}; {len(brought):,} pairs brought along, {refusals.summary()}"
 
 
 def drawn(passages: Sequence[ChunkRow], settings: SynthesizeSettings) -> Sequence[ChunkRow]:
@@ -201,16 +221,16 @@ class Sieve:
         return split_of(group, self.settings.dev_share, self.settings.test_share)
 
     def _is_measured(self, source: str) -> bool:
-        return source in self.settings.measured or source.startswith("llm:")
+        return source in self.settings.measured or source.startswith(("llm:", "own"))
 
     def round_trip(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """Drop training queries that don't find their own passage again by BM25.
+        """Drop training queries made by rule that don't find their own passage again by BM25.
 
-        People's questions stay. Promptagator's filter (Dai et al. 2022, arXiv 2209.11755).
+        Promptagator's filter (Dai et al. 2022, arXiv 2209.11755).
         """
         kept = []
         for draft in tqdm(drafts, "round trip", disable=None):
-            if draft.source == "real" or self._found_again(draft):
+            if draft.trusted or self._found_again(draft):
                 kept.append(draft)
             else:
                 self.dropped[draft.source, "round trip"] += 1
@@ -242,10 +262,38 @@ def asked_by_people() -> list[str]:
 def real(context: Context, settings: SynthesizeSettings) -> Iterator[Draft]:
     """People's training questions; of many passages BM25 chooses."""
     for question in read_table(questions.PATHS["train"], questions.SCHEMA).to_pylist():
-        scores = context.bm25.scores(question["query"])
-        best = sorted(question["chunks"], key=lambda id: (-scores[context.places[id]], id))
-        for id in best[: settings.real_passages]:
-            yield Draft.of(question["query"], context.chunk(id))._replace(source="real")
+        answers = [context.places[id] for id in question["chunks"]]
+        for chunk in by_bm25(question["query"], answers, context)[: settings.real_passages]:
+            made = Draft.of(question["query"], chunk)
+            yield made._replace(source="real", trusted=True)
+
+
+def by_bm25(query: str, places: Sequence[int], context: Context) -> list[ChunkRow]:
+    """The passages at these places, those first that BM25 finds best for the query."""
+    found = [context.chunks[place] for place in places]
+    if len(found) < 2:
+        return found
+    scores = context.bm25.scores(query)
+    return sorted(found, key=lambda chunk: (-scores[context.places[chunk.id]], chunk.id))
+
+
+def brought_along(context: Context, min_clicks: int, refusals: Refusals) -> Iterator[Draft]:
+    """The pairs of data/own-pairs; where one may mean several passages BM25 chooses."""
+    finder = PassageFinder(context.chunks)
+    seen: set[tuple[str, str]] = set()
+    for pair in read_brought(BROUGHT, min_clicks, refusals):
+        try:
+            query = " ".join(pair.query.split())
+            if not any(map(str.isalnum, query)):
+                raise Refused("malformed", f"the query '{query}' has no word")
+            chunk = by_bm25(query, finder.candidates(pair), context)[0]
+            if (query, chunk.id) in seen:
+                raise Refused("repeated", "an earlier line has the same query for this passage")
+            seen.add((query, chunk.id))
+            source = f"own:{pair.kind}" if pair.kind else "own"
+            yield Draft.of(query, chunk)._replace(source=source, trusted=True)
+        except Refused as refused:
+            refusals.add(pair.place, refused)
 
 
 def row(draft: Draft) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Train the base model on the mined rows into models/tuned/: the teacher's ranking, distilled.
+"""Train the base model on the mined rows into models/tuned/.
+
+The teacher's ranking is distilled; labels that can be trusted are learnt by contrast.
 
     python -m stages.train
 
@@ -16,7 +18,7 @@ import shutil
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -80,12 +82,13 @@ class TrainSettings(Settings):
     warm_up: float = Field(ge=0, lt=1)
     patience: int = Field(ge=1)
     lora: int = Field(ge=0)
-    matryoshka: list[int]
+    matryoshka: list[Annotated[int, Field(gt=0)]]
     dropout: float = Field(ge=0, lt=1)
     temperature: float = Field(gt=0)
     teacher_temperature: float = Field(gt=0)
     contrast: float = Field(ge=0)
-    merge: list[float] = Field(min_length=1)
+    trusted_share: float = Field(ge=0, le=1)
+    merge: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
     dev_queries: int = Field(ge=1)
     dev_passages: int = Field(ge=2)
     min_dev_questions: int = Field(ge=1)
@@ -132,6 +135,7 @@ def main() -> str:
     figures = {
         "abbreviations": len(aliases.long_forms),
         "rows": len(data.queries),
+        "trusted": int(data.trusted.sum()),
         "passages": len(np.unique(data.own)),
         "steps": sum(map(len, passes)),
         "dev_queries": len(dev.queries),
@@ -155,7 +159,10 @@ def planned(data: TrainingData, settings: TrainSettings) -> list[list[Step]]:
     shape = Shape(settings.passages, settings.queries, settings.hard_group)
     count = max(1, min(settings.epochs, settings.max_passages // len(np.unique(data.own))))
     generators = (np.random.default_rng([settings.seed, number]) for number in range(count))
-    return [list(plan(data.own, data.rivals, shape, generator)) for generator in generators]
+    return [
+        list(plan(data.own, data.trusted, data.rivals, shape, generator))
+        for generator in generators
+    ]
 
 
 def base_model(device: str, settings: TrainSettings) -> SentenceTransformer:
@@ -266,25 +273,24 @@ def make_trainer(
     from sentence_transformers import SentenceTransformerTrainer
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    from argot.training.student.step import RankingLoss
+    from argot.training.student.step import Objective, RankingLoss
 
     class Trainer(SentenceTransformerTrainer):
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
             """Nobody reads the card of a checkpoint, so none is written."""
 
     steps = np.repeat(np.arange(len(collator.steps)), world_size())
+    objective = Objective(
+        settings.temperature,
+        settings.teacher_temperature,
+        settings.contrast,
+        settings.trusted_share,
+    )
     trainer = Trainer(
         model=model,
         args=training_arguments(model, collator.steps_a_pass, settings, folder),
         train_dataset=Dataset.from_dict({"step": steps}),
-        loss=RankingLoss(
-            model,
-            settings.temperature,
-            settings.teacher_temperature,
-            settings.contrast,
-            memory,
-            settings.matryoshka,
-        ),
+        loss=RankingLoss(model, objective, memory, settings.matryoshka),
         evaluator=evaluator(dev),
         data_collator=collator,  # type: ignore[arg-type]  # any callable will do
         callbacks=[EarlyStoppingCallback(settings.patience)],

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from argot.core import params
 from argot.core.parquet import read_table
@@ -32,7 +33,7 @@ CUTOFF = 10
 class VerifySettings(params.Settings):
     """The section `verify`."""
 
-    max_loss: float
+    max_loss: float = Field(ge=0)
 
 
 def main(home: Path = HERE) -> str:

@@ -10,7 +10,21 @@ import pytest
 
 from stages import index
 from tests.support.rights import make_release
+from tests.support.warm import put_first, warm
 from tools.tiny.release import make_inputs
+
+# The groups of tests that last for minutes, the longest first.
+LONG = ("soak", "pipeline", "tutorial", "loop", "studies", "verdict", "page")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long groups: a worker that begins one at the end keeps all others waiting."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    mark = item.get_closest_marker("xdist_group")
+    return LONG.index(mark.args[0]) if mark and mark.args[0] in LONG else len(LONG)
 
 
 @pytest.fixture(scope="session")
@@ -50,17 +64,36 @@ def inputs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Ray on two nodes of one core each, as two machines would be."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("PYTHONPATH", str(Path(index.__file__).parents[1]))
-    from ray.cluster_utils import Cluster
+@pytest.fixture(scope="session")
+def warm_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with warm(tmp_path_factory.mktemp("warm")) as programs:
+        yield programs
 
-    nodes = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-    )
-    nodes.add_node(num_cpus=1)
-    monkeypatch.setenv("RAY_ADDRESS", nodes.address)
-    yield
+
+@pytest.fixture
+def warm_start(warm_programs: str) -> Iterator[None]:
+    """`dvc` and the stages start warm, for tests that are not about processes."""
+    with put_first(warm_programs):
+        yield
+
+
+@pytest.fixture(scope="session")
+def two_nodes() -> Iterator[str]:
+    """The address of Ray on two nodes of one core each, as two machines would be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", str(Path(index.__file__).parents[1]))
+        from ray.cluster_utils import Cluster
+
+        nodes = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+        )
+        nodes.add_node(num_cpus=1)
+    yield nodes.address
     nodes.shutdown()
+
+
+@pytest.fixture
+def cluster(two_nodes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two nodes are the cluster that `machine.engine: ray` joins."""
+    monkeypatch.setenv("RAY_ADDRESS", two_nodes)

@@ -15,7 +15,7 @@ from argot.core.files import write_json
 from tests.support.installed import distributions
 from tools.deps import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
 
 

@@ -2,10 +2,10 @@
 
     python -m tools.workspace FOLDER [--into WORKSPACE] [SECTION.KEY=VALUE ...]
 
-FOLDER holds `raw/` and, where there are some, `queries/`. The workspace is made under
-`workspaces/`, or laid out again where it exists; it shares the repository's DVC cache, so that
-what was computed before is not computed again. Files that were changed or added in the workspace
-stay as they are there.
+FOLDER holds `raw/` and, where there are some, `queries/` and `own-pairs/`. The workspace is made
+under `workspaces/`, or laid out again where it exists; it shares the repository's DVC cache, so
+that what was computed before is not computed again. Files that were changed or added in the
+workspace stay as they are there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = ("argot", "stages", "dvc.yaml", "params.yaml", "numerics.lock", ".dvcignore", ".gitignore")
 RECORD = "laid_out.json"  # the hash of each file as it was laid out, by its path
 PARAMS = "params.yaml"
+PROGRAMS = str(Path(sys.executable).parent)  # where commands are looked for first, as in PATH
 
 
 def lay_out(
@@ -38,6 +39,8 @@ def lay_out(
     cache: Path = ROOT / ".dvc/cache",
 ) -> Path:
     """Copy this repository's code, the documents, the questions and changed params to `workspace`.
+
+    A folder `own-pairs` beside the questions goes with them.
 
     What a run left there (outs, `dvc.lock`) stays, so that a second run is a change and not a
     beginning. So do judgments, params and other files that were changed or added in the workspace:
@@ -62,7 +65,8 @@ def lay_out(
     for name in record.keys() - set(kept):
         (workspace / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(sources[name], workspace / name)
-    _change(workspace / PARAMS, params)
+    if params:  # written again, it loses its comments
+        _change(workspace / PARAMS, params)
     if PARAMS not in kept:
         write_json(workspace / RECORD, {**record, PARAMS: sha256(workspace / PARAMS)})
     if not (workspace / ".dvc").exists():
@@ -97,12 +101,16 @@ def _sources(documents: Path, queries: Path) -> dict[str, Path]:
     """Where each file of a workspace comes from, by its path there."""
     places = {name: ROOT / name for name in CODE}
     places |= {"data/raw": documents, "data/queries": queries}
+    places |= {"data/own-pairs": queries.parent / "own-pairs"}
     sources = {}
     for name, source in places.items():
         for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
             if path.is_file() and "__pycache__" not in path.parts:
                 sources[(Path(name) / path.relative_to(source)).as_posix()] = path
-    return {**sources, "data/queries/README.md": ROOT / "data/queries/README.md"}
+    # DVC refuses a folder that is missing, so each has a file.
+    for name in ("data/queries/README.md", "data/own-pairs/README.md"):
+        sources[name] = ROOT / name
+    return sources
 
 
 def _changed(path: Path, digest: str | None) -> bool:
@@ -123,9 +131,13 @@ def _change(path: Path, params: dict[str, Any]) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
+def environment() -> dict[str, str]:
+    """The environment of a command: this interpreter's programs come first."""
+    return {**os.environ, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
+
+
 def _run(command: list[str], folder: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "PATH": path})
+    subprocess.run(command, cwd=folder, check=True, env=environment())
 
 
 def changed_param(text: str) -> tuple[str, Any]:

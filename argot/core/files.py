@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,22 @@ def write_json(path: Path, value: Any) -> None:
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     with replacing(path) as beside:
         beside.write_text(text + "\n", encoding="utf-8")
+
+
+def read_figures(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
+    """A stage's figures; InputError if they are missing or damaged, or lack a `needed` key."""
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise InputError(
+            f"{path} is missing or damaged; run `dvc repro`, or `dvc pull` where it was run before"
+        ) from None
+    if not isinstance(figures, dict):
+        raise InputError(f"{path} holds no figures; run `dvc repro`")
+    for key in needed:
+        if key not in figures:
+            raise InputError(f"{path} holds no '{key}'; run `dvc repro`")
+    return figures
 
 
 @contextmanager

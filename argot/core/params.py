@@ -17,12 +17,15 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from argot.core.terminal import encodable
 from argot.errors import ParamsError
 
 PARAMS = Path("params.yaml")
 # DVC's run cache doesn't see these keys, and would restore an old result for a new value
 # (treeverse/dvc #10296).
 INVISIBLE = {"size", "nfiles"}
+# No param is larger: numbers beyond fit neither the machine's counters nor its clocks.
+LARGEST = 2**32
 # PyYAML reads 1e-3 as text, DVC reads it as a number: the two must never differ.
 EXPONENT_WITHOUT_POINT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
@@ -109,6 +112,10 @@ def _check_keys(path: Path, prefix: str, value: Any) -> None:
     elif isinstance(value, list):
         for inner in value:
             _check_keys(path, prefix, inner)
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise ParamsError(f"{path}: {prefix.rstrip('.')}: expected at most {LARGEST}, got {value}")
+    elif isinstance(value, str) and encodable(value) != value:
+        raise ParamsError(f"{path}: {prefix.rstrip('.')}: half a pair of surrogates; remove it")
     elif isinstance(value, str) and EXPONENT_WITHOUT_POINT.fullmatch(value):
         mantissa, exponent = re.split("[eE]", value)
         raise ParamsError(

@@ -1,12 +1,15 @@
-"""Reading and writing a table, checked against its schema."""
+"""Reading and writing a table, checked against its schema, and reading an array of numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from argot.core.files import replacing
 from argot.errors import InputError
@@ -25,16 +28,40 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) 
     """Read a table or some columns; InputError if it is missing, damaged or of another schema."""
     try:
         _check(path, pq.read_schema(path), schema)
-        return pq.read_table(path, columns=columns)
+        table = pq.read_table(path, columns=columns)
+        # Parquet has no checksum of its own: this finds texts that are no UTF-8.
+        table.validate(full=True)
+        return table
     except FileNotFoundError:
         raise InputError(
             f"{path} is missing; run `dvc repro`, or `dvc pull` where it was made before"
         ) from None
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0]
         raise InputError(
             f"{path} is damaged ({reason}); remove it and run `dvc checkout` or `dvc repro`"
         ) from None
+
+
+def read_array(path: Path, kinds: Sequence[str], dimensions: int) -> NDArray[Any]:
+    """Memory-map a .npy file; InputError if it is missing, damaged, or of another kind or shape.
+
+    `kinds` are the names of the types that its numbers may have, such as float32.
+    """
+    try:
+        values = np.lib.format.open_memmap(path, mode="r")
+    # For a damaged head numpy raises errors of many kinds, a tokenizer's among them.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path} can't be read ({reason}); run `dvc checkout` or `dvc repro`"
+        ) from None
+    if str(values.dtype) not in kinds or values.ndim != dimensions:
+        raise InputError(
+            f"{path} holds {values.dtype} of {values.ndim} dimensions, expected "
+            f"{' or '.join(kinds)} of {dimensions}; run `dvc repro`"
+        )
+    return np.asarray(values)
 
 
 def _check(path: Path, found: pa.Schema, expected: pa.Schema) -> None:

@@ -25,6 +25,8 @@ from argot.errors import ArgotError, InputError
 
 FIGURES = Path("data/figures")
 HERE = Path()
+LIBRARIES = Path("numerics.lock")
+LOCKED_AGAIN = "put it back: git checkout numerics.lock"
 LOCKS = Path(".locks")
 TIMINGS = Path("logs/timings.jsonl")
 EXIT_CODES = (
@@ -112,15 +114,16 @@ def write_figures(name: str, figures: dict[str, Any], home: Path = HERE) -> None
     write_json(home / FIGURES / f"{name}.json", figures)
 
 
-def read_figures(path: Path) -> dict[str, Any]:
-    """A stage's figures; InputError if they are missing or damaged."""
+def read_versions(path: Path = LIBRARIES) -> dict[str, str]:
+    """The versions of the libraries that decide numbers, from lines such as numpy==2.4.6."""
     try:
-        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError, ValueError):
-        raise InputError(f"{path} is missing or damaged; run `dvc repro`") from None
-    if not isinstance(figures, dict):
-        raise InputError(f"{path} holds no figures; run `dvc repro`")
-    return figures
+        lines = path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{path} is missing or damaged; {LOCKED_AGAIN}") from None
+    for line in lines:
+        if "==" not in line:
+            raise InputError(f"{path}: expected NAME==VERSION, got '{line}'; {LOCKED_AGAIN}")
+    return dict(line.split("==", 1) for line in lines)
 
 
 def _blame(error: BaseException | None) -> str:

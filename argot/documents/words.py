@@ -23,6 +23,7 @@ MARKS = (
     "".join(mark for mark in _CANDIDATES if unicodedata.category(mark) in ("Mn", "Mc")) + "\u200d"
 )
 LETTERS = rf"[^\W_]+(?:[{MARKS}]+[^\W_]*)*"  # a run of letters and digits with their marks
+LINK_TARGET = re.compile(r"\]\([^()\s]*\)")  # of a Markdown link, which nobody reads as words
 LONGEST = 24
 WORD = re.compile(rf"[{UNSPACED}]|\w[^\s{UNSPACED}]{{0,{LONGEST - 1}}}")
 OTHER, LETTER, SINGLE, SPACE = range(4)

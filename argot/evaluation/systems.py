@@ -136,7 +136,7 @@ def read_systems(path: Path = PATH) -> list[System]:
         return [System.model_validate(row) for row in rows]
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run `dvc repro`") from None
-    except (ValueError, TypeError, ValidationError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} can't be read ({reason}); run `dvc repro evaluate`") from None
 

@@ -110,11 +110,11 @@ def decide(
         "ships_tuned": int(model == "tuned"),
         **{f"weight_{ranker}": weight for ranker, weight in fusions[system].weights.items()},
     }
-    queries = "real questions" if shown is real else "synthetic pairs"
-    names = [name(compared.stays), name(BM25), f"{name(compared.stays)} fused as tuned is"]
-    tuned = _sentence(name(compared.ships), names[worst], gains, worst)
-    release = _sentence(name(system), name(today), gained, 0)
-    reason = f"{tuned}, on {queries}; {release}" if system != today else f"{tuned}, on {queries}"
+    # The release first, and then what tuning adds to it.
+    told = [] if system == today else [_sentence(name(system), name(today), gained, 0)]
+    others = [name(compared.stays), name(BM25), f"{name(compared.stays)} fused as tuned is"]
+    told.append(_sentence(name(compared.ships), others[worst], gains, worst))
+    reason = f"{'; '.join(told)}, on {'real questions' if shown is real else 'synthetic pairs'}"
     verdict: Literal["tuned", "base", "unproven"] = model if enough else "unproven"
     if not enough:
         few = (

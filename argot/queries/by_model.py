@@ -47,7 +47,7 @@ def llm_drafts(
     for chunk, request in zip(chunks, requests, strict=True):
         last = replies[request.key][-1]
         for kind, query in read_queries(last, kinds_for(chunk.id, settings), dropped):
-            made = Draft.of(query, chunk)._replace(source=f"llm:{kind}")
+            made = Draft.of(query, chunk)._replace(source=f"llm:{kind}", trusted=True)
             made = made._replace(provider=last.provider, model=last.model)
             drafts.append(made._replace(prompt=last.prompt, reply=last.key))
     return drafts, Paid([reply for tries in replies.values() for reply in tries])

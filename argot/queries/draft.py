@@ -23,6 +23,9 @@ class Draft(NamedTuple):
     end: int
     # The stage fills it in: a source's name is written once, in the table of sources.
     source: str = ""
+    # Is the label a person's, or that of a model which wrote the query for this passage? Then no
+    # filter by rank drops it, and no teacher overrules it.
+    trusted: bool = False
     # These four are empty unless a model wrote the query.
     provider: str = ""
     model: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import re
 import unicodedata
@@ -17,9 +16,11 @@ import numpy as np
 import Stemmer
 from bm25s import stopwords
 from numpy.typing import NDArray
+from pydantic import Field
 
 from argot.core.files import write_json
 from argot.core.params import Settings
+from argot.core.parquet import read_array
 from argot.documents.words import LETTERS, UNSPACED
 from argot.errors import InputError, ParamsError
 from argot.ranking.hits import MISSING, Hits, stacked, tie_order, top_k
@@ -65,8 +66,15 @@ class LexicalSettings(Settings):
     """How BM25 reads and weighs words: the section `lexical`."""
 
     language: str
-    k1: float
-    b: float
+    k1: float = Field(ge=0)
+    b: float = Field(ge=0, le=1)
+
+
+class _Own(Settings):
+    """What WORDS_FILE holds."""
+
+    ids: list[str]
+    language: str
 
 
 class Words:
@@ -176,21 +184,28 @@ class Bm25:
     def load(cls, folder: Path, mmap: bool = False) -> Bm25:
         """Read what `save` wrote; InputError where a part is missing or damaged."""
         try:
-            own = json.loads((folder / WORDS_FILE).read_text(encoding="utf-8"))
+            own = _Own.model_validate_json((folder / WORDS_FILE).read_bytes())
+            _check_postings(folder, len(own.ids))
             index = bm25s.BM25.load(folder, mmap=mmap, allow_pickle=False, show_progress=False)
-            ids, language = own["ids"], own["language"]
-            fits = len(ids) == index.scores["num_docs"]
-            fits &= len(index.scores["indptr"]) == len(index.vocab_dict) + 1
+            fits = len(own.ids) == index.scores["num_docs"]
+            fits &= (index.dtype, index.int_dtype) == ("float32", "int32")
+            fits &= set(index.vocab_dict.values()) == set(range(len(index.scores["indptr"]) - 1))
         # bm25s takes what it reads for what it wrote.
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
+            reason = " ".join(str(error).split())[:200]
             raise InputError(
-                f"{folder} holds no BM25 index that can be read ({error}); run `dvc repro`"
+                f"{folder} holds no BM25 index that can be read ({reason}); run `dvc repro`"
             ) from None
         if not fits:
-            raise InputError(
-                f"{folder}: the parts of the BM25 index don't belong together; run `dvc repro`"
-            )
-        return cls(index, ids, language)
+            raise _mixed(folder)
+        return cls(index, own.ids, own.language)
 
     @classmethod
     def stored(cls, ids: Sequence[str]) -> Bm25:
@@ -224,6 +239,27 @@ class Bm25:
             allowed[rows] = True
             found[~allowed] = -np.inf
         return top_k(found[None, :], k, self._ties)
+
+
+def _check_postings(folder: Path, passages: int) -> None:
+    """Raise InputError unless the arrays that bm25s will read fit each other and the passages.
+
+    It would read them whole, whatever size their heads name, and take any number for a position.
+    """
+    data = read_array(folder / "data.csc.index.npy", ["float32"], 1)
+    rows = read_array(folder / "indices.csc.index.npy", ["int32"], 1)
+    ends = read_array(folder / "indptr.csc.index.npy", ["int64"], 1)
+    whole = len(ends) > 0 and ends[0] == 0 and ends[-1] == len(data) == len(rows)
+    if not whole or (np.diff(ends) < 0).any():
+        raise _mixed(folder)
+    if len(rows) and not 0 <= rows.min() <= rows.max() < passages:
+        raise _mixed(folder)
+
+
+def _mixed(folder: Path) -> InputError:
+    return InputError(
+        f"{folder}: the parts of the BM25 index don't belong together; run `dvc repro`"
+    )
 
 
 def _idf(holding: int, passages: int) -> float:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from argot.core.parquet import read_array
 from argot.encoding.store.tokens import (
     ZERO,
     Codes,
     Tokens,
-    load_array,
+    check_ids,
     load_arrays,
     restored,
     save_arrays,
@@ -169,11 +170,12 @@ class TokenIndex:
     def load(cls, folder: Path) -> TokenIndex:
         """Memory-map what `save` wrote; InputError where a part is missing or damaged."""
         codes, scales, offsets = load_arrays(folder)
-        held = load_array(folder / HELD, ["int32"], 1)
-        ends = load_array(folder / ENDS, ["int64"], 1)
+        held = read_array(folder / HELD, ["int32"], 1)
+        ends = read_array(folder / ENDS, ["int64"], 1)
         whole = len(ends) == len(offsets) and ends[0] == 0 and ends[-1] == len(held)
-        if not whole or (np.diff(ends) < 0).any() or held.min(initial=0) < 0:
+        if not whole or (np.diff(ends) < 0).any():
             raise InputError(f"{folder}: {HELD} and {ENDS} don't belong together; run `dvc repro`")
+        check_ids(folder / HELD, held)
         return cls(codes, scales, offsets, held, ends)
 
 

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from argot.core.files import read_figures
 from argot.core.terminal import printable
-from argot.errors import InputError
 from argot.evaluation.names import named
 
 EVALUATION = Path("data/figures/evaluate.json")
+# Keys of these figures.
+EVALUATED = (
+    "differences",
+    "fusion",
+    "intervals",
+    "pairs",
+    "questions",
+    "slices",
+    "text",
+    "verdict",
+)
 REPORT = Path("reports/index.html")
 RELEASE = Path("models/release")
 COLUMNS = ("ndcg@10", "mrr@10", "recall@1", "recall@10", "recall@100")
 
 
 def read_evaluation(path: Path = EVALUATION) -> dict[str, Any]:
-    """The figures of `evaluate`; InputError if it has not run."""
-    try:
-        evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} is missing; run `dvc repro`, or `dvc pull` where it was run before"
-        ) from None
-    return evaluation
+    """The figures of `evaluate`; InputError if it has not run, or they are damaged."""
+    return read_figures(path, EVALUATED)
 
 
 def print_results(console: Console) -> None:

@@ -134,7 +134,7 @@ def read_manifest(folder: Path) -> Manifest:
     except (FileNotFoundError, NotADirectoryError):
         what = "has no manifest.json" if folder.exists() else "doesn't exist"
         raise ReleaseError(f"{folder} {what}; {_again(folder)}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReleaseError(f"{path} is no JSON ({error}); {_again(folder)}") from None
     if not isinstance(content, dict) or "seal" not in content:
         raise ReleaseError(f"{path} is no manifest of a release; {_again(folder)}")

@@ -10,6 +10,7 @@ SCHEMA = pa.schema(
         pa.field("pair", pa.string(), nullable=False),
         pa.field("query", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
+        pa.field("trusted", pa.bool_(), nullable=False),  # as in the pairs
         pa.field("positive", pa.string(), nullable=False),  # chunk id
         # The teacher's score of the positive, in [0, 1].
         pa.field("score", pa.float32(), nullable=False),

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.warm import put_first
 from tests.support.workspaces import commit
 from tools.tiny.project import dvc, project
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(warm_programs: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny project after one `dvc repro`, committed: look at it, but change only copies of it."""
-    workspace = project(tmp_path_factory.mktemp("tiny"))
-    result = dvc(workspace, "repro")
+    with put_first(warm_programs):
+        workspace = project(tmp_path_factory.mktemp("tiny"))
+        result = dvc(workspace, "repro")
     assert result.returncode == 0, result.stdout + result.stderr
     commit(workspace)
     return workspace

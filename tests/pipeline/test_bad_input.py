@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ import yaml
 
 from argot.core.parquet import read_table
 from argot.tables import questions
+from stages.report import STAGES
 from tools.tiny.project import environment, project
 
-pytestmark = pytest.mark.xdist_group("bad input")
+pytestmark = [pytest.mark.xdist_group("bad input"), pytest.mark.usefixtures("warm_start")]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def workspace(fresh: Path, tmp_path: Path) -> Path:
 
 def run(workspace: Path, *stages: str) -> subprocess.CompletedProcess[str]:
     for stage in stages:
-        command = [sys.executable, "-m", f"stages.{stage}"]
+        command = ["python", "-m", f"stages.{stage}"]
         result = subprocess.run(
             command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False
         )
@@ -121,6 +121,19 @@ BAD: dict[str, tuple[Callable[[Path], object], list[str], str]] = {
     ),
     "figures that are a list": (spoil("data/figures/ingest.json", b"[]"), ["report"], "holds no figures"),
     "figures that are a folder": (spoil("data/figures/ingest.json", None), ["report"], "missing or damaged"),
+    "figures that lack all": (
+        lambda w: [spoil(f"data/figures/{name}.json", b"{}")(w) for name in STAGES],
+        ["report"], "ingest.json holds no 'documents'",
+    ),
+    "a BM25 setting below its range": (
+        lambda w: set_param(w, "lexical", "k1", -1.0), ["lexical"], "lexical.k1",
+    ),
+    "a share of the tuned model above 1": (
+        lambda w: set_param(w, "train", "merge", [1.5]), ["train"], "train.merge.0",
+    ),
+    "a source that there is not": (
+        lambda w: set_param(w, "synthesize", "measured", ["headings"]), ["synthesize"], "synthesize.measured.0",
+    ),
     "a stage before its input": (lambda w: None, ["chunk"], "data/documents.parquet is missing"),
 }  # fmt: skip
 

@@ -9,7 +9,11 @@ import pytest
 
 from tests.support.workspaces import run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("pipeline"),
+    pytest.mark.usefixtures("warm_start"),
+]
 
 
 def test_an_experiment_stands_beside_its_baseline_and_can_be_kept(workspace: Path) -> None:

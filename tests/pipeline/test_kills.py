@@ -30,7 +30,7 @@ from tools.tiny.project import dvc, environment, project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
-KILLS, LONGEST = 30, 8.0
+KILLS, LONGEST = 20, 8.0
 STAGES = (
     "ingest", "chunk", "lexical", "questions", "synthesize", "fetch", "embed base passages", "mine", "train",
     "evaluate", "index", "verify", "report",
@@ -92,6 +92,7 @@ def read_lock(text: str) -> None:
     COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))
 
 
+@pytest.mark.usefixtures("warm_start")
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_a_lock_that_a_kill_has_cut_short_is_made_again_of_what_was_run(
     workspace: Path, share: float
@@ -188,14 +189,14 @@ def results(workspace: Path) -> dict[str, str]:
 
 def run_limited(workspace: Path, stage: str, limit: int) -> subprocess.CompletedProcess[str]:
     """Run a stage that may write no file longer than `limit` bytes, as on a disk that is full."""
-    command = [sys.executable, "-m", *f"stages.{stage}".split()]
-    environment_ = environment()
+    command = ["python", "-m", *f"stages.{stage}".split()]
     return subprocess.run(
-        command, cwd=workspace, env=environment_, capture_output=True, text=True, check=False,
+        command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )  # fmt: skip
 
 
+@pytest.mark.usefixtures("warm_start")
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk_is_told_in_one_line_and_earlier_results_are_intact(
     workspace: Path, stage: str

@@ -16,7 +16,7 @@ from dvc.repo import Repo
 from tests.support.workspaces import ran
 from tools.tiny.project import dvc, project
 
-pytestmark = pytest.mark.xdist_group("pipeline")
+pytestmark = [pytest.mark.xdist_group("pipeline"), pytest.mark.usefixtures("warm_start")]
 
 EMBEDS = {
     f"embed@{model}-{texts}"

@@ -18,7 +18,11 @@ from tests.support.workspaces import clone, commit, ran, run
 from tools.deps import ROOT
 from tools.tiny.project import environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("pipeline"),
+    pytest.mark.usefixtures("warm_start"),
+]
 
 RELEASE = Path("refresh/models/release")
 STAGES = [

@@ -1,4 +1,4 @@
-"""Sharing through real servers: S3 by rclone, SSH by OpenSSH; what one pushes another pulls, verifies and searches."""
+"""Sharing: what one pushes another pulls, verifies and searches, through S3 by rclone, SSH by OpenSSH, and a folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ import pytest
 from tests.support.workspaces import clone, commit, run
 from tools.tiny.project import dvc, environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("pipeline"),
+    pytest.mark.usefixtures("warm_start"),
+]
 
 BIN = Path(sys.executable).parent
 KEYS = {
@@ -115,6 +119,12 @@ def ssh(tmp_path: Path) -> Iterator[list[list[str]]]:
         server.terminate()
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> list[list[str]]:
+    """The dvc command that makes a folder the default remote."""
+    return [["remote", "add", "-d", "shared", str(tmp_path / "shared")]]
+
+
 def pushed(workspace: Path, remote: list[list[str]]) -> None:
     for command in remote:
         run(workspace, "dvc", *command)
@@ -136,9 +146,9 @@ def test_a_release_pulled_elsewhere_verifies_and_answers(
 
 
 def test_a_fresh_runner_runs_only_what_changed(
-    workspace: Path, tmp_path: Path, s3: list[list[str]]
+    workspace: Path, tmp_path: Path, folder: list[list[str]]
 ) -> None:
-    pushed(workspace, s3)
+    pushed(workspace, folder)
     runner = clone(workspace, tmp_path / "runner")
     params = runner / "params.yaml"
     params.write_text(params.read_text().replace("samples: 10000", "samples: 500"))
@@ -150,9 +160,9 @@ def test_a_fresh_runner_runs_only_what_changed(
 
 
 def test_a_version_is_got_by_its_tag_and_by_its_stage(
-    workspace: Path, tmp_path: Path, s3: list[list[str]]
+    workspace: Path, tmp_path: Path, folder: list[list[str]]
 ) -> None:
-    pushed(workspace, s3)
+    pushed(workspace, folder)
     run(workspace, "git", "config", "user.name", "test")
     run(workspace, "git", "config", "user.email", "test@localhost")
     run(workspace, "gto", "register", "retriever", "--version", "v1.0.0")
@@ -203,9 +213,9 @@ def test_freshness_is_told_without_any_data(workspace: Path, tmp_path: Path) -> 
 
 
 def test_a_runner_pushes_before_it_commits(
-    workspace: Path, tmp_path: Path, s3: list[list[str]]
+    workspace: Path, tmp_path: Path, folder: list[list[str]]
 ) -> None:
-    pushed(workspace, s3)
+    pushed(workspace, folder)
     runner = clone(workspace, tmp_path / "runner")
     run(runner, "git", "config", "user.name", "runner")
     run(runner, "git", "config", "user.email", "runner@localhost")

@@ -13,7 +13,11 @@ import pytest
 from tests.support.workspaces import commit, run
 from tools.tiny.project import environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("pipeline"),
+    pytest.mark.usefixtures("warm_start"),
+]
 
 SCRIPTS = Path(__file__).parents[2] / ".github/scripts"
 GH = """#!/usr/bin/env bash

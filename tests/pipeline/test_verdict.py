@@ -18,12 +18,17 @@ import pytest
 
 from argot.core.parquet import read_table, write_table
 from argot.tables import training
+from tests.support.warm import put_first
 from tests.support.workspaces import ran
 from tools.tiny.model import make_tiny_model
 from tools.tiny.project import dvc
 from tools.workspace import lay_out
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("verdict")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("verdict"),
+    pytest.mark.usefixtures("warm_start"),
+]
 
 MACHINES = 30
 JOBS = {
@@ -107,17 +112,18 @@ def asked(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def learned(warm_programs: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The handbook after `dvc repro`."""
     folder = tmp_path_factory.mktemp("handbook")
     handbook(folder / "raw")
     texts = [path.read_text(encoding="utf-8") for path in sorted((folder / "raw").iterdir())]
     make_tiny_model(folder / "model", [*texts, *asked(folder / "queries")])
     params = {**PARAMS, "fetch.model": f"path:{folder / 'model'}"}
-    workspace = lay_out(
-        folder / "workspace", folder / "raw", folder / "queries", params, folder / "cache"
-    )
-    result = dvc(workspace, "repro")
+    with put_first(warm_programs):
+        workspace = lay_out(
+            folder / "workspace", folder / "raw", folder / "queries", params, folder / "cache"
+        )
+        result = dvc(workspace, "repro")
     assert result.returncode == 0, result.stdout + result.stderr
     return workspace
 

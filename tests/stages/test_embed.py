@@ -289,6 +289,7 @@ def test_without_a_cache_the_last_output_is_taken_from_dvc(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_workers_of_a_ray_cluster_make_the_same_bytes(
     project: Path, cluster: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,6 +308,7 @@ def test_workers_of_a_ray_cluster_make_the_same_bytes(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_a_worker_with_another_model_is_refused_in_one_line(project: Path, cluster: None) -> None:
     embedder = Embedder.load(Path("models/base"), "cpu")
     assert embedder.identity

@@ -14,6 +14,7 @@ from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
 
 from argot.core.parquet import read_table, write_table
+from argot.encoding.store.tokens import Tokens, pack, quantise, save_tokens
 from argot.encoding.store.vectors import Vectors, key, write_vectors
 from argot.evaluation.names import ALWAYS
 from argot.evaluation.systems import VECTORS
@@ -57,6 +58,7 @@ def pair_row(chunk: dict[str, Any], query: str) -> dict[str, Any]:
         "query": query,
         "chunk": chunk["chunk"],
         "source": "sentence",
+        "trusted": False,
         **place,
         **texts,
     }
@@ -80,6 +82,36 @@ def tokenizer() -> str:
     made = Tokenizer(WordPiece({piece: at for at, piece in enumerate(known)}, unk_token="[UNK]"))
     made.pre_tokenizer = Whitespace()
     return str(made.to_str())
+
+
+def tokens_of(texts: list[str], vectors: NDArray[np.float32], passages: bool) -> Tokens:
+    """Two tokens a text, both of which point where `vectors` does."""
+    codes, scales = (pack if passages else quantise)(np.repeat(vectors, 2, axis=0))
+    ids = [np.array([3, 5], np.int32) for _ in texts]
+    keys = [key(text) for text in texts]
+    return Tokens(keys, ids, codes, scales, np.arange(0, 2 * len(texts) + 1, 2))
+
+
+def add_tokens(folder: Path, base: float, tuned: float) -> None:
+    """Add token vectors to a workspace; those of a query point at its passage by a skill."""
+    rng = np.random.default_rng(5)
+    rows = read_table(folder / chunks.PATH, chunks.SCHEMA).to_pylist()
+    passages = [passage(row["heading"], row["text"]) for row in rows]
+    place = {row["chunk"]: at for at, row in enumerate(rows)}
+    answers: dict[str, int] = {}
+    for module in (pairs, questions):
+        for path in module.PATHS.values():
+            for row in read_table(folder / path, module.SCHEMA).to_pylist():
+                chunk = row["chunk"] if module is pairs else row["chunks"][0]
+                answers[row["query"]] = place[chunk]
+    for model, skill in (("base", base), ("tuned", tuned)):
+        stored = unit(rng.normal(size=(len(rows), DIMENSION)))
+        towards = 3 * skill * stored[list(answers.values())]
+        asked = unit(towards + rng.normal(size=(len(answers), DIMENSION)))
+        save_tokens(folder / VECTORS / model / "passages/tokens", tokens_of(passages, stored, True))
+        for kind in ("pairs", "questions"):
+            made = tokens_of(list(answers), asked, False)
+            save_tokens(folder / VECTORS / model / kind / "tokens", made)
 
 
 def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: int = 1) -> None:
@@ -149,6 +181,44 @@ def test_a_model_that_knows_more_ships(tmp_path: Path, monkeypatch: pytest.Monke
     assert list(systems) == sorted(row for row in ALWAYS if "tokens" not in row)
     assert systems["tuned"]["ndcg@10"] > systems["base"]["ndcg@10"] + 0.2
     assert figures["differences"]["questions"]["test"]["tuned - base"]["ndcg@10"]["low"] > 0
+
+
+def test_tokens_are_a_third_ranker_and_all_rows_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace(tmp_path, 1.0, 1.0)
+    add_tokens(tmp_path, 2.0, 2.0)
+    verdict, figures = rerun(tmp_path, monkeypatch)
+    systems = figures["questions"]["test"]
+    assert list(systems) == sorted(ALWAYS)
+    assert systems["base+bm25+tokens"]["ndcg@10"] > systems["base+bm25"]["ndcg@10"] + 0.05
+    assert verdict["system"] == "base+bm25+tokens"
+    assert set(verdict["fusion"]["weights"]) == {"bm25", "dense", "tokens"}
+    assert figures["verdict"]["over_today_low"] > 0
+    carried = figures["fusion"]["questions"]["base+bm25+tokens"]
+    assert carried["ndcg@10"] == systems["base+bm25+tokens"]["ndcg@10"]
+    assert carried["best_ndcg@10"] >= carried["ndcg@10"]
+
+
+def test_tokens_that_know_more_let_the_tuned_model_ship(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace(tmp_path, 1.0, 1.0)
+    add_tokens(tmp_path, 0.5, 3.0)
+    verdict, figures = rerun(tmp_path, monkeypatch)
+    assert (verdict["model"], verdict["system"]) == ("tuned", "tuned+bm25+tokens")
+    assert figures["text"]["sides"] == ["base+bm25+tokens", "tuned+bm25+tokens"]
+
+
+def test_tokens_that_know_nothing_do_not_ship_where_they_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace(tmp_path, 3.0, 3.0)
+    add_tokens(tmp_path, -3.0, -3.0)
+    verdict, figures = rerun(tmp_path, monkeypatch)
+    means = {row: values["ndcg@10"] for row, values in figures["questions"]["test"].items()}
+    assert means["base+bm25+tokens"] < means["base+bm25"] - 0.05
+    assert "tokens" not in verdict["system"]
 
 
 def test_a_model_that_knows_the_same_does_not(

@@ -371,6 +371,17 @@ def test_values_too_long_to_filter_by_are_left_out_and_named(
     assert figures["metadata_left_out"] == [{"document": "a.md", "keys": ["abstract"]}]
 
 
+def test_what_most_pages_of_a_folder_begin_with_is_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = "<p>Speak up!</p><h1>{0}</h1><p>Berth {0} is closed by the crane {0} at night.</p>"
+    files = {f"{n}.html": page.format(n).encode() for n in range(10)}
+    found = ingested(tmp_path, monkeypatch, files)
+    assert [row["document"] for row in found if "Speak up!" in row["text"]] == ["0.html"]
+    figures = json.loads(Path("data/figures/ingest.json").read_text())
+    assert figures["repeated_text"] == [{"folder": "", "text": "Speak up!", "documents": 9}]
+
+
 @pytest.mark.parametrize(
     "title",
     [

@@ -81,7 +81,7 @@ def project(folder: Path, queries: list[str], rows: list[dict[str, object]]) -> 
     write_table(chunks.PATH, [{**blank, **row} for row in rows], chunks.SCHEMA)
     lexical.main()
     empty = {field.name: "" for field in pairs.SCHEMA}
-    blank = {**empty, "source": "keywords", "start": 0, "end": 1}
+    blank = {**empty, "source": "keywords", "trusted": False, "start": 0, "end": 1}
     made = [
         {**blank, "pair": f"p{n}", "query": query, "chunk": rows[n]["chunk"]}
         for n, query in enumerate(queries)
@@ -197,7 +197,7 @@ def test_a_pair_that_is_not_found_again_is_dropped_and_counted(
     assert (figures["rows"], figures["not_found_again"]) == (1, {"keywords": 1})
 
 
-def test_what_a_person_judged_stands_first_whatever_the_teacher_thinks(
+def test_a_trusted_label_is_first_whatever_the_teacher_thinks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -213,12 +213,13 @@ def test_what_a_person_judged_stands_first_whatever_the_teacher_thinks(
     ]
     project(tmp_path, ["anchor anchor", "galley hull fuel engine drill cargo"], rows)
     made = read_table(pairs.PATHS["train"], pairs.SCHEMA).to_pylist()
-    write_table(pairs.PATHS["train"], [made[0], {**made[1], "source": "real"}], pairs.SCHEMA)
+    write_table(pairs.PATHS["train"], [made[0], {**made[1], "trusted": True}], pairs.SCHEMA)
     mine.main()
     kept = read_table(training.PATH, training.SCHEMA).to_pylist()
     assert [row["query"] for row in kept] == [row["query"] for row in made]
     assert kept[1]["positive"] == "c1"
     assert kept[1]["score"] == max(kept[1]["scores"])
+    assert [row["trusted"] for row in kept] == [False, True]
 
 
 def test_no_pair_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

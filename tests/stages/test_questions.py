@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from argot.core.parquet import read_table, write_table
+from argot.queries.refusals import Refused
 from argot.tables import chunks, documents, questions
-from stages.questions import ChunkSpan, QuotedDocument, Refused, main, parse
+from stages.questions import ChunkSpan, QuotedDocument, main, parse
 
 RETURNS = "# Returns\n\nBoxes come back *within seven days*.\n\nLate boxes cost 40 a day, see [the tariff](t.md#d).\n"
 FUEL = "# Fuel\n\nFuel is charged monthly.\n"

@@ -220,8 +220,9 @@ def test_real_training_questions_become_pairs(project: Path) -> None:
     write_questions([{**asked, "chunks": ["fan0", "fan2"]}])
     change(real_passages=1)
     main()
-    assert [(row["query"], row["chunk"]) for row in made() if row["source"] == "real"] == [
-        ("why is it grey", "fan2")
+    real = [row for row in made() if row["source"] == "real"]
+    assert [(row["query"], row["chunk"], row["trusted"]) for row in real] == [
+        ("why is it grey", "fan2", True)
     ]
 
 
@@ -236,3 +237,72 @@ def test_a_copy_is_a_long_run_of_the_passage() -> None:
     assert copies("what consignee named on the delivery order pays", text, 0.8)
     assert not copies("who named on the order pays for detention a day", text, 0.8)
     assert not copies("delivery order", text, 0.8)
+
+
+def bring(*rows: dict[str, Any]) -> None:
+    Path("data/own-pairs").mkdir(parents=True, exist_ok=True)
+    written = "".join(f"{json.dumps(row)}\n" for row in rows)
+    Path("data/own-pairs/a.jsonl").write_text(written)
+
+
+def test_pairs_that_are_brought_along_are_trusted_and_no_filter_drops_them(project: Path) -> None:
+    write_chunks(TOPICS)
+    change(round_trip=1, dev_share=0.0, test_share=0.0)
+    copied = passages("fan")[0][1]
+    other = "why does nobody ever go there?"  # no word of the passage
+    bring(
+        {"document": "fan.md", "passage": copied, "queries": [other, copied, "fan"]},
+        {"quote": "coat of pumpite", "queries": [{"query": other, "type": "scenario"}]},
+        {"document": "valve.md", "queries": ["grey paint"]},
+    )
+    line = main()
+    assert line.endswith("; 5 pairs brought along, 0 refused")
+    own = [row for row in made() if row["source"].startswith("own")]
+    assert [(row["query"], row["chunk"], row["source"]) for row in own] == [
+        (other, "fan0", "own"),
+        (copied, "fan0", "own"),
+        ("fan", "fan0", "own"),
+        (other, "pump1", "own:scenario"),
+        ("grey paint", "valve2", "own"),
+    ]
+    assert {row["source"] for row in made() if row["trusted"]} == {"own", "own:scenario"}
+    assert (own[1]["document"], own[1]["start"], own[1]["end"]) == ("fan.md", 0, len(copied))
+
+
+def test_brought_pairs_keep_to_the_splits_of_their_documents(project: Path) -> None:
+    write_chunks(TOPICS)
+    change(dev_share=0.3, test_share=0.3)
+    bring(*({"document": f"{topic}.md", "queries": [f"about {topic}"]} for topic in TOPICS))
+    main()
+    for split in pairs.PATHS:
+        found = {row["document"] for row in made(split) if row["source"] == "own"}
+        expected = {f"{topic}.md" for topic in TOPICS}
+        assert found == {name for name in expected if split_of(name, 0.3, 0.3) == split}
+
+
+def test_brought_rows_that_are_refused_are_named_and_counted(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_chunks(TOPICS)
+    bring(
+        {"quote": "is a part of machine fan-7", "queries": ["what is it?", "what is it?", "?!"]},
+        {"document": "gone.md", "queries": ["where?"]},
+        {"quote": "green", "queries": ["which color?"]},
+        {"document": "fan.md", "queries": []},
+    )
+    assert "1 pairs brought along, 5 refused (2 malformed, 1 repeated" in main()
+    counts = {"repeated": 1, "unknown document": 1, "text not found": 1, "malformed": 2}
+    assert (figures()["brought"], figures()["refused"]) == (1, counts)
+    told = capsys.readouterr().err
+    assert "synthesize: refused: data/own-pairs/a.jsonl:3: 'green' is not in any document" in told
+
+
+def test_without_brought_pairs_nothing_changes(project: Path) -> None:
+    write_chunks(TOPICS)
+    line = main()
+    before = {path: path.read_bytes() for path in pairs.PATHS.values()}
+    bring()
+    Path("data/own-pairs/README.md").write_text("x")
+    assert main() == line
+    assert {path: path.read_bytes() for path in pairs.PATHS.values()} == before
+    assert not any(row["trusted"] for row in made())

@@ -68,6 +68,7 @@ def test_a_models_queries_become_pairs_with_their_lineage(project: Path, provide
         use(server.url, provider)
         synthesize.main()
     rows = [row for row in made() if row["source"].startswith("llm:")]
+    assert rows == [row for row in made() if row["trusted"]]
     with Store() as store:
         replies = {reply.key: reply for reply in store}
     assert {row["source"] for row in rows} >= {"llm:question", "llm:keywords", "llm:short"}

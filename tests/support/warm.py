@@ -1,16 +1,16 @@
-"""Programs that start at once, for tests that start thousands: forks of one process that has imported the libraries.
+"""Programs that start at once: forks of one process that has imported the libraries.
 
-    with warm(folder) as environment:
-        subprocess.run(["dvc", "repro"], env=environment)
-
-In that environment `python -m MODULE` and `dvc` hand their command line, folder, variables and files to a server, which forks:
-the same libraries, and the code of the folder it is called in. Only the seconds that imports take are saved.
+Where `warm` says, `python -m MODULE` and `dvc` hand their command line, folder, variables, files
+and limit of a file's length to a server, which forks: the same libraries, and the code of the
+folder it is called in. Only the seconds that imports take are saved. What a fork does has another
+parent than its caller, so that tests of kills start their programs cold.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import runpy
 import signal
 import socket
@@ -22,20 +22,33 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
+import pytest
+
+from tools import workspace
+from tools.deps import ROOT
 from tools.tiny.project import environment
 
 # What the stages and dvc import, by themselves or in their functions; nothing of this project.
 LIBRARIES = (
-    "accelerate", "bm25s", "bs4", "datasets", "dvc.api", "dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce", "dvc_data.index",
-    "faiss", "jinja2", "numpy", "pebble", "py3langid", "pyarrow.compute", "pyarrow.parquet", "pydantic", "rensa",
-    "sentence_transformers", "sentencex", "Stemmer", "torch", "tqdm", "transformers.models.bert.modeling_bert", "yaml",
+    "accelerate", "bm25s", "bs4", "datasets", "dvc.api", "dvc.cachemgr", "dvc.cli.parser",
+    "dvc.commands.repro", "dvc.data_cloud", "dvc.repo.reproduce", "dvc_data.index",
+    "dvc_render", "faiss", "flatten_dict", "fsspec.implementations.local", "jinja2", "networkx",
+    "numpy", "pebble", "phonenumbers", "platformdirs", "py3langid", "pyarrow.acero",
+    "pyarrow.compute", "pyarrow.parquet", "pydantic.fields", "pydantic.functional_validators",
+    "pydantic.main", "pygit2", "rensa", "ruamel.yaml", "sentence_transformers", "sentencex",
+    "stdnum.iban", "stdnum.luhn", "Stemmer", "torch", "tqdm",
+    "transformers.models.bert.modeling_bert", "yaml",
 )  # fmt: skip
 CLIENT = """#!{python} -IS
-import json, os, socket, sys
+import json, os, resource, socket, sys
+command = {command} + sys.argv[1:]
+if command[:1] != ["-m"]:
+    os.execv({python!r}, [{python!r}, *command])
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     socket.send_fds(server, [b"x"], [0, 1, 2])
-    request = {{"command": {command} + sys.argv[1:], "folder": os.getcwd(), "variables": dict(os.environ)}}
+    request = {{"command": command, "folder": os.getcwd(), "variables": dict(os.environ),
+               "longest_file": resource.getrlimit(resource.RLIMIT_FSIZE)}}
     server.sendall(json.dumps(request).encode())
     server.shutdown(socket.SHUT_WR)
     sys.exit(int(server.recv(16) or 137))
@@ -43,22 +56,30 @@ with socket.socket(socket.AF_UNIX) as server:
 
 
 @contextmanager
-def warm(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment in which programs start warm; the server ends with the block."""
+def warm(folder: Path) -> Iterator[str]:
+    """Where the warm programs lie, and then the cold ones, as in PATH; the server ends with the block."""
     address = str(folder / "warm.sock")
     (folder / "bin").mkdir(parents=True)
-    for name, command in (("python", "[]"), ("dvc", '["-m", "dvc"]')):
+    for name, command in (("python", []), ("dvc", ["-m", "dvc"])):
         shim = folder / "bin" / name
         shim.write_text(CLIENT.format(python=sys.executable, address=address, command=command))
         shim.chmod(0o755)
     cold = {**environment(), "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     command = [sys.executable, "-m", "tests.support.warm", address]
-    with subprocess.Popen(command, env=cold, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen(command, cwd=ROOT, env=cold, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout and server.stdout.readline() == b"ready\n"
-            yield {**cold, "PATH": f"{folder / 'bin'}{os.pathsep}{cold['PATH']}"}
+            yield f"{folder / 'bin'}{os.pathsep}{workspace.PROGRAMS}"
         finally:
             server.kill()
+
+
+@contextmanager
+def put_first(programs: str) -> Iterator[None]:
+    """Commands that tests start are looked for in `programs`, as `warm` gives them, while the block lasts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workspace, "PROGRAMS", programs)
+        yield
 
 
 def serve(address: str) -> None:
@@ -90,6 +111,7 @@ def answer(client: socket.socket) -> None:
         for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)
+        resource.setrlimit(resource.RLIMIT_FSIZE, request["longest_file"])
         os._exit(run(request["command"], request["folder"], request["variables"]))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     with suppress(OSError):

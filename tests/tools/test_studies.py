@@ -53,6 +53,7 @@ def told(here: Path, *words: str) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("studies")
+@pytest.mark.usefixtures("warm_start")
 def test_the_learning_curve_varies_the_training_pairs_alone(
     here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +68,7 @@ def test_the_learning_curve_varies_the_training_pairs_alone(
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("studies")
+@pytest.mark.usefixtures("warm_start")
 def test_seeds_are_told_with_their_spread(here: Path) -> None:
     first, second, mean, spread = told(here, "seeds", str(here / "ships"))
     weights = [
@@ -81,6 +83,7 @@ def test_seeds_are_told_with_their_spread(here: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("studies")
+@pytest.mark.usefixtures("warm_start")
 def test_the_guard_asks_both_models_about_another_corpus(here: Path) -> None:
     base, tuned, change = told(here, "guard", str(here / "ships"), str(here / "other"))
     assert (

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from tools.tiny.model import make_tiny_model
+from tools.workspace import environment as programs_first
 from tools.workspace import lay_out
 
 TOPICS = {
@@ -85,8 +84,7 @@ def project(folder: Path, params: dict[str, Any] | None = None) -> Path:
 
 def environment() -> dict[str, str]:
     """The environment of a command: this interpreter's programs first, one thread."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    return {**programs_first(), "OMP_NUM_THREADS": "1"}
 
 
 def dvc(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from argot.core.files import write_json
 from argot.core.parquet import write_table
 from argot.encoding.embedder import Embedder, Role
-from argot.encoding.store.encoded import Encoded, write_encoded
+from argot.encoding.store.encoded import Encoded, tokens_of, write_encoded
 from argot.encoding.store.tokens import Tokens
 from argot.encoding.store.vectors import Vectors, key
 from argot.encoding.token_encoder import TokenEncoder
@@ -68,14 +70,14 @@ CORPUS: list[tuple[str, dict[str, Any], str, list[str]]] = [
 ]
 
 
-def no_vectors(kind: str) -> Vectors:
-    """The table of systems names its models, and reads nothing of them."""
-    raise NotImplementedError
+def model(name: str) -> systems.VectorModel:
+    """A model by what `make_inputs` writes for it."""
+    tokens = partial(_tokens, name)
+    return replace(systems.stored(name), tokens=tokens)
 
 
-def no_tokens(kind: str) -> Tokens:
-    """As `no_vectors`."""
-    raise NotImplementedError
+def _tokens(name: str, kind: str) -> Tokens:
+    return tokens_of(index.VECTORS / name / kind)
 
 
 VERDICT: dict[str, Any] = {
@@ -86,7 +88,7 @@ VERDICT: dict[str, Any] = {
 }
 TWO, THREE = beside_bm25("convex", 0.5), Fusion.model_validate(VERDICT["fusion"])
 SYSTEMS = systems.table(
-    [systems.VectorModel(name, no_vectors, tokens=no_tokens) for name in ("base", "tuned")],
+    [model(name) for name in ("base", "tuned")],
     {f"{name}+bm25": TWO for name in ("base", "tuned")}
     | {f"{name}+bm25+tokens": THREE for name in ("base", "tuned")},
 )
@@ -96,6 +98,7 @@ PAIR = {
     "query": QUERY,
     "chunk": "returns.md#0",
     "source": "sentence",
+    "trusted": False,
     "document": "returns.md",
     "start": 0,
     "end": 10,

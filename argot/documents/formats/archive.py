@@ -76,10 +76,10 @@ def kind_of_archive(data: bytes, suffix: str) -> str:
     archive = open_archive(data)
     names = set(archive.namelist())
     if KIND in names:
-        mime = archive.read(KIND).strip().removesuffix(b"-template")
+        mime = _read(archive, KIND).strip().removesuffix(b"-template")
         if mime in MIME:
             return MIME[mime]
-    types = archive.read(TYPES) if TYPES in names else b""
+    types = _read(archive, TYPES) if TYPES in names else b""
     for kind, pattern in OFFICE.items():
         if pattern.search(types):
             return kind
@@ -114,13 +114,17 @@ def read_member(file: Path, name: str, megabytes: int) -> bytes:
             raise UnreadableError("a link within an archive")
         if member.file_size > megabytes << 20:
             raise UnreadableError(f"larger than ingest.max_file_megabytes ({megabytes})")
-        try:
-            return archive.read(member)
-        except MemoryError:
-            raise
-        except Exception:
-            # A damaged member may raise any error of zlib, lzma, bz2 or zipfile.
-            raise UnreadableError("corrupt zip file") from None
+        return _read(archive, member)
+
+
+def _read(archive: zipfile.ZipFile, member: str | zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(member)
+    except MemoryError:
+        raise
+    except Exception:
+        # A damaged member may raise any error of zlib, lzma, bz2 or zipfile.
+        raise UnreadableError("corrupt zip file") from None
 
 
 def place(archive: Path, name: str) -> Path:

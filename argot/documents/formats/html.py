@@ -44,7 +44,7 @@ META = {
     "article:published_time": "date",
 }
 CELLS, TABLE = ["td", "th"], ["table", "thead", "tbody", "tfoot", "tr", "td", "th"]
-HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
+HEADINGS, ITEMS = ["h1", "h2", "h3", "h4", "h5", "h6"], ["li", "dt", "dd"]
 # A cell over several rows is repeated in each if it has no more characters than this; more columns
 # than this are cut off.
 REPEATED, COLUMNS = 200, 200
@@ -168,7 +168,12 @@ def _converter() -> Any:
 
 
 def _unwrap_layout(content: Any) -> None:
-    """Tables that only place what is in them become blocks."""
+    """Tables and list items that only place what is in them, such as sections, become blocks."""
+    for heading in content(HEADINGS):
+        for item in heading.find_parents(ITEMS):
+            if item.parent.name == "ol":
+                heading.insert(0, f"{_number(item)}. ")
+            item.name = "div"
     owners = [
         (tag, tag if tag.name == "table" else tag.find_parent("table")) for tag in content(TABLE)
     ]
@@ -176,6 +181,12 @@ def _unwrap_layout(content: Any) -> None:
     for tag, owner in owners:
         if id(owner) in layout:
             tag.name = "div"
+
+
+def _number(item: Any) -> int:
+    """The number that a browser shows before an item of an ordered list."""
+    start = str(item.parent.get("start", "1"))
+    return (int(start) if start.isdecimal() else 1) + len(item.find_previous_siblings(True))
 
 
 def _is_layout(table: Any) -> bool:

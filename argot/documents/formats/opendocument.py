@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from html import escape
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.archive import open_archive
 from argot.documents.formats.html import to_markdown
+from argot.documents.formats.opendocument_numbers import Numbers
 from argot.documents.formats.sheet_tables import tables
 from argot.documents.formats.text import clean
 
@@ -33,9 +35,6 @@ SKIPPED = {
     f"{SVG}desc",
 }
 TAGS = {
-    f"{TEXT}list": "ul",
-    f"{TEXT}list-item": "li",
-    f"{TEXT}list-header": "li",
     f"{TABLE}table": "table",
     f"{TABLE}table-row": "tr",
     f"{DRAW}text-box": "div",
@@ -43,6 +42,10 @@ TAGS = {
 # A sheet repeats its last cell and row up to its edge, a million times; no more than this is read.
 MOST_REPEATED = 100
 MANIFEST = "META-INF/manifest.xml"
+DEEPEST = 10  # levels of headings, by the standard
+# Numbers of a list as Markdown has them; all others become part of the item's text.
+PLAIN = re.compile(r"\d+\.")
+FIRST = re.compile(r"<(?:p|h\d)>")
 
 
 def read_odt(data: bytes) -> Parsed:
@@ -83,6 +86,8 @@ class _Document:
         self.styles = {
             style.get(f"{STYLE}name"): style for style in self.content.iter(f"{STYLE}style")
         }
+        styles = [_xml(archive, "styles.xml")] if "styles.xml" in archive.namelist() else []
+        self.numbers = Numbers([self.content, *styles])
         self._notes: list[str] = []
 
     def body(self, kind: str) -> Any:
@@ -114,6 +119,8 @@ class _Document:
             return " "
         if tag == f"{TEXT}line-break":
             return "<br/>"
+        if tag == f"{TEXT}list":
+            return self._list(node)
         inner = self._inner(node)
         if tag == f"{TEXT}note":
             self._notes.append(inner.replace("<p>", "").replace("</p>", " ").strip())
@@ -138,11 +145,26 @@ class _Document:
             parts += [self.html(child), escape(child.tail or "")]
         return "".join(parts)
 
+    def _list(self, node: Any) -> str:
+        self.numbers.enter(node)
+        items = []
+        for child in node:
+            number = self.numbers.item() if child.tag == f"{TEXT}list-item" else ""
+            items.append((number, self._inner(child)))
+        self.numbers.leave()
+        if items and all(PLAIN.fullmatch(number) for number, _ in items):
+            start = items[0][0].rstrip(".")
+            return f'<ol start="{start}">{"".join(f"<li>{inner}</li>" for _, inner in items)}</ol>'
+        return f"<ul>{''.join(f'<li>{_numbered(*item)}</li>' for item in items)}</ul>"
+
     def _paragraph(self, node: Any, inner: str) -> str:
         style = self._style(node)
         if node.tag == f"{TEXT}h":
-            level = min(int(node.get(f"{TEXT}outline-level", "1")), 6)
-            return f"<h{level}>{inner}</h{level}>"
+            level = max(1, min(int(node.get(f"{TEXT}outline-level", "1")), DEEPEST))
+            counted = inner and node.get(f"{TEXT}is-list-header") != "true"
+            number = self.numbers.heading(level) if counted else ""
+            tag = f"h{min(level, 6)}"
+            return f"<{tag}>{escape(number)} {inner}</{tag}>"
         if style == "Title":
             return f"<h1>{inner}</h1>"
         return f"<pre>{inner}</pre>" if style.startswith("Preformatted") else f"<p>{inner}</p>"
@@ -167,6 +189,11 @@ class _Document:
     def _property(self, name: str) -> str:
         found = None if self.meta is None else self.meta.find(f".//{name}")
         return "" if found is None else " ".join(clean(found.text or "").split())
+
+
+def _numbered(number: str, inner: str) -> str:
+    """An item whose first paragraph begins with its number."""
+    return FIRST.sub(rf"\g<0>{escape(number)} ", inner, count=1) if number else inner
 
 
 def _xml(archive: zipfile.ZipFile, name: str) -> Any:

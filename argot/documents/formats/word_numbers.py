@@ -82,7 +82,7 @@ class Numbering:
         def shown(match: re.Match[str]) -> str:
             other = int(match[1]) - 1
             kind = "decimal" if level.legal or other not in levels else levels[other].kind
-            return _written(counts.get(other, 1), kind)
+            return written(counts.get(other, 1), kind)
 
         return PLACE.sub(shown, level.text) if level.kind != "none" else ""
 
@@ -106,7 +106,8 @@ def _level(element: Any) -> Level:
     )
 
 
-def _written(count: int, kind: str) -> str:
+def written(count: int, kind: str) -> str:
+    """A number as Word's kinds of numbering write it: 3, c, C, iii, III or 03."""
     if kind in ("lowerLetter", "upperLetter") and count > 0:
         # After z comes aa, and then bb.
         letters = chr(ord("a") + (count - 1) % 26) * ((count - 1) // 26 + 1)

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from argot.core.parquet import read_table, write_table
+from argot.core.parquet import read_array, read_table, write_table
 from argot.encoding.store.vectors import key, save_array
 from argot.errors import InputError
 
@@ -27,6 +27,9 @@ POOLED = 3  # tokens of a passage that share a vector, on average
 TOP = 127  # the largest code of 8 bits
 PACKED_TOP = 7  # the largest code of 4 bits; what is stored is the code plus ZERO
 ZERO = 8
+MOST_IDS = (
+    1 << 22
+)  # sixteen times the largest vocabulary; weights are kept by id, so it bounds them
 SCHEMA = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
@@ -241,19 +244,19 @@ def read_tokens(folder: Path) -> Tokens:
             f"{folder}: {len(table)} keys but token vectors of {len(offsets) - 1} texts; "
             "run `dvc repro`"
         )
-    ids = [row.values.to_numpy() for row in table["ids"]]
-    return Tokens(table["key"].to_pylist(), ids, codes, scales, offsets)
+    counts = np.diff(offsets) if codes.dtype == np.int8 else None
+    return Tokens(table["key"].to_pylist(), _ids(folder, table, counts), codes, scales, offsets)
 
 
 def save_arrays(folder: Path, codes: Codes, scales: Floats, offsets: NDArray[np.int64]) -> None:
     """Write codes, scales and offsets as they lie in a store and in a release."""
     for name, values in zip(ARRAYS, (codes, scales, offsets), strict=True):
-        save_array(folder / f"{name}.npy", values)
+        save_array(folder / f"{name}.npy", np.asarray(values))
 
 
 def load_arrays(folder: Path) -> tuple[Codes, Floats, NDArray[np.int64]]:
     """Memory-map what `save_arrays` wrote; InputError if a part is missing or damaged."""
-    found = [load_array(folder / f"{name}.npy", *expected) for name, expected in ARRAYS.items()]
+    found = [read_array(folder / f"{name}.npy", *expected) for name, expected in ARRAYS.items()]
     codes, scales, offsets = found
     whole = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(codes) == len(scales)
     if not whole or (np.diff(offsets) < 1).any():
@@ -264,17 +267,23 @@ def load_arrays(folder: Path) -> tuple[Codes, Floats, NDArray[np.int64]]:
     return codes, scales, offsets
 
 
-def load_array(path: Path, kinds: Sequence[str], dimensions: int) -> NDArray[Any]:
-    """Memory-map an array; InputError if it is missing, damaged, or of another kind or shape."""
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+def check_ids(path: Path, ids: NDArray[np.int32]) -> None:
+    """Raise InputError where these can't be the ids of a vocabulary's tokens."""
+    if len(ids) and not 0 <= ids.min() <= ids.max() < MOST_IDS:
+        raise InputError(f"{path} holds ids of no vocabulary; run `dvc repro`")
+
+
+def _ids(
+    folder: Path, table: pa.Table, counts: NDArray[np.int64] | None
+) -> list[NDArray[np.int32]]:
+    """The tokens of each text; InputError unless they are as many as `counts`, where given."""
+    lists = table["ids"].combine_chunks()
+    whole = not (lists.null_count or lists.values.null_count)
+    if whole and counts is not None:
+        whole = bool((lists.value_lengths().to_numpy() == counts).all())
+    if not whole:
         raise InputError(
-            f"{path} can't be read ({error}); run `dvc checkout` or `dvc repro`"
-        ) from None
-    if str(values.dtype) not in kinds or values.ndim != dimensions:
-        raise InputError(
-            f"{path} holds {values.dtype} of {values.ndim} dimensions, expected "
-            f"{' or '.join(kinds)} of {dimensions}; run `dvc repro`"
+            f"{folder}: tokens and their vectors don't belong together; run `dvc repro`"
         )
-    return np.asarray(values)
+    check_ids(folder / "keys.parquet", lists.values.to_numpy())
+    return [row.values.to_numpy() for row in lists]

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from argot.core.files import replacing_folder
-from argot.core.parquet import read_table, write_table
+from argot.core.parquet import read_array, read_table, write_table
 from argot.errors import InputError, ParamsError
 
 SCHEMA = pa.schema(
@@ -119,13 +119,8 @@ def read_vectors(folder: Path) -> Vectors:
     """Open a store; InputError if it is missing, cut short, or its parts don't match."""
     table = read_table(folder / "keys.parquet", SCHEMA)
     keys = table["key"].to_pylist()
-    try:
-        values = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"{folder}/vectors.npy can't be read ({error}); run `dvc checkout` or `dvc repro`"
-        ) from None
-    if values.ndim != 2 or len(values) != len(keys):
+    values = read_array(folder / "vectors.npy", ["float32"], 2)
+    if len(values) != len(keys):
         raise InputError(
             f"{folder}: {len(keys)} keys but vectors of shape {values.shape}; run `dvc repro`"
         )

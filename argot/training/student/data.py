@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,11 +67,13 @@ class Candidates:
 class TrainingData:
     """The training rows: each query, the row of its own passage, and the teacher's scores.
 
-    `rivals` holds for each passage those that the teacher confuses with it, worst first.
+    `trusted` says whose own passage was named by a person or by who wrote the query. `rivals` holds
+    for each passage those that the teacher confuses with it, worst first.
     """
 
     queries: list[str]
     own: NDArray[np.int64]
+    trusted: NDArray[np.bool_]
     teacher: Teacher
     rivals: list[NDArray[np.int64]]
 
@@ -94,12 +97,15 @@ def read_training_data(corpus: Corpus) -> TrainingData:
     table = read_table(training.PATH, training.SCHEMA)
     if table.num_rows == 0:
         raise InputError(f"{training.PATH} has no row to train on; run `dvc repro`")
-    own = _places(table["positive"], corpus)
+    queries, own = table["query"].to_pylist(), _places(table["positive"], corpus)
+    trusted = table["trusted"].to_numpy()
     candidates = _candidates(table, corpus)
+    answers = _other_answers(queries, own, trusted)
     return TrainingData(
-        queries=table["query"].to_pylist(),
+        queries=queries,
         own=own,
-        teacher=_teacher(own, table["score"].to_numpy(), candidates, len(corpus.ids)),
+        trusted=trusted,
+        teacher=_teacher(own, table["score"].to_numpy(), answers, candidates, len(corpus.ids)),
         rivals=_rivals(own, candidates.only(candidates.rank < CLOSE), len(corpus.ids)),
     )
 
@@ -152,18 +158,38 @@ def _candidates(table: pa.Table, corpus: Corpus) -> Candidates:
     return Candidates(np.repeat(np.arange(len(counts)), counts), rank, place, scores, masked)
 
 
+def _other_answers(
+    queries: list[str], own: NDArray[np.int64], trusted: NDArray[np.bool_]
+) -> Candidates:
+    """Passages that another trusted row names for the same query: they are no negatives."""
+    answers: defaultdict[str, set[int]] = defaultdict(set)
+    rows = np.flatnonzero(trusted).tolist()
+    for row in rows:
+        answers[queries[row]].add(int(own[row]))
+    found = [(row, place) for row in rows for place in sorted(answers[queries[row]] - {own[row]})]
+    of, place = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    none = np.zeros(len(of), dtype=np.float32)
+    return Candidates(of, np.zeros_like(of), place, none, np.ones(len(of), dtype=bool))
+
+
 def _teacher(
     own: NDArray[np.int64],
     score: NDArray[np.float32],
+    answers: Candidates,
     candidates: Candidates,
     width: int,
 ) -> Teacher:
+    # Of several entries of a query and passage the first is found: that of `answers` is masked.
     keys = np.concatenate(
-        [np.arange(len(own)) * width + own, candidates.row * width + candidates.place]
+        [
+            np.arange(len(own)) * width + own,
+            *(found.row * width + found.place for found in (answers, candidates)),
+        ]
     )
     order = np.argsort(keys, kind="stable")
-    scores = np.concatenate([score, candidates.scores])[order]
-    masked = np.concatenate([np.zeros(len(own), dtype=bool), candidates.masked])[order]
+    scores = np.concatenate([score, answers.scores, candidates.scores])[order]
+    open_ = np.zeros(len(own), dtype=bool)
+    masked = np.concatenate([open_, answers.masked, candidates.masked])[order]
     return Teacher(width, keys[order], scores, masked)
 
 

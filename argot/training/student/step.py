@@ -2,9 +2,10 @@
 
 On a CPU a passage costs ten times as much to encode as a query. So a step is made of passages that
 are hard for each other, each encoded once; each brings several queries, and every query ranks all
-passages of the step. The loss is CADET's: the divergence from the teacher's ranking, and a little
-InfoNCE that leaves out what may be relevant (arXiv 2505.19274: InfoNCE alone often makes a good
-model worse).
+passages of the step. For queries made by rule the loss is CADET's: the divergence from the
+teacher's ranking, and a little InfoNCE that leaves out what may be relevant (arXiv 2505.19274:
+InfoNCE alone often makes a good model worse). Queries whose label can be trusted learn by InfoNCE
+alone: a teacher that is half BM25 would overrule labels in other words than the passage's.
 """
 
 from __future__ import annotations
@@ -69,7 +70,11 @@ class Phrasing:
 
 
 class Collator:
-    """Makes a step's tensors: tokens of queries and passages, and the teacher's table as label."""
+    """Makes a step's tensors: tokens of queries and passages, and the label.
+
+    The label, (4, queries, passages), holds the teacher's scores, its masks, each query's own
+    passage, and in all columns of a query whether its own passage can be trusted.
+    """
 
     valid_label_columns = ("label",)
 
@@ -97,7 +102,9 @@ class Collator:
         scores, masked = self.data.teacher.table(step.queries, step.passages)
         own = np.zeros_like(scores)
         own[np.arange(len(own)), step.own] = 1
-        batch = {"label": torch.from_numpy(np.stack([scores, masked.astype(np.float32), own]))}
+        trusted = np.broadcast_to(self.data.trusted[step.queries, None], scores.shape)
+        planes = [scores, masked.astype(np.float32), own, trusted.astype(np.float32)]
+        batch = {"label": torch.from_numpy(np.stack(planes))}
         random = np.random.default_rng([self.phrasing.seed, number])
         for name, texts in self.texts(step, random).items():
             features = self.preprocess(shard(texts), prompt=self.prompts[name], task=TASKS[name])
@@ -135,28 +142,34 @@ class Memory:
     recompute: bool = False
 
 
-class RankingLoss(nn.Module):
-    """KL(teacher ‖ student) over a step's passages, plus `contrast` times InfoNCE.
+@dataclass(frozen=True)
+class Objective:
+    """What the loss weighs: the section `train` explains each."""
 
-    InfoNCE leaves out the passages that are masked. With `dimensions`, the loss is the mean over
-    whole vectors and vectors cut to each of these sizes, so that cut vectors rank well too
-    (Matryoshka, arXiv 2205.13147).
+    temperature: float
+    teacher_temperature: float
+    contrast: float
+    trusted_share: float
+
+
+class RankingLoss(nn.Module):
+    """KL(teacher ‖ student) plus `contrast` times InfoNCE; for trusted labels InfoNCE alone.
+
+    Both are over a step's passages; InfoNCE leaves out those that are masked. With `dimensions`,
+    the loss is the mean over whole vectors and vectors cut to each of these sizes, so that cut
+    vectors rank well too (Matryoshka, arXiv 2205.13147).
     """
 
     def __init__(
         self,
         model: nn.Module,
-        temperature: float,
-        teacher_temperature: float,
-        contrast: float,
+        objective: Objective,
         memory: Memory,
         dimensions: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.model = model
-        self.temperature = temperature
-        self.teacher_temperature = teacher_temperature
-        self.contrast = contrast
+        self.objective = objective
         self.memory = memory
         self.dimensions = dimensions
 
@@ -176,9 +189,7 @@ class RankingLoss(nn.Module):
 
     def loss(self, queries: Tensor, passages: Tensor, labels: Tensor) -> Tensor:
         """The loss of normalised vectors."""
-        return ranking_loss(
-            queries @ passages.T / self.temperature, labels, self.teacher_temperature, self.contrast
-        )
+        return step_loss(queries @ passages.T / self.objective.temperature, labels, self.objective)
 
     def cut_losses(self, queries: Tensor, passages: Tensor, labels: Tensor) -> Iterator[Tensor]:
         """The loss of the same vectors cut to each of the smaller sizes."""
@@ -208,19 +219,35 @@ class RankingLoss(nn.Module):
         return functional.normalize(vectors.float(), dim=-1)
 
 
-def ranking_loss(
-    logits: Tensor, labels: Tensor, teacher_temperature: float, contrast: float
-) -> Tensor:
-    """The loss of `logits`, (queries, passages).
+def step_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
+    """The loss of `logits`, (queries, passages); `labels` are the Collator's.
 
-    `labels`, (3, queries, passages), are the teacher's scores, masks, and each query's own passage.
+    Trusted labels have `trusted_share` of it, however many queries of either kind the step has.
     """
-    scores, masked, own = labels
-    target = functional.softmax(scores / teacher_temperature, dim=1)
+    trusted = labels[3, :, 0] > 0
+    if not trusted.any():
+        return ranking_loss(logits, labels, objective)
+    contrasted = contrast_loss(logits[trusted], labels[:, trusted])
+    if trusted.all():
+        return contrasted
+    ranked = ranking_loss(logits[~trusted], labels[:, ~trusted], objective)
+    share = objective.trusted_share
+    return (1 - share) * ranked + share * contrasted
+
+
+def ranking_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
+    """The divergence from the teacher's ranking, and `contrast` times InfoNCE."""
+    target = functional.softmax(labels[0] / objective.teacher_temperature, dim=1)
     loss = functional.kl_div(functional.log_softmax(logits, dim=1), target, reduction="batchmean")
+    return loss + objective.contrast * contrast_loss(logits, labels)
+
+
+def contrast_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """InfoNCE (arXiv 1807.03748) of any score of queries and passages, without masked passages."""
+    _, masked, own = labels[:3]
     open_logits = logits + IGNORED * masked * (1 - own)
     positive: Tensor = (functional.log_softmax(open_logits, dim=1) * own).sum(dim=1).mean()
-    return loss - contrast * positive
+    return -positive
 
 
 def mini_batches(lengths: Sequence[int], tokens: int) -> Iterator[slice]:
@@ -248,6 +275,7 @@ def select(features: Features, rows: Tensor) -> Features:
 
 def plan(
     own: NDArray[np.int64],
+    trusted: NDArray[np.bool_],
     rivals: Sequence[NDArray[np.int64]],
     shape: Shape,
     generator: np.random.Generator,
@@ -256,18 +284,29 @@ def plan(
 
     `own`, (queries,), is each query's passage; `rivals` holds for each passage those that the
     teacher confuses with it. A step is filled with hard groups, a passage with its rivals. So each
-    passage's hard negatives are the positives of other queries, and cost nothing.
+    passage's hard negatives are the positives of other queries, and cost nothing. Of a passage's
+    trusted queries, (queries,), and of its others up to `shape.queries` each are drawn.
     """
-    queries = np.argsort(own, kind="stable")
-    present, starts = np.unique(own[queries], return_index=True)
-    of = dict(zip(present.tolist(), np.split(queries, starts[1:]), strict=True))
+    present = np.unique(own)
+    kinds = [_by_passage(own, np.flatnonzero(kind)) for kind in (~trusted, trusted)]
     grouped = list(hard_groups(generator.permutation(present), rivals, shape.hard_group))
     order = [place for at in generator.permutation(len(grouped)) for place in grouped[at]]
     for start in range(0, len(order), shape.passages):
         chosen = np.array(order[start : start + shape.passages])
-        drawn = [generator.permutation(of[place])[: shape.queries] for place in chosen]
-        columns = np.repeat(np.arange(len(chosen)), [len(part) for part in drawn])
-        yield Step(chosen, np.concatenate(drawn), columns)
+        drawn, columns = [], []
+        for column, place in enumerate(chosen.tolist()):
+            for of in kinds:
+                if place in of:
+                    drawn.append(generator.permutation(of[place])[: shape.queries])
+                    columns += [column] * len(drawn[-1])
+        yield Step(chosen, np.concatenate(drawn), np.array(columns))
+
+
+def _by_passage(own: NDArray[np.int64], queries: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
+    """Those of the queries that each passage has, by the passage."""
+    queries = queries[np.argsort(own[queries], kind="stable")]
+    present, starts = np.unique(own[queries], return_index=True)
+    return dict(zip(present.tolist(), np.split(queries, starts)[1:], strict=True))
 
 
 @dataclass(frozen=True)

@@ -80,3 +80,14 @@ def test_a_missing_section_a_missing_file_and_broken_yaml_are_told(tmp_path: Pat
 def test_pyyaml_and_dvc_read_the_projects_params_alike() -> None:
     path = ROOT / "params.yaml"
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == load_yaml(str(path))
+
+
+@pytest.mark.parametrize("number", ["4294967297", "-1.0e+10", ".inf", ".nan", "1" + 40 * "0"])
+def test_a_number_that_no_param_can_be_is_refused(tmp_path: Path, number: str) -> None:
+    assert "outer.inner.rate: expected at most" in refusal(
+        tmp_path, f"outer: {{max_words: 1, inner: {{rate: {number}}}}}"
+    )
+
+
+def test_half_a_pair_of_surrogates_is_refused(tmp_path: Path) -> None:
+    assert "outer.name: half a pair" in refusal(tmp_path, r'outer: {name: "\ud800"}')

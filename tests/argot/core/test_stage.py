@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from argot.core.stage import run
+from argot.core.stage import read_versions, run
 from argot.errors import InputError, ModelError
 from tools.deps import ROOT
 
@@ -129,3 +129,11 @@ def test_help_of_a_stage_runs_nothing(name: str, tmp_path: Path) -> None:
     assert shown.stdout.startswith(f"usage: python -m stages.{name} ")
     assert "Exit codes:" in shown.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [None, b"numpy 2.4.6", b"numpy==2.4.6\nscipy", b"\xff"])
+def test_versions_that_are_no_lock_are_told(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "numerics.lock").write_bytes(content)
+    with pytest.raises(InputError, match="git checkout"):
+        read_versions(tmp_path / "numerics.lock")

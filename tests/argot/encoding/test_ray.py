@@ -7,6 +7,7 @@ from argot.encoding import ray as ray_engine
 from argot.errors import ModelError
 from argot.search.index import VectorIndex
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 RANDOM = np.random.default_rng(13)
 
 
@@ -14,7 +15,6 @@ def product(one: np.ndarray, other: np.ndarray) -> float:
     return float(one @ other)
 
 
-@pytest.mark.slow
 def test_an_index_filled_by_a_cluster_has_the_bytes_of_one_filled_here(
     cluster: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -28,7 +28,6 @@ def test_an_index_filled_by_a_cluster_has_the_bytes_of_one_filled_here(
     assert np.array_equal(there.to_bytes(), here.to_bytes())
 
 
-@pytest.mark.slow
 def test_a_worker_that_fails_is_told_in_one_line(cluster: None) -> None:
     with pytest.raises(
         ModelError, match=r"^machine\.engine: a worker of the Ray cluster failed \([^\n]+\)$"

@@ -4,14 +4,17 @@ import string
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from argot.core.parquet import write_table
 from argot.encoding.embedder import ROLES, Embedder, Role
 from argot.encoding.store.tokens import (
     POOLED,
+    SCHEMA,
     ZERO,
     Tokens,
     pack,
@@ -224,3 +227,17 @@ def test_a_broken_store_is_named(
         path.write_bytes((tmp_path / "other" / name).read_bytes())
     with pytest.raises(InputError, match="store"):
         read_tokens(tmp_path / "store")
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**31 - 1, None, "fewer"])
+def test_tokens_of_no_vocabulary_and_of_other_vectors_are_refused(
+    encoder: TokenEncoder, tmp_path: Path, wrong: Any
+) -> None:
+    made = encoder.encode(TEXTS, "query")[1]
+    ids: list[list[Any]] = [own.tolist() for own in made.ids]
+    ids[2] = ids[2][:-1] if wrong == "fewer" else [wrong, *ids[2][1:]]
+    save_tokens(tmp_path, made)
+    rows = [{"key": key, "ids": own} for key, own in zip(made.keys, ids, strict=True)]
+    write_table(tmp_path / "keys.parquet", rows, SCHEMA)
+    with pytest.raises(InputError, match="no vocabulary|belong together"):
+        read_tokens(tmp_path)

@@ -37,7 +37,15 @@ def chunk_row(at: int) -> dict[str, Any]:
 def pair_row(name: str, query: str, chunk: str) -> dict[str, Any]:
     texts = dict.fromkeys(("provider", "model", "prompt", "reply"), "")
     place = {"document": "d", "start": 0, "end": 1}
-    return {"pair": name, "query": query, "chunk": chunk, "source": "sentence", **place, **texts}
+    return {
+        "pair": name,
+        "query": query,
+        "chunk": chunk,
+        "source": "sentence",
+        "trusted": False,
+        **place,
+        **texts,
+    }
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from rank_bm25 import BM25Okapi
 
 from argot.core.files import sha256
@@ -91,7 +94,7 @@ def test_a_loaded_index_gives_the_same_hits(tmp_path: Path) -> None:
 
 def test_saved_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from tests.argot.search.test_bm25 import build; "
+        "import sys; from pathlib import Path; from tests.argot.ranking.test_bm25 import build; "
         "build().save(Path(sys.argv[1]))"
     )
     for seed in ("1", "2"):
@@ -131,6 +134,39 @@ def test_a_damaged_index_is_an_error(tmp_path: Path) -> None:
         Bm25.load(tmp_path)
     with pytest.raises(InputError, match="no BM25 index"):
         Bm25.load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("indices.csc.index.npy", np.full(30, 6, np.int32)),
+        ("indices.csc.index.npy", np.full(30, -1, np.int32)),
+        ("indices.csc.index.npy", np.zeros(30, np.float32)),
+        ("data.csc.index.npy", np.zeros(3, np.float32)),
+        ("indptr.csc.index.npy", np.zeros(0, np.int64)),
+        ("indptr.csc.index.npy", np.array([0, 90, 30])),
+        ("params.index.json", {"num_docs": 6, "dtype": "x"}),
+        ("words.json", {"ids": "c3", "language": "en"}),
+        ("words.json", {"ids": IDS, "language": []}),
+        ("vocab.index.json", {"": 0, "pump": 99}),
+    ],
+)
+def test_parts_that_bm25s_would_take_for_its_own_are_an_error(
+    tmp_path: Path, name: str, wrong: Any
+) -> None:
+    build().save(tmp_path)
+    if isinstance(wrong, dict):
+        (tmp_path / name).write_text(json.dumps(wrong))
+    else:
+        np.save(tmp_path / name, wrong)
+    with pytest.raises(InputError, match="BM25 index|indices|expected"):
+        Bm25.load(tmp_path)
+
+
+@pytest.mark.parametrize(("k1", "b"), [(-0.1, 0.5), (1.2, -0.1), (1.2, 1.1), (float("nan"), 0.5)])
+def test_k1_and_b_out_of_their_range_are_refused(k1: float, b: float) -> None:
+    with pytest.raises(ValidationError):
+        LexicalSettings(language="auto", k1=k1, b=b)
 
 
 @pytest.mark.parametrize(

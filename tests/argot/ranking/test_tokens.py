@@ -166,6 +166,18 @@ def test_a_damaged_part_is_named(index: TokenIndex, tmp_path: Path, name: str) -
         TokenIndex.load(tmp_path)
 
 
+@pytest.mark.parametrize("id", [-1, 2**31 - 1])
+def test_ids_of_no_vocabulary_are_refused_before_memory_is_taken(
+    index: TokenIndex, tmp_path: Path, id: int
+) -> None:
+    index.save(tmp_path)
+    held = index.held.copy()
+    held[0] = id
+    np.save(tmp_path / "held.npy", held)
+    with pytest.raises(InputError, match=r"held\.npy holds ids of no vocabulary"):
+        TokenIndex.load(tmp_path)
+
+
 def test_tokens_of_another_model_are_refused(
     index: TokenIndex, questions: Tokens, tmp_path: Path
 ) -> None:

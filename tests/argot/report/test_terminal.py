@@ -9,9 +9,10 @@ from rich.console import Console
 from argot.core.files import write_json
 from argot.errors import InputError
 from argot.evaluation.names import ALWAYS
-from argot.report.terminal import COLUMNS, EVALUATION, print_results, read_evaluation
+from argot.report.terminal import COLUMNS, EVALUATED, EVALUATION, print_results, read_evaluation
 
 SYSTEM = {system: dict.fromkeys(COLUMNS, at / 10) for at, system in enumerate(ALWAYS, start=1)}
+NOTHING: dict[str, object] = {}
 TEXT = {
     "verdict": "base",
     "reason": "no [bold]sure[/bold] gain " + "x" * 90,
@@ -21,7 +22,8 @@ TEXT = {
 
 def told(folder: Path, monkeypatch: pytest.MonkeyPatch, questions: dict[str, object]) -> str:
     monkeypatch.chdir(folder)
-    write_json(EVALUATION, {"questions": questions, "pairs": {"test": SYSTEM}, "text": TEXT})
+    own = {"questions": questions, "pairs": {"test": SYSTEM}, "text": TEXT}
+    write_json(EVALUATION, dict.fromkeys(EVALUATED, NOTHING) | own)
     output = io.StringIO()
     print_results(Console(file=output, width=80))
     return output.getvalue()
@@ -46,5 +48,12 @@ def test_without_questions_the_table_is_of_pairs(
 
 
 def test_before_a_run_one_line_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is missing; run `dvc repro`"):
+    with pytest.raises(InputError, match="is missing or damaged; run `dvc repro`"):
+        read_evaluation(tmp_path / "evaluate.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"[" * 100_000, b"\xff"])
+def test_damaged_figures_are_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "evaluate.json").write_bytes(content)
+    with pytest.raises(InputError, match="run `dvc repro`"):
         read_evaluation(tmp_path / "evaluate.json")

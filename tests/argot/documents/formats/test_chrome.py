@@ -28,6 +28,10 @@ def text(body: str) -> str:
         '<div class="cookie-notice"><p>We use cookies.</p></div>',
         '<div id="rightSidebar"><h3>Tags</h3></div>',
         '<section class="sharedaddy"><p>Share this</p></section>',
+        '<p>Next: <a rel="next" href="2">Cranes</a>, Up: <a accesskey="u" href="0">Port</a></p>',
+        '<p>Also in <a hreflang="fr" rel="alternate" href="fr">fr</a> <a rel="alternate" href="de">de</a></p>',
+        '<address class="footer">Made by a program</address>',
+        '<p class="skip"><a href="#lashing">Skip to the text</a></p>',
         "<form><button>Search</button><select><option>All</option></select></form>",
     ],
 )
@@ -55,6 +59,38 @@ def test_content_is_kept_whatever_is_around_it(content: str) -> None:
 def test_a_section_is_not_judged_by_an_anchor_made_of_its_heading() -> None:
     section = f'<section id="cookies"><h2>Cookies</h2><p>Ours last a day.</p></section><h1>Site</h1>{PROSE * 3}'
     assert "Ours last a day." in text(section)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        '<section id="shared-lines"><h2>3.1. Shared lines</h2>',
+        '<section id="overlay(int)" class="detail"><h3>overlay</h3>',
+        '<div id="method.share"><h3>fn share(self)</h3>',
+    ],
+)
+def test_a_section_of_a_manual_is_kept_whatever_its_anchor_says(section: str) -> None:
+    end = section[1:].split()[0]
+    assert "Ours last." in text(f"{section}<p>Ours last.</p></{end}><h1>Port</h1>{PROSE * 3}")
+
+
+def test_links_without_marks_that_repeat_marked_ones_are_left_out() -> None:
+    links = '<a {}href="2">Cranes</a>, <a {}href="0">Port</a>'
+    top, foot = links.format('rel="next" ', 'rel="up" '), links.format("", "")
+    assert text(f"<p>Next: {top}</p><h1>Lashing</h1>{PROSE}<p>Next: {foot}</p>") == (
+        f"# Lashing\n\n{PROSE[3:-4]}"
+    )
+
+
+def test_a_table_of_links_is_no_menu() -> None:
+    row = '<tr><td><a href="#int">int</a></td><td><a href="#{0}">rope_{0}()</a></td></tr>'
+    rows = "".join(map(row.format, range(6)))
+    assert "rope_5()" in text(f"<h1>Functions</h1>{PROSE}<table>{rows}</table>")
+
+
+def test_a_short_page_is_not_overgrown_by_a_popup() -> None:
+    keys = '<div id="help-popup"><h2>Shortcuts</h2><p>Press S to search.</p></div>'
+    assert text(f"{keys}<h1>Lashing</h1>{PROSE}") == f"# Lashing\n\n{PROSE[3:-4]}"
 
 
 def test_a_page_of_links_is_kept() -> None:

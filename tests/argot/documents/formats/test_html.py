@@ -124,3 +124,11 @@ def test_what_is_converted_to_html_has_no_chrome() -> None:
         to_markdown("<header>Head</header><p>Text</p><footer>Foot</footer>")[0]
         == "Head\n\nText\n\nFoot"
     )
+
+
+def test_a_heading_in_a_list_is_a_heading() -> None:
+    assert page("<ul><li><h2>Fees</h2><p>In euro.</p></li></ul>") == "## Fees\n\nIn euro."
+    assert page("<ol><li><h3>Open</h3></li><li><h3>Close</h3><h4>Seal</h4></li></ol>") == (
+        "### 1. Open\n\n### 2. Close\n\n#### Seal"
+    )
+    assert page("<ol start=4><li><h3>Close</h3></li></ol>") == "### 4. Close"

@@ -19,7 +19,12 @@ SPACES = (
 )
 STYLES = (
     '<office:automatic-styles><style:style style:name="T1"><style:text-properties style:text-position="super 58%"/>'
-    '</style:style><style:style style:name="P1" style:parent-style-name="Title"/></office:automatic-styles>'
+    '</style:style><style:style style:name="P1" style:parent-style-name="Title"/>'
+    '<text:list-style style:name="L1"><text:list-level-style-number text:level="1" style:num-format="1" '
+    'style:num-suffix="." text:start-value="4"/><text:list-level-style-number text:level="2" style:num-format="a" '
+    'style:num-prefix="(" style:num-suffix=")"/></text:list-style><text:outline-style>'
+    '<text:outline-level-style text:level="1" style:num-format="1"/><text:outline-level-style text:level="2" '
+    'style:num-format="1" text:display-levels="2"/></text:outline-style></office:automatic-styles>'
 )
 
 
@@ -40,6 +45,26 @@ def odt(body: str, meta: str = "") -> bytes:
     return document("text", f"<office:text>{body}</office:text>", meta)
 
 
+def items(*texts: str, deeper: str = "", attributes: str = "") -> str:
+    inner = "".join(f"<text:list-item><text:p>{text}</text:p></text:list-item>" for text in texts)
+    return f'<text:list text:style-name="L1" {attributes}>{inner.removesuffix("</text:list-item>")}{deeper}</text:list-item></text:list>'
+
+
+def test_lists_have_the_numbers_that_are_shown() -> None:
+    more = items("lock", attributes='text:continue-numbering="true"')
+    body = items("Open", "Close", deeper=items("door", "seal")) + "<text:p>Then</text:p>" + more
+    assert parse("a.odt", odt(body)).text == (
+        "4. Open\n5. Close\n\n   - (a) door\n   - (b) seal\n\nThen\n\n6. lock"
+    )
+
+
+def test_headings_have_the_numbers_that_are_shown() -> None:
+    levels = (1, 2, 2, 1, 2, 0)
+    body = "".join(f'<text:h text:outline-level="{level}">Fees</text:h>' for level in levels)
+    found = [line.removesuffix(" Fees") for line in parse("a.odt", odt(body)).text.split("\n\n")]
+    assert found == ["# 1", "## 1.1", "## 1.2", "# 2", "## 2.1", "# 3"]
+
+
 def test_headings_lists_and_notes() -> None:
     text = parse(
         "letter.odt",
@@ -54,7 +79,7 @@ def test_headings_lists_and_notes() -> None:
     ).text
     assert (
         text
-        == "# Depot\n\n## Hours\n\nFrom five [1] on.\n\n- Gate\n\n  - four\n\n10^6 pulses\n\n[1] Winter: six."
+        == "# Depot\n\n## 1.1 Hours\n\nFrom five [1] on.\n\n- Gate\n\n  - four\n\n10^6 pulses\n\n[1] Winter: six."
     )
 
 

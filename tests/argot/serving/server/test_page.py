@@ -29,6 +29,7 @@ from tools.tiny.server import listening
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("page"),
     pytest.mark.skipif(
         not shutil.which("chromium") or not shutil.which("chromedriver"), reason="needs chromium"
     ),

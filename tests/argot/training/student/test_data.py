@@ -45,12 +45,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lesson(rows: list[dict[str, Any]] = ROWS) -> TrainingData:
-    write_table(training.PATH, [{"source": "keywords", **row} for row in rows], training.SCHEMA)
+    write_table(
+        training.PATH,
+        [{"source": "keywords", "trusted": False, **row} for row in rows],
+        training.SCHEMA,
+    )
     return read_training_data(Corpus())
 
 
 def write_dev(rows: list[tuple[str, str, str]]) -> None:
-    empty = {field.name: "" for field in pairs.SCHEMA} | {"start": 0, "end": 1}
+    empty = {field.name: "" for field in pairs.SCHEMA} | {"trusted": False, "start": 0, "end": 1}
     made = [{**empty, "pair": pair, "query": query, "chunk": chunk} for pair, query, chunk in rows]
     write_table(pairs.PATHS["dev"], made, pairs.SCHEMA)
 
@@ -59,6 +63,16 @@ def test_the_teachers_table_holds_scores_masks_and_nothing_for_the_unknown(proje
     scores, masked = lesson().teacher.table(np.array([1, 0]), np.array([3, 1, 0, 4]))
     assert scores == pytest.approx(np.array([[0.7, 0.5, 0, 0], [0.8, 0.9, 0.2, 0]]), abs=1e-6)
     assert masked.tolist() == [[False] * 4, [True, False, False, False]]
+
+
+def test_another_answer_to_a_trusted_query_is_no_negative(project: Path) -> None:
+    """c3 answers "one" too; the untrusted row of the same query says nothing."""
+    asked = {**ROWS[1], "query": "one"}
+    rows = [{**ROWS[0], "trusted": True}, {**asked, "trusted": True}, {**ROWS[2], "query": "one"}]
+    masked = lesson(rows).teacher.table(np.array([0, 1, 2]), np.array([1, 3, 4]))[1]
+    assert masked.tolist() == [[False, True, False], [True, False, False], [False] * 3]
+    open_ = lesson([ROWS[0], asked]).teacher.table(np.array([1]), np.array([1]))[1]
+    assert not open_.any()
 
 
 def test_rivals_of_a_passage_are_what_its_queries_find_besides(project: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from argot.errors import ModelError
 from argot.training.student.abbreviations import Aliases
 from argot.training.student.step import (
     Memory,
+    Objective,
     Phrasing,
     RankingLoss,
     Shape,
@@ -19,7 +21,10 @@ from argot.training.student.step import (
     plan,
     ranking_loss,
     select,
+    step_loss,
 )
+
+OBJECTIVE = Objective(temperature=0.05, teacher_temperature=0.1, contrast=0.1, trusted_share=0.5)
 
 
 class Lookup(torch.nn.Module):
@@ -45,19 +50,23 @@ def features(lengths: list[int]) -> dict[str, Any]:
 
 
 def labels(
-    scores: list[list[float]], own: list[int], masked: Sequence[tuple[int, int]] = ()
+    scores: list[list[float]],
+    own: list[int],
+    masked: Sequence[tuple[int, int]] = (),
+    trusted: Sequence[int] = (),
 ) -> torch.Tensor:
-    table = torch.zeros(3, len(scores), len(scores[0]))
+    table = torch.zeros(4, len(scores), len(scores[0]))
     table[0] = torch.tensor(scores)
     for row, column in masked:
         table[1, row, column] = 1
     table[2, torch.arange(len(own)), torch.tensor(own)] = 1
+    table[3, list(trusted)] = 1
     return table
 
 
 def loss_and_gradient(memory: Memory) -> tuple[float, torch.Tensor]:
     model = Lookup()
-    loss = RankingLoss(model, 0.05, 0.1, 0.1, memory)
+    loss = RankingLoss(model, OBJECTIVE, memory)
     value = loss(
         [features([3, 5, 2, 4]), features([9, 4, 7])], labels([[1, 0.2, 0]] * 4, [0, 0, 1, 2])
     )
@@ -69,9 +78,9 @@ def loss_and_gradient(memory: Memory) -> tuple[float, torch.Tensor]:
 def test_loss_is_zero_where_the_student_ranks_as_the_teacher() -> None:
     scores = [[0.9, 0.3, 0.0], [0.1, 0.8, 0.2]]
     logits = torch.tensor(scores) / 0.1
-    assert float(ranking_loss(logits, labels(scores, [0, 1]), 0.1, contrast=0.0)) == pytest.approx(
-        0, abs=1e-6
-    )
+    alone = replace(OBJECTIVE, contrast=0.0)
+    found = float(ranking_loss(logits, labels(scores, [0, 1]), alone))
+    assert found == pytest.approx(0, abs=1e-6)
 
 
 def test_loss_matches_its_definition() -> None:
@@ -80,19 +89,39 @@ def test_loss_matches_its_definition() -> None:
     student = np.log(np.exp(logits) / np.exp(logits).sum())
     divergence = (target * (np.log(target) - student)).sum()
     contrast = -np.log(np.exp(2.0) / (np.exp(2.0) + np.exp(-1.0)))  # the second passage is masked
-    found = ranking_loss(
-        torch.tensor(logits), labels(scores.tolist(), [0], [(0, 1)]), 0.5, contrast=0.3
-    )
+    objective = replace(OBJECTIVE, teacher_temperature=0.5, contrast=0.3)
+    table = labels(scores.tolist(), [0], [(0, 1)])
+    found = ranking_loss(torch.tensor(logits), table, objective)
     assert float(found) == pytest.approx(divergence + 0.3 * contrast, abs=1e-6)
 
 
 def test_a_masked_passage_is_not_pushed_away_by_the_contrast() -> None:
     logits = torch.zeros(1, 3, requires_grad=True)
     table = labels([[0.0, 0.0, 0.0]], [0], [(0, 1)])  # a teacher without opinion, as the student
-    ranking_loss(logits, table, 0.1, contrast=1.0).backward()
+    ranking_loss(logits, table, replace(OBJECTIVE, contrast=1.0)).backward()
     assert logits.grad is not None
     assert float(logits.grad[0, 1]) == pytest.approx(0, abs=1e-6)
     assert float(logits.grad[0, 2]) > 0.1
+
+
+def test_a_trusted_label_is_contrasted_and_no_teacher_is_asked() -> None:
+    logits = np.array([[2.0, 1.0, -1.0]])
+    # The teacher prefers the second passage; the third is masked.
+    found = step_loss(
+        torch.tensor(logits), labels([[0.1, 0.9, 0.3]], [0], [(0, 2)], trusted=[0]), OBJECTIVE
+    )
+    assert float(found) == pytest.approx(-np.log(np.exp(2) / (np.exp(2) + np.exp(1))), abs=1e-6)
+
+
+def test_trusted_labels_have_their_share_of_the_loss_however_many_they_are() -> None:
+    logits = torch.tensor([[2.0, 1.0], [0.5, 1.0], [0.0, 1.0]])
+    table = labels([[0.9, 0.1], [0.8, 0.3], [0.7, 0.2]], [0, 0, 1], trusted=[2])
+    objective = replace(OBJECTIVE, trusted_share=0.3)
+    by_rule = step_loss(logits[:2], table[:, :2], objective)
+    trusted = step_loss(logits[2:], table[:, 2:], objective)
+    assert by_rule == ranking_loss(logits[:2], table[:, :2], objective)
+    found = step_loss(logits, table, objective)
+    assert float(found) == pytest.approx(float(0.7 * by_rule + 0.3 * trusted), abs=1e-6)
 
 
 @pytest.mark.parametrize("memory", [Memory(9), Memory(20), Memory(9, recompute=True)])
@@ -104,7 +133,7 @@ def test_less_memory_gives_the_same_loss_and_gradient(memory: Memory) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_with_advice() -> None:
-    loss = RankingLoss(Lookup(weight=float("nan")), 0.05, 0.1, 0.1, Memory(100))
+    loss = RankingLoss(Lookup(weight=float("nan")), OBJECTIVE, Memory(100))
     with pytest.raises(ModelError, match=r"train\.learning_rate"):
         loss([features([2]), features([3, 3])], labels([[1, 0]], [0]))
 
@@ -127,7 +156,7 @@ def test_queries_are_rewritten_in_the_share_that_is_asked_for() -> None:
 
 def test_cut_vectors_have_their_part_in_the_loss() -> None:
     def value(*dimensions: int) -> float:
-        loss = RankingLoss(Lookup(), 0.05, 0.1, 0.1, Memory(100), dimensions)
+        loss = RankingLoss(Lookup(), OBJECTIVE, Memory(100), dimensions)
         return loss([features([3, 5]), features([9, 4])], labels([[1, 0.2]] * 2, [0, 0])).item()
 
     assert value(6) == pytest.approx(value())
@@ -157,7 +186,13 @@ def test_a_pass_holds_every_passage_once_with_its_own_queries() -> None:
         np.array([2]),
     ]
     steps = list(
-        plan(own, rivals, Shape(passages=3, queries=2, hard_group=2), np.random.default_rng(1))
+        plan(
+            own,
+            np.zeros(7, dtype=bool),
+            rivals,
+            Shape(passages=3, queries=2, hard_group=2),
+            np.random.default_rng(1),
+        )
     )
     assert sorted(np.concatenate([step.passages for step in steps]).tolist()) == [0, 2, 4, 5]
     for step in steps:
@@ -166,10 +201,19 @@ def test_a_pass_holds_every_passage_once_with_its_own_queries() -> None:
         assert len(set(step.queries.tolist())) == len(step.queries)
 
 
+def test_of_trusted_and_other_queries_so_many_each_are_drawn() -> None:
+    own, trusted = np.array([0] * 9 + [1] * 3), np.array([True] * 4 + [False] * 8)
+    rivals = [np.array([], dtype=int)] * 2
+    [step] = plan(own, trusted, rivals, Shape(2, 3, 2), np.random.default_rng(1))
+    assert (own[step.queries] == step.passages[step.own]).all()
+    drawn = sorted((own[at].item(), trusted[at].item()) for at in step.queries)
+    assert drawn == [(0, False)] * 3 + [(0, True)] * 3 + [(1, False)] * 3
+
+
 def test_other_queries_are_drawn_in_another_pass() -> None:
     own, rivals, shape = np.zeros(40, dtype=int), [np.array([], dtype=int)], Shape(2, 4, 2)
     drawn = [
-        next(plan(own, rivals, shape, np.random.default_rng(seed))).queries.tolist()
+        next(plan(own, own > 0, rivals, shape, np.random.default_rng(seed))).queries.tolist()
         for seed in (1, 2)
     ]
     assert set(drawn[0]) != set(drawn[1])
