@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from argot.encoding.store.vectors import save_array
 from argot.ranking.exact import inner_products, on_grid
 from argot.ranking.hits import MISSING, Hits, search_exact
 
@@ -93,7 +94,7 @@ class Exact:
 
     def save(self, path: Path) -> None:
         """Write the vectors as a numpy array."""
-        np.save(path, self.vectors, allow_pickle=False)
+        save_array(path, self.vectors)
 
 
 def among(rows: Rows, hits: Hits) -> Hits:

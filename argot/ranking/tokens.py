@@ -28,6 +28,7 @@ from argot.encoding.store.tokens import (
     unpack,
     vectors_of,
 )
+from argot.encoding.store.vectors import save_array
 from argot.errors import InputError
 from argot.ranking.hits import MISSING
 
@@ -162,8 +163,8 @@ class TokenIndex:
         """Write plain arrays: nothing in them can run code."""
         folder.mkdir(parents=True, exist_ok=True)
         save_arrays(folder, self.codes, self.scales, self.offsets)
-        np.save(folder / HELD, self.held, allow_pickle=False)
-        np.save(folder / ENDS, self.ends, allow_pickle=False)
+        save_array(folder / HELD, self.held)
+        save_array(folder / ENDS, self.ends)
 
     @classmethod
     def load(cls, folder: Path) -> TokenIndex:

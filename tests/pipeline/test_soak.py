@@ -39,6 +39,7 @@ PARAMS: dict[str, list[Any]] = {
     "release.min_questions": [5, 100],
     "verify.max_loss": [0.005, 0.01],
     "index.kind": ["auto", "flat", "hnsw"],
+    "index.tokens": ["auto", "off"],
 }
 Edit = Callable[[Path, random.Random], None]
 

@@ -10,13 +10,16 @@ import pytest
 
 from argot import Retriever
 from argot.encoding.embedder import fingerprint
+from argot.encoding.store.encoded import tokens_of
 from argot.encoding.store.vectors import read_vectors
 from argot.errors import InputError, ModelError, ParamsError, ReleaseError
 from argot.ranking.bm25 import LEXICAL
+from argot.ranking.tokens import TokenIndex
 from argot.search.index import VectorIndex
 from argot.search.release import inventory, read_manifest
 from argot.tables.chunks import passage
 from stages import index
+from tests.support.limits import room
 from tools.deps import ROOT
 from tools.tiny.release import VERDICT, rows
 
@@ -57,6 +60,52 @@ def test_the_manifest_has_all_that_search_must_know(inputs: Path) -> None:
     assert manifest.libraries["numpy"] == np.__version__
     assert manifest.verdict.system == "tuned+bm25+tokens"
     assert json.loads(Path("data/figures/index.json").read_text()) == manifest.figures
+
+
+def test_the_winners_tokens_are_released_with_it(inputs: Path) -> None:
+    judge(model="base", verdict="unproven")
+    index.main()
+    texts = [passage(row["heading"], row["text"]) for row in rows()]
+    expected = tokens_of(index.VECTORS / "base" / "passages").of(texts)
+    found = TokenIndex.load(index.RELEASE / "tokens")
+    assert np.array_equal(found.codes, expected.codes)
+    assert np.array_equal(found.offsets, expected.offsets)
+    manifest = read_manifest(index.RELEASE)
+    sizes = [file.bytes for name, file in manifest.files.items() if name.startswith("tokens/")]
+    assert manifest.figures["token_bytes"] == sum(sizes) > 0
+
+
+def test_a_verdict_without_tokens_releases_none(inputs: Path) -> None:
+    judge(fusion={"method": "convex", "weights": {"bm25": 0.5, "dense": 0.5}})
+    index.main()
+    manifest = read_manifest(index.RELEASE)
+    assert set(manifest.rankers) == {"bm25", "dense"}
+    assert "token_bytes" not in manifest.figures
+    assert not (index.RELEASE / "tokens").exists()
+
+
+def test_missing_tokens_are_an_error_and_the_former_release_stays(inputs: Path) -> None:
+    before = inventory(index.RELEASE)
+    shutil.rmtree(index.VECTORS / "tuned" / "passages" / "tokens")
+    with pytest.raises(InputError, match=r"holds no token vectors; run `dvc repro`"):
+        index.main()
+    assert inventory(index.RELEASE) == before
+
+
+def test_a_disk_that_fills_up_while_tokens_are_written_leaves_the_former_release(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, save = inventory(index.RELEASE), TokenIndex.save
+
+    def limited(tokens: TokenIndex, folder: Path) -> None:
+        with room(200):
+            save(tokens, folder)
+
+    monkeypatch.setattr(TokenIndex, "save", limited)
+    with pytest.raises(OSError, match="File too large"):
+        index.main()
+    assert inventory(index.RELEASE) == before
+    assert sorted(path.name for path in index.MODELS.iterdir()) == ["base", "release", "tuned"]
 
 
 def test_what_did_not_make_a_release_leaves_its_bytes_alone(inputs: Path) -> None:

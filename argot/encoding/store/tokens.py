@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from argot.core.parquet import read_array, read_table, write_table
-from argot.encoding.store.vectors import key
+from argot.encoding.store.vectors import key, save_array
 from argot.errors import InputError
 
 POOLED = 3  # tokens of a passage that share a vector, on average
@@ -251,7 +251,7 @@ def read_tokens(folder: Path) -> Tokens:
 def save_arrays(folder: Path, codes: Codes, scales: Floats, offsets: NDArray[np.int64]) -> None:
     """Write codes, scales and offsets as they lie in a store and in a release."""
     for name, values in zip(ARRAYS, (codes, scales, offsets), strict=True):
-        np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
+        save_array(folder / f"{name}.npy", values)
 
 
 def load_arrays(folder: Path) -> tuple[Codes, Floats, NDArray[np.int64]]:

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -99,8 +101,18 @@ def save_vectors(folder: Path, store: Vectors) -> None:
     """Write keys.parquet and vectors.npy into a folder that is there."""
     table = pa.table([pa.array(store.keys, pa.string()), store.truncated], schema=SCHEMA)
     write_table(folder / "keys.parquet", table, SCHEMA)
-    values = np.ascontiguousarray(store.values, dtype=np.float32)
-    np.save(folder / "vectors.npy", values, allow_pickle=False)
+    save_array(folder / "vectors.npy", np.asarray(store.values, dtype=np.float32))
+
+
+def save_array(path: Path, values: NDArray[Any]) -> None:
+    """Write a numpy array; OSError where the disk is full.
+
+    numpy does not notice where the last bytes of a file that it opens itself can't be written.
+    """
+    with path.open("wb") as file:
+        # An object that is no file makes numpy call `write`, which tells of a full disk.
+        through: Any = SimpleNamespace(write=file.write)
+        np.save(through, np.ascontiguousarray(values), allow_pickle=False)
 
 
 def read_vectors(folder: Path) -> Vectors:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from argot.core.files import BESIDE, replacing_folder, write_json
+from argot.encoding.store.vectors import save_array
 from argot.errors import InputError
 from argot.ranking.hits import Rows
 from argot.ranking.tokens import ByToken, TokenIndex
@@ -54,13 +55,13 @@ def export_passages(
             model = retriever.manifest.fingerprint
             write_parquet(beside / "passages.parquet", table, vectors, tokens, model)
             if tokens:
-                np.save(beside / RARITY, tokens.index.rarity, allow_pickle=False)
+                save_array(beside / RARITY, tokens.index.rarity)
         else:
             with (beside / "passages.jsonl").open("w", encoding="utf-8") as file:
                 for row in passage_rows(table, vectors if format == "jsonl" else None):
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
         if format == "npy":
-            np.save(beside / "vectors.npy", vectors, allow_pickle=False)
+            save_array(beside / "vectors.npy", vectors)
         fields = ("fingerprint", "dimension", "metric", "prompts")
         about = {field: getattr(retriever.manifest, field) for field in fields}
         write_json(beside / ABOUT, {**about, "passages": len(table)})

@@ -12,7 +12,7 @@ const VERDICTS = {
   base: "base model: tuning was not proven to help",
   unproven: "not yet proven: too few real questions",
 };
-let about = { answers: false, workbench: false, mode: "hybrid" };
+let about = { answers: false, workbench: false, mode: "hybrid", rankers: [] };
 
 const view = () => {
   const named = location.hash.slice(1);
@@ -82,6 +82,9 @@ async function start() {
   $("about").textContent = `${count(about.passages, "passage")} from ${count(about.documents, "document")}`;
   $("release").textContent = `Release ${about.release} · ${VERDICTS[about.verdict] ?? ""}`;
   $("views").hidden = !about.workbench;
+  for (const { value, parentElement } of document.querySelectorAll("input[name=mode]")) {
+    parentElement.hidden = value !== "hybrid" && !about.rankers.includes(value);
+  }
   document.querySelector(`input[name=mode][value=${about.mode}]`).checked = true;
   show();
   document.body.classList.add("ready");

@@ -3,14 +3,14 @@
 import { post } from "./api.js";
 import { make, place, readable, say, shape } from "./dom.js";
 
-// `query` is the question that a thumb judges the passage for.
-export function card(passage, query) {
+// `query` is the question that a thumb judges the passage for; `rankers` are those of the release.
+export function card(passage, query, rankers) {
   const text = make("div", { class: "text" }, ...readable(passage.text, passage.matched ?? []));
   return make(
     "li",
     { class: "passage", tabindex: "-1", data: { id: passage.id }, on: { click: (event) => toggle(event) } },
     make("span", { class: "rank" }, String(passage.rank)),
-    make("div", { class: "body" }, place(passage.document, passage.heading), text, found(passage, query)),
+    make("div", { class: "body" }, place(passage.document, passage.heading), text, found(passage, query, rankers)),
   );
 }
 
@@ -31,20 +31,21 @@ function toggle(event) {
   if (!event.target.closest("button") && !String(getSelection())) open(event.currentTarget);
 }
 
-function found(passage, query) {
+function found(passage, query, rankers) {
   return make(
     "p",
     { class: "why" },
-    ...Object.entries(RANKERS).map(([ranker, about]) => rank(passage.ranks[ranker], about)),
+    ...rankers.map((ranker) => rank(passage.ranks[ranker], RANKERS[ranker])),
     make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
     make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, query), thumb("down", "This doesn't answer it", passage, query)),
   );
 }
 
-// What each ranker of a release looks at, in the order in which the page shows them.
+// What each ranker looks at.
 const RANKERS = {
-  dense: { name: "meaning", title: "Rank by the model alone" },
   bm25: { name: "words", title: "Rank by BM25 alone" },
+  dense: { name: "meaning", title: "Rank by one vector a passage alone" },
+  tokens: { name: "tokens", title: "Rank by one vector a token alone" },
 };
 
 function rank(value, { name, title }) {

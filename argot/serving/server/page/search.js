@@ -21,7 +21,7 @@ export async function search(query, about) {
     const mode = document.querySelector("input[name=mode]:checked")?.value ?? null;
     const body = { query, k: SHOWN, mode, explain: true };
     const found = await post("/search", body, running.signal);
-    show(found, query);
+    show(found, query, about.rankers);
     if (about.answers && found.passages.length) answer(query, running.signal);
   } catch (error) {
     if (error.name !== "AbortError") say(error.message, "wrong");
@@ -30,10 +30,10 @@ export async function search(query, about) {
   }
 }
 
-function show({ notice, passages }, query) {
+function show({ notice, passages }, query, rankers) {
   if (notice) say(`${capitalised(notice)}.`, "notice");
   else say(passages.length ? "" : "Nothing found. Try other words.");
-  $("passages").replaceChildren(...passages.map((passage) => card(passage, query)));
+  $("passages").replaceChildren(...passages.map((passage) => card(passage, query, rankers)));
   markLong($("passages").children);
 }
 

@@ -88,7 +88,8 @@ def router(workbench: Workbench, given: Sequence[str]) -> APIRouter:
 def side_by_side(systems: Iterable[str]) -> list[str]:
     """The systems in an order in which neighbours can be compared.
 
-    base, base + BM25, BM25, tuned + BM25, tuned: a hybrid system is beside what it combines.
+    base, base + BM25, base + BM25 + tokens, BM25, tuned + BM25 + tokens, tuned + BM25, tuned: each
+    system of a model is beside the one that has a ranker more.
     """
     models = [system for system in systems if system != BM25]
     base = [system for system in models if system.startswith("base")]

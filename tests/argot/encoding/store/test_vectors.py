@@ -5,8 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argot.encoding.store.vectors import Vectors, cut, key, read_vectors, write_vectors
+from argot.encoding.store.vectors import (
+    Vectors,
+    cut,
+    key,
+    read_vectors,
+    save_array,
+    write_vectors,
+)
 from argot.errors import InputError, ParamsError
+from tests.support.limits import room
 
 TEXTS = ["oil the pump", "rinse the tin", "close the hatch"]
 
@@ -52,3 +60,16 @@ def test_cut_vectors_have_length_one_and_no_more_dimensions_than_there_are() -> 
     assert np.array_equal(cut(whole, 0), whole)
     with pytest.raises(ParamsError, match=r"index\.dim: 5 is more than the model's 4"):
         cut(whole, 5)
+
+
+@pytest.mark.parametrize("count", [1, 100, 100_000])
+def test_an_array_is_written_whole_or_an_error(tmp_path: Path, count: int) -> None:
+    values = np.arange(count, dtype=np.float32)
+    np.save(tmp_path / "numpy.npy", values)
+    size = (tmp_path / "numpy.npy").stat().st_size
+    with room(size):
+        save_array(tmp_path / "ours.npy", values)
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+    for short in (0, size // 2, size - 1):
+        with room(short), pytest.raises(OSError, match="File too large"):
+            save_array(tmp_path / "short.npy", values)

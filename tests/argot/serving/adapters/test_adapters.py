@@ -14,24 +14,26 @@ def retriever(made: Path) -> Retriever:
     return Retriever.load(made / "models" / "release", device="cpu")
 
 
-def test_langchain_gets_the_same_passages(retriever: Retriever) -> None:
+@pytest.mark.parametrize("mode", ["bm25", "tokens"])
+def test_langchain_gets_the_same_passages(retriever: Retriever, mode: str) -> None:
     pytest.importorskip("langchain_core")
     from argot.serving.adapters.langchain import LangChainRetriever
 
-    adapter = LangChainRetriever(retriever=retriever, k=3, mode="bm25", filter={"tags": "pump"})
-    expected = retriever.search("pump seal", 3, "bm25", {"tags": "pump"})
+    adapter = LangChainRetriever(retriever=retriever, k=3, mode=mode, filter={"tags": "pump"})
+    expected = retriever.search("pump seal", 3, mode, {"tags": "pump"})
     found = adapter.invoke("pump seal")
     assert [(one.id, one.page_content) for one in found] == [(one.id, one.text) for one in expected]
     assert [one.metadata["score"] for one in found] == [one.score for one in expected]
     assert "text" not in found[0].metadata
 
 
-def test_llama_index_gets_the_same_passages(retriever: Retriever) -> None:
+@pytest.mark.parametrize("mode", ["hybrid", "tokens"])
+def test_llama_index_gets_the_same_passages(retriever: Retriever, mode: str) -> None:
     pytest.importorskip("llama_index.core")
     from argot.serving.adapters.llama_index import LlamaIndexRetriever
 
-    expected = retriever.search("pump seal", 3, "hybrid")
-    found = LlamaIndexRetriever(retriever, k=3, mode="hybrid").retrieve("pump seal")
+    expected = retriever.search("pump seal", 3, mode)
+    found = LlamaIndexRetriever(retriever, k=3, mode=mode).retrieve("pump seal")
     assert [(one.node.node_id, one.text, one.score) for one in found] == [
         (e.id, e.text, e.score) for e in expected
     ]
@@ -48,7 +50,7 @@ def test_both_search_with_the_groups_of_who_asks(restricted: Path) -> None:
     for group, documents in SEEN.items():
         chain = LangChainRetriever(retriever=release, k=100, mode="dense", groups={group})
         found = {one.metadata["document"] for one in chain.invoke("pump")}
-        index = LlamaIndexRetriever(release, k=100, mode="dense", groups={group})
+        index = LlamaIndexRetriever(release, k=100, mode="tokens", groups={group})
         assert found == {one.metadata["document"] for one in index.retrieve("pump")} == documents
     with pytest.raises(InputError, match="access rights"):
         LangChainRetriever(retriever=release).invoke("pump")

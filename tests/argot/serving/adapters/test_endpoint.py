@@ -24,6 +24,8 @@ def test_it_searches_and_its_reply_is_json(handler: EndpointHandler) -> None:
     [found] = json.loads(json.dumps(handler({"inputs": "error E-17", "parameters": {"k": 2}})))
     assert [one["rank"] for one in found] == [1, 2]
     assert found[0]["document"] == "pumps/noise.md"
+    [by_token] = handler({"inputs": "error E-17", "parameters": {"k": 2, "mode": "tokens"}})
+    assert [one["ranks"] for one in by_token] == [{"tokens": 1}, {"tokens": 2}]
     [only] = handler({"inputs": ["pump"], "parameters": {"filter": {"year": 2025}}})
     assert {one["document"] for one in only} == {"pumps/seals.md"}
 

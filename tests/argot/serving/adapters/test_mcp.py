@@ -38,6 +38,7 @@ def test_an_agent_finds_passages(release: Path) -> None:
     one = asyncio.run(found(offered, {"query": "E-17 rotor stuck", "k": 1}))[0]
     assert (one["document"], one["rank"]) == ("pumps/noise.md", 1)
     assert one["text"] == "Error E-17 means the rotor is stuck."
+    assert set(one["ranks"]) == {"bm25", "dense", "tokens"}
 
 
 def test_a_filter_and_the_bounds_of_k_hold(release: Path) -> None:

@@ -19,6 +19,7 @@ def test_info_tells_model_and_origin(
     assert argot(monkeypatch, "info", "--release", str(release)) == 0
     out = capsys.readouterr().out
     assert "tuned (verdict: tuned)" in out
+    assert "bm25, dense, tokens" in out
     assert argot(monkeypatch, "info", "--release", str(release), "--json") == 0
     assert json.loads(capsys.readouterr().out)["dimension"] == 32
 

@@ -65,7 +65,7 @@ def test_where_keeps_what_matches(
     ("arguments", "told"),
     [
         (["--release", "nowhere"], "nowhere doesn't exist"),
-        (["--mode", "fused"], "mode must be one of hybrid, bm25, dense"),
+        (["--mode", "fused"], "mode must be one of hybrid, bm25, dense, tokens"),
         (["--where", "year"], "--where expects KEY=VALUE"),
     ],
 )

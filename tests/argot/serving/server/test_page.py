@@ -23,6 +23,7 @@ from argot.serving.server.app import create_app
 from argot.serving.server.server_settings import ServerSettings
 from argot.tables import documents
 from tests.support.chat_provider import Script, Turn, serving
+from tests.support.releases import without_tokens
 from tools.tiny.release import rows
 from tools.tiny.server import listening
 
@@ -166,12 +167,13 @@ def test_passages_tell_why_they_matched_and_take_a_thumb(
         "E-17",
         "rotor",
     ]
-    assert page.one(".passage .why").text.split()[:4] == [
-        "meaning",
-        page.all(".system b")[0].text,
-        "words",
-        "1",
+    ranks = [rank.text for rank in page.all(".passage:first-child .system b")]
+    assert [system.text for system in page.all(".passage:first-child .system")] == [
+        "words 1",
+        f"meaning {ranks[1]}",
+        f"tokens {ranks[2]}",
     ]
+    assert all(rank.isdigit() for rank in ranks)
     page.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_UP, "+")
     page.until(lambda: "Kept" in page.one("#status").text)
     [thumb] = [record for record in read_feedback(settings.feedback)[0] if record.kind == "thumb"]
@@ -181,6 +183,32 @@ def test_passages_tell_why_they_matched_and_take_a_thumb(
         "pumps/noise.md",
     )
     assert page.one(".passage .thumb.up").get_attribute("aria-pressed") == "true"
+
+
+def test_modes_are_those_of_the_release(page: Page) -> None:
+    page.open("/?q=rotor")
+    page.until(lambda: page.all(".passage"))
+    modes = page.all("#modes label")
+    assert [mode.text for mode in modes] == ["Together", "Words", "Meaning", "Tokens"]
+    modes[3].click()
+    page.until(lambda: page.all(".passage:first-child .system.none"))
+    for number, passage in enumerate(page.all(".passage"), start=1):
+        ranks = [rank.text for rank in passage.find_elements(By.CSS_SELECTOR, ".system b")]
+        assert ranks == ["–", "–", str(number)]
+
+
+def test_a_release_without_tokens_shows_none(
+    driver: webdriver.Chrome, settings: ServerSettings, spoilt: Path
+) -> None:
+    without_tokens(spoilt)
+    with listening(create_app(replace(settings, release=spoilt))) as address:
+        page = Page(driver, address)
+        page.open("/?q=rotor")
+        page.until(lambda: page.all(".passage"))
+        shown = [mode.text for mode in page.all("#modes label") if mode.is_displayed()]
+        assert shown == ["Together", "Words", "Meaning"]
+        told = [system.text.split()[0] for system in page.all(".passage:first-child .system")]
+        assert told == ["words", "meaning"]
 
 
 def test_a_citation_leads_to_the_words_it_quotes(page: Page) -> None:
@@ -242,7 +270,9 @@ def test_systems_stand_side_by_side_with_each_passages_moves(page: Page) -> None
     assert [head.text for head in page.all(".column h3")] == [
         "Base",
         "Base + BM25",
+        "Base + BM25 + tokens",
         "BM25",
+        "Tuned + BM25 + tokens",
         "Tuned + BM25",
         "Tuned",
     ]

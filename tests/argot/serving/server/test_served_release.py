@@ -87,10 +87,10 @@ def test_bm25_answers_where_the_model_fails(
             "model": "failed",
             "problem": "no memory left",
         }
-        assert (
-            client.post("/search", json=ASKED).json()["notice"]
-            == "found by words alone: no memory left"
-        )
+        for mode in (None, "hybrid", "dense", "tokens"):
+            reply = client.post("/search", json={**ASKED, "mode": mode}).json()
+            assert reply["mode"] == "bm25"
+            assert reply["notice"] == "found by words alone: no memory left"
         assert client.post("/v1/embeddings", json={"input": "pump"}).status_code == 503
 
 

@@ -12,7 +12,7 @@ from argot.serving.server.server_settings import ServerSettings
 from tests.support.serving import opened
 
 
-@pytest.mark.parametrize("mode", [None, "hybrid", "dense", "bm25"])
+@pytest.mark.parametrize("mode", [None, "hybrid", "bm25", "dense", "tokens"])
 def test_search_gives_what_the_library_gives(
     client: TestClient, release: Path, mode: str | None
 ) -> None:
