@@ -89,6 +89,7 @@ def main(home: Path = HERE) -> str:
     sample = cut(read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE], origin.dim)
     kind = kind_for(len(vectors)) if settings.kind == "auto" else settings.kind
     check_folder(origin.model)
+    Bm25.load(home / LEXICAL)  # a damaged one is refused before it becomes part of a release
     # 2. Everything is written into a folder beside the release, which then takes its place.
     with replacing_folder(home / RELEASE) as folder:
         shutil.copytree(origin.model, folder / EMBEDDER)

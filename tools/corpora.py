@@ -146,15 +146,33 @@ def file_name(name: str) -> str:
     )[:90]
 
 
+def check_target(corpus: Corpus, folder: Path) -> None:
+    """Raise InputError where `folder` holds a document or questions that are not of this corpus."""
+    raw, asked = folder / "raw", folder / "queries/questions.jsonl"
+    own = {raw / name: text for name, text in corpus.documents.items()}
+    own[asked] = question_lines(corpus)
+    for path in sorted([*raw.rglob("*"), asked]):
+        if path.is_file() and path.read_bytes() != own.get(path, "").encode():
+            raise InputError(f"{path} is not of this corpus; name a new folder")
+
+
+def question_lines(corpus: Corpus) -> str:
+    """The questions as queries/questions.jsonl holds them."""
+    return "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in corpus.questions)
+
+
 def write(corpus: Corpus, folder: Path) -> str:
-    """Write documents and questions; return what was written, in a line."""
+    """Write documents and questions; return what was written, in a line.
+
+    Raises InputError where something else stands in their place.
+    """
+    check_target(corpus, folder)
     with replacing_folder(folder / "raw") as raw:
         for name, text in sorted(corpus.documents.items()):
             (raw / name).parent.mkdir(parents=True, exist_ok=True)
             (raw / name).write_text(text, encoding="utf-8")
     with replacing(folder / "queries/questions.jsonl") as beside:
-        lines = (json.dumps(question, ensure_ascii=False) for question in corpus.questions)
-        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        beside.write_text(question_lines(corpus), encoding="utf-8")
     return f"{len(corpus.documents):,} documents, {len(corpus.questions):,} questions → {folder}"
 
 

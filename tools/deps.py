@@ -9,6 +9,7 @@ python -m tools.deps     writes the code into dvc.yaml and stages/refresh.yaml
 
 from __future__ import annotations
 
+import argparse
 import ast
 import functools
 import re
@@ -186,4 +187,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     main()

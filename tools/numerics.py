@@ -6,6 +6,7 @@ again.
 
 from __future__ import annotations
 
+import argparse
 import functools
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -46,4 +47,5 @@ def normal(name: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print("\n".join(numerics(LOCK.read_text(encoding="utf-8"))))

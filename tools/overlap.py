@@ -9,9 +9,9 @@ for BM25.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
 from pathlib import Path
 
 import Stemmer
@@ -38,7 +38,9 @@ def overlap(question: dict[str, object]) -> float | None:
 
 def main() -> None:
     """Print the mean share of each folder of questions."""
-    for folder in map(Path, sys.argv[1:]):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", type=Path, nargs="+")
+    for folder in parser.parse_args().folders:
         lines = [
             line
             for file in sorted(folder.glob("*.jsonl"))

@@ -85,7 +85,7 @@ def repro(workspace: Path, *targets: str) -> None:
 def _read_record(workspace: Path) -> dict[str, str]:
     record = workspace / RECORD
     try:
-        found: dict[str, str] = json.loads(record.read_text(encoding="utf-8"))
+        found: dict[str, str] = dict(json.loads(record.read_text(encoding="utf-8")))
         return found
     except FileNotFoundError:
         if workspace.exists() and any(workspace.iterdir()):
@@ -93,7 +93,7 @@ def _read_record(workspace: Path) -> dict[str, str]:
                 f"{workspace} is not empty and no workspace; name a new folder by --into"
             ) from None
         return {}
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"{record} is damaged ({error}); name a new folder by --into") from None
 
 

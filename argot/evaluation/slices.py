@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argot.documents.words import count_words
+from argot.errors import ModelError
 from argot.evaluation.statistics import LEVEL, paired
 
 # The highest value of each slice, and its name.
@@ -38,14 +39,20 @@ def by_length(texts: Sequence[str]) -> list[str]:
 def by_jargon(texts: Sequence[str], model: Path) -> list[str]:
     """Each query's slice by the share of its words that the model's vocabulary lacks.
 
-    The tokenizer splits such words into pieces. A model without a tokenizer.json gives no slices.
+    The tokenizer splits such words into pieces. A model without a tokenizer.json gives no slices;
+    ModelError where it is damaged.
     """
     from tokenizers import Tokenizer
 
     file = next(iter(sorted(model.rglob("tokenizer.json"))), None)
     if file is None:
         return []
-    encoded = Tokenizer.from_file(str(file)).encode_batch(list(texts), add_special_tokens=False)
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    # The library raises no class of its own.
+    except Exception as error:
+        raise ModelError(f"{file} is damaged ({error}); run `dvc checkout {model}`") from None
+    encoded = tokenizer.encode_batch(list(texts), add_special_tokens=False)
     return [_slice(unknown_share(encoding.word_ids), JARGON) for encoding in encoded]
 
 

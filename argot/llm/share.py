@@ -9,8 +9,8 @@ yet, and `dvc add` alone those that were not pulled.
 
 from __future__ import annotations
 
+import argparse
 import subprocess
-import sys
 from pathlib import Path
 
 from argot.core.files import replacing
@@ -76,4 +76,8 @@ def _dvc_merges() -> None:
 
 
 if __name__ == "__main__":
-    run("replies", {"pull": pull, "push": push}[sys.argv[1] if len(sys.argv) > 1 else "pull"])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("way", choices=["pull", "push"])
+    run("replies", {"pull": pull, "push": push}[parser.parse_args().way])

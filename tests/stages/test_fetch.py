@@ -165,3 +165,10 @@ def test_families_without_prompts_in_their_configuration_get_them(
 def test_a_model_with_prompts_of_its_own_keeps_them_whatever_its_family(tmp_path: Path) -> None:
     model = make_tiny_model(tmp_path / "tiny", ["words"], {"query": "other: "})
     assert prompts_of(model, model="intfloat/e5-small-v2") == {"query": "other: ", "document": ""}
+
+
+@pytest.mark.parametrize("name", ["nowhere", "~nobody-of-this-name/model", "x" * 5000])
+def test_a_folder_that_cannot_be_is_told_in_one_line(name: str) -> None:
+    with pytest.raises(ModelError, match=r"fetch\.model") as error:
+        fetch.find_source(settings(f"path:{name}"))
+    assert "\n" not in str(error.value)

@@ -13,6 +13,7 @@ from argot.encoding.embedder import fingerprint
 from argot.encoding.store.encoded import tokens_of
 from argot.encoding.store.vectors import read_vectors
 from argot.errors import InputError, ModelError, ParamsError, ReleaseError
+from argot.ranking.bm25 import LEXICAL
 from argot.ranking.tokens import TokenIndex
 from argot.search.index import VectorIndex
 from argot.search.release import inventory, read_manifest
@@ -202,3 +203,16 @@ def test_more_dimensions_than_there_are_is_an_error(inputs: Path) -> None:
     change("  dim: 0\n", "  dim: 64\n")
     with pytest.raises(ParamsError, match=r"index\.dim: 64 is more than the model's 32"):
         index.main()
+
+
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_no_release_is_made_of_a_bm25_index_that_cannot_be_read(inputs: Path, how: str) -> None:
+    made = (index.RELEASE / "manifest.json").read_bytes()
+    for path in LEXICAL.iterdir():
+        if how == "missing":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="BM25|can't be read"):
+        index.main()
+    assert (index.RELEASE / "manifest.json").read_bytes() == made

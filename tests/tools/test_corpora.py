@@ -104,3 +104,14 @@ def test_a_download_is_kept_and_must_stay_what_it_was(tmp_path: Path) -> None:
     (tmp_path / "kept/source.json").unlink()
     with pytest.raises(InputError, match=r"SHA-256 is .* not what source\.json\.sha256 says"):
         corpora.download(source.as_uri(), tmp_path / "kept")
+
+
+@pytest.mark.parametrize("name", ["raw/mine.md", "raw/a.md", "queries/questions.jsonl"])
+def test_documents_and_questions_of_somebody_stay(tmp_path: Path, name: str) -> None:
+    corpus = corpora.Corpus({"a.md": "A text.\n"}, [{"query": "what?"}])
+    corpora.write(corpus, tmp_path)
+    corpora.write(corpus, tmp_path)
+    (tmp_path / name).write_text("my only copy")
+    with pytest.raises(InputError, match="is not of this corpus"):
+        corpora.write(corpus, tmp_path)
+    assert (tmp_path / name).read_text() == "my only copy"

@@ -87,3 +87,19 @@ def test_a_damaged_record_is_told(source: Path) -> None:
 def test_documents_that_are_not_there_are_told(source: Path) -> None:
     with pytest.raises(InputError, match="nowhere is missing"):
         lay_out(source / "w", source / "nowhere", source / "queries", {})
+
+
+def test_comments_in_params_stay(source: Path) -> None:
+    params = again(source) / "params.yaml"
+    edited = params.read_text().replace("max_words: 128", "max_words: 70  # my own reason")
+    params.write_text(edited)
+    again(source)
+    assert params.read_text() == edited
+
+
+def test_a_damaged_record_of_a_workspace_is_told(source: Path) -> None:
+    workspace = again(source)
+    for content in ("", "3", "[1]", '{"a"'):
+        (workspace / RECORD).write_text(content)
+        with pytest.raises(InputError, match="is damaged"):
+            again(source)

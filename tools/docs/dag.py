@@ -7,6 +7,7 @@ python -m tools.docs.dag     writes it
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def reduced(graph: networkx.DiGraph) -> list[tuple[str, str]]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     PAGE.write_text(
         DIAGRAM.sub(diagram(), PAGE.read_text(encoding="utf-8"), count=1), encoding="utf-8"
     )

@@ -5,6 +5,8 @@ python -m tools.docs.help     writes it
 
 from __future__ import annotations
 
+import argparse
+
 import typer
 from typer.testing import CliRunner
 
@@ -39,4 +41,5 @@ def help_of(name: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     PAGE.write_text(page(), encoding="utf-8")

@@ -5,6 +5,7 @@ python -m tools.docs.params     writes it
 
 from __future__ import annotations
 
+import argparse
 import re
 import typing
 from collections.abc import Iterator
@@ -133,7 +134,8 @@ def named(kind: Any) -> str:
     if origin is Annotated:
         return named(inner[0])
     if origin is list:
-        return f"list of {PLURAL[named(inner[0])]}"
+        item = named(inner[0])
+        return f"list of {PLURAL.get(item, item)}"
     if origin is dict or (isinstance(kind, type) and issubclass(kind, BaseModel)):
         return ""
     if type(None) in inner:
@@ -185,4 +187,5 @@ def reference() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     PAGE.write_text(reference(), encoding="utf-8")

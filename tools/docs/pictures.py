@@ -5,6 +5,7 @@ python -m tools.docs.pictures     writes docs/images/
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import time
 from collections.abc import Iterator
@@ -74,6 +75,7 @@ def take_search() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     take_report()
     take_search()

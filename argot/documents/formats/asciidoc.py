@@ -10,6 +10,8 @@ from argot.documents.formats import Parsed
 from argot.documents.formats.text import clean, decode, fenced, table
 
 HEADING = re.compile(r"(={1,6})\s+(\S.*)")
+# The line below a title in the older form, by its level.
+UNDERLINE, LEVELS = re.compile(r"(=+|-+|~+|\^+|\++)"), "=-~^+"
 ATTRIBUTE = re.compile(r":(!?[\w-]+!?):\s*(.*)")
 USED = re.compile(r"\{([\w-]+)\}")
 # The first and last lines of blocks. A block between lines of TEXT is read like the text around it.
@@ -47,7 +49,10 @@ def _converted(lines: Sequence[str], attributes: dict[str, str]) -> Iterator[str
     while number < len(lines):
         line = lines[number].rstrip()
         number += 1
-        if CODE.fullmatch(line) or COMMENT.fullmatch(line) or TABLE.fullmatch(line):
+        if level := _underlined(lines, number - 1):
+            yield f"{'#' * level} {_inline(line, attributes)}"
+            number += 1
+        elif CODE.fullmatch(line) or COMMENT.fullmatch(line) or TABLE.fullmatch(line):
             end = _end(lines, number, "```" if line.startswith("```") else line)
             block = lines[number:end]
             if TABLE.fullmatch(line):
@@ -72,6 +77,16 @@ def _end(lines: Sequence[str], number: int, mark: str) -> int:
     while number < len(lines) and lines[number].rstrip() != mark:
         number += 1
     return number
+
+
+def _underlined(lines: Sequence[str], number: int) -> int:
+    """The level of a title with a line of its length below it, and no text above; else 0."""
+    above = lines[number - 1].strip() if number else ""
+    if number + 1 >= len(lines) or (above and not above.startswith("[")):
+        return 0
+    title, below = lines[number].rstrip(), lines[number + 1].rstrip()
+    fits = title[:1].isalnum() and abs(len(title) - len(below)) < 2
+    return LEVELS.index(below[0]) + 1 if fits and UNDERLINE.fullmatch(below) else 0
 
 
 def _line(line: str, attributes: dict[str, str]) -> str:

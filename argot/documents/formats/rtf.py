@@ -25,6 +25,8 @@ STYLE = re.compile(
 )
 INFO = re.compile(r"\{\\(title|author)\s([^{}]*)\}")
 ITEM = re.compile(r"^[·•▪\uf0b7\uf0a7o–-]\t\s*")
+NOTE = re.compile(r"\{(?:\\\*)?\\footnote(?![a-z])")
+BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 MARKS = re.compile("[\ue000-\ue01f]")
 
 
@@ -34,6 +36,7 @@ def read_rtf(data: bytes) -> Parsed:
     source = _decode(data, f"cp{page[1].decode()}" if page else "cp1252")
     info = {name: _text(f"{{\\rtf1 {value}}}").strip() for name, value in INFO.findall(source)}
     styles = {f"s{number}": int(level) - 1 for number, level in STYLE.findall(source)}
+    source = "".join(_with_notes(source))
     text = _text(WORDS.sub(lambda match: _marked(match, styles), source))
     blocks = [block for block in _blocks(text) if block]
     markdown = clean(re.sub(r"(?m)^(- .*)\n\n(?=- )", r"\1\n", "\n\n".join(blocks)))
@@ -54,6 +57,27 @@ def _text(source: str) -> str:
     from striprtf.striprtf import rtf_to_text
 
     return str(rtf_to_text(source, errors="replace"))  # type: ignore[no-untyped-call]
+
+
+def _with_notes(source: str) -> Iterator[str]:
+    """The source with its notes, which striprtf leaves out, as text in brackets."""
+    at = 0
+    for note in NOTE.finditer(source):
+        if note.start() >= at:
+            yield f"{source[at : note.start()]}{{ [\\plain "
+            at = _closing(source, note.end())
+            yield f"{source[note.end() : at].lstrip()}]"
+    yield source[at:]
+
+
+def _closing(source: str, start: int) -> int:
+    """Where the group that is open at `start` ends, before its brace."""
+    depth = 1
+    for match in BRACE.finditer(source, start):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if not depth:
+            return match.start()
+    return len(source)
 
 
 def _marked(match: re.Match[str], styles: dict[str, int]) -> str:

@@ -4,30 +4,65 @@ from __future__ import annotations
 
 import datetime
 import io
+import zipfile
 from typing import Any
 
 from argot.documents.formats import Parsed
-from argot.documents.formats.office import about, is_strict, rewritten
+from argot.documents.formats.office import (
+    about,
+    is_strict,
+    main_part,
+    named,
+    parsed,
+    read_part,
+    related,
+    rewritten,
+)
 from argot.documents.formats.sheet_tables import tables
 from argot.documents.formats.text import clean
 
 
 def read_xlsx(data: bytes) -> Parsed:
-    """A section per sheet with its tables. Values are as they are shown; formulas are not read."""
+    """A section per sheet with its tables and text boxes.
+
+    Values are as they are shown; formulas are not read.
+    """
     from openpyxl import load_workbook
 
     if is_strict(data):
         data = rewritten(data, lambda name, content: content)
     book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    parts = []
+    boxes, parts = _boxes(data), []
     for sheet in book.worksheets:
         # What a file claims about its size may be wrong, by a million rows.
         sheet.reset_dimensions()
         rows = [[_value(cell) for cell in row] for row in sheet.iter_rows()]
-        if found := tables(rows):
+        if found := [*tables(rows), *boxes.get(sheet.title, [])]:
             parts += [f"## {sheet.title}", *found]
     title, metadata = about(data)
     return Parsed("xlsx", clean("\n\n".join(parts)), title, metadata)
+
+
+def _boxes(data: bytes) -> dict[str, list[str]]:
+    """The text boxes of each sheet, by its name; openpyxl leaves them out."""
+    found: dict[str, list[str]] = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names, book = set(archive.namelist()), main_part(archive)
+        paths = related(archive, book)
+        sheets = parsed(read_part(archive, book)).iter("{*}sheet") if book in names else ()
+        for sheet in sheets:
+            parts = related(archive, paths.get(sheet.get(named("r:id")), "")).values()
+            drawings = [part for part in parts if "/drawings/drawing" in part and part in names]
+            found[sheet.get("name")] = [
+                text for part in drawings for text in _paragraphs(archive, part)
+            ]
+    return found
+
+
+def _paragraphs(archive: zipfile.ZipFile, part: str) -> list[str]:
+    paragraphs = parsed(read_part(archive, part)).iter(named("a:p"))
+    texts = ("".join(text.text or "" for text in one.iter(named("a:t"))) for one in paragraphs)
+    return [text.strip() for text in texts if text.strip()]
 
 
 def _value(cell: Any) -> str:

@@ -37,8 +37,25 @@ def written_out(data: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         name = main_part(archive)
         document = _document(archive, name)
-    xml = etree.tostring(document)
-    return rewritten(data, lambda member, content: xml if member == name else content)
+    xml: bytes = etree.tostring(document)
+
+    def change(member: str, content: bytes) -> bytes:
+        if member == name:
+            return xml
+        return _typed(content) if member.endswith("/styles.xml") else content
+
+    return rewritten(data, change)
+
+
+def _typed(styles: bytes) -> bytes:
+    """Styles without a type are those of paragraphs, by the standard; mammoth needs the word."""
+    from lxml import etree
+
+    root = parsed(styles)
+    for style in root.iter(named("w:style")):
+        style.set(named("w:type"), style.get(named("w:type"), "paragraph"))
+    xml: bytes = etree.tostring(root)
+    return xml
 
 
 def _document(archive: zipfile.ZipFile, name: str) -> Any:
@@ -53,6 +70,7 @@ def _document(archive: zipfile.ZipFile, name: str) -> Any:
     document = parsed(read_part(archive, name))
     styles = Styles(root("/styles.xml"))
     _unwrap_fields(document)
+    _unwrap_readings(document)
     _write_equations(document)
     numbers = _write_numbers(document, styles, Numbering(root("/numbering.xml")))
     mark_headings(document, styles, numbers)
@@ -67,6 +85,15 @@ def _unwrap_fields(document: Any) -> None:
         for child in [*field]:
             field.addprevious(child)
         field.getparent().remove(field)
+
+
+def _unwrap_readings(document: Any) -> None:
+    """Keep words that have their reading in small print above them, and leave that out."""
+    for ruby in [*document.iter(named("w:ruby"))]:
+        run = ruby.getparent()
+        for word in ruby.iterfind(f"{named('w:rubyBase')}/{named('w:r')}"):
+            run.addprevious(word)
+        run.remove(ruby)
 
 
 def _write_equations(document: Any) -> None:

@@ -250,8 +250,9 @@ def read_tokens(folder: Path) -> Tokens:
 
 def save_arrays(folder: Path, codes: Codes, scales: Floats, offsets: NDArray[np.int64]) -> None:
     """Write codes, scales and offsets as they lie in a store and in a release."""
-    for name, values in zip(ARRAYS, (codes, scales, offsets), strict=True):
-        save_array(folder / f"{name}.npy", np.asarray(values))
+    arrays: tuple[NDArray[Any], ...] = (codes, scales, offsets)
+    for name, values in zip(ARRAYS, arrays, strict=True):
+        save_array(folder / f"{name}.npy", values)
 
 
 def load_arrays(folder: Path) -> tuple[Codes, Floats, NDArray[np.int64]]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from argot.core.files import write_json
+from argot.errors import InputError
 from argot.llm.calls.request import Attempt
 
 
@@ -56,6 +57,13 @@ class Records:
 
 
 def _read(path: Path) -> Batch:
-    record = json.loads(path.read_text(encoding="utf-8"))
-    asked = [Attempt(*values) for values in record.pop("asked")]
-    return Batch(**record, asked=asked)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        asked = [Attempt(*values) for values in record.pop("asked")]
+        return Batch(**record, asked=asked)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path} is damaged ({reason}); its batch is paid, so look it up at the provider, "
+            "then remove the file"
+        ) from None

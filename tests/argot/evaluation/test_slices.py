@@ -8,6 +8,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
 
+from argot.errors import ModelError
 from argot.evaluation.slices import by_document, by_jargon, by_length, compare, unknown_share
 
 
@@ -40,6 +41,13 @@ def test_jargon_is_what_the_vocabulary_lacks(tmp_path: Path) -> None:
 
 def test_a_model_without_a_tokenizer_file_has_no_jargon(tmp_path: Path) -> None:
     assert by_jargon(["the pump"], tmp_path) == []
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_tokenizer_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(ModelError, match=r"tokenizer\.json is damaged"):
+        by_jargon(["the pump"], tmp_path)
 
 
 def test_slices_are_compared_one_by_one() -> None:

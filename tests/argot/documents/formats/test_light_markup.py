@@ -139,6 +139,23 @@ def test_asciidoc() -> None:
     assert parsed.metadata == {"author": "Ann"}
 
 
+def test_titles_of_asciidoc_with_a_line_below_them() -> None:
+    lines = [
+        "Depot",
+        "=====",
+        "",
+        "[[hours]]",
+        "Hours",
+        "-----",
+        "Open.",
+        "",
+        "At the gate:",
+        "----",
+    ]
+    text = parse("a.adoc", "\n".join([*lines, "Call", "----"]).encode()).text
+    assert text == "# Depot\n\n## Hours\nOpen.\n\nAt the gate:\n\n```\nCall\n```"
+
+
 def test_org() -> None:
     parsed = parse("a.org", ORG.encode())
     assert [line for line in parsed.text.split("\n") if line] == [

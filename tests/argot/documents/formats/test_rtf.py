@@ -37,3 +37,11 @@ def test_raised_digits_umlauts_and_lists() -> None:
 def test_its_information_is_metadata() -> None:
     parsed = parse("a.rtf", f"{HEAD} Text.}}".encode("cp1252"))
     assert (parsed.title, parsed.metadata) == ("Depot rüles", {"author": "Ann"})
+
+
+def test_notes_stand_where_they_are_referred_to() -> None:
+    note = r"{\footnote \pard Not on {\b Sundays}, \{5 am\}.}"
+    assert text(rf"\pard Open at five{note} each day.\par") == (
+        "Open at five [Not on Sundays, {5 am}.] each day."
+    )
+    assert text(r"\pard Open{\footnote without an end\par") == "Open [without an end\n\n]"

@@ -41,6 +41,25 @@ def test_colour_to_the_sheets_edge_makes_no_columns() -> None:
     )
 
 
+def test_text_boxes_follow_the_tables_of_their_sheet() -> None:
+    data, stream = book([["Port", "Fee"], ["Northquay", 45]]), io.BytesIO()
+    link = '<Relationship Id="d" Type="t/drawing" Target="../drawings/drawing1.xml"/>'
+    links = "http://schemas.openxmlformats.org/package/2006/relationships"
+    line = "<a:p><a:r><a:t>Fees are </a:t></a:r><a:r><a:t>net.</a:t></a:r></a:p>"
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.writestr(
+            "xl/worksheets/_rels/sheet1.xml.rels",
+            f'<Relationships xmlns="{links}">{link}</Relationships>',
+        )
+        new.writestr(
+            "xl/drawings/drawing1.xml",
+            f'<x xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main">{line}</x>',
+        )
+    assert read_xlsx(stream.getvalue()).text.endswith("| Northquay | 45 |\n\nFees are net.")
+
+
 def test_percentages_are_read_as_they_are_shown() -> None:
     assert "| Northquay | 7.5% |" in text(
         [["Port", "Discount"], ["Northquay", 0.075]], {"B2": "0.0%"}

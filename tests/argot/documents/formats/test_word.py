@@ -72,6 +72,20 @@ def test_values_of_fields_are_read() -> None:
     )
 
 
+def test_words_with_their_reading_above_are_kept() -> None:
+    ruby = (
+        "<w:ruby><w:rt><w:r><w:t>とうきょう</w:t></w:r></w:rt>"
+        "<w:rubyBase><w:r><w:t>東京</w:t></w:r></w:rubyBase></w:ruby>"
+    )
+    assert text(f"<w:p><w:r>{ruby}</w:r><w:r><w:t>港</w:t></w:r></w:p>") == "東京港"
+
+
+def test_a_style_without_a_type_is_one_of_paragraphs() -> None:
+    style = '<w:style w:styleId="Plain"><w:name w:val="Plain"/></w:style>'
+    styles = f"<w:styles {W}>{style}</w:styles>"
+    assert text(paragraph("Berths", '<w:pStyle w:val="Plain"/>'), styles=styles) == "Berths"
+
+
 def test_equations_stand_in_their_sentence() -> None:
     between = f"<w:p><w:r><w:t>It bears</w:t></w:r><m:oMath>{FRACTION}</m:oMath><w:r><w:t>.</w:t></w:r></w:p>"
     assert "230 kN/1.5" in text(between)
