@@ -53,6 +53,7 @@ SECTIONS = {
 FILES = {
     "data/raw/anchors.md": {"ingest"},
     "data/queries/questions.jsonl": {"questions"},
+    "data/own-pairs/README.md": {"synthesize"},
     "data/questions/train.parquet": {"synthesize", *ASKED},
     "data/questions/dev.parquet": {"train", "evaluate", *ASKED},
     "data/questions/test.parquet": {"evaluate", *ASKED},
