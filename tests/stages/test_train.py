@@ -163,7 +163,7 @@ def test_trusted_labels_are_learnt_against_the_teacher(project: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_in_one_line(project: Path) -> None:
-    configure(temperature=1.0e-39)
+    configure(learning_rate=4.0e9)
     with pytest.raises(ModelError, match=r"^[^\n]*train\.learning_rate[^\n]*$"):
         train.main()
     assert not Path("models/tuned").exists()
