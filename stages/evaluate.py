@@ -34,7 +34,7 @@ from argot.encoding.store.vectors import Vectors, read_vectors
 from argot.errors import ParamsError
 from argot.evaluation import slices
 from argot.evaluation.advice import Facts, advise, overlap
-from argot.evaluation.agreement import weights
+from argot.evaluation.agreement import WORDS, shared, weights
 from argot.evaluation.choosing import TWO, Weights, beside_bm25, choose, curve, grid
 from argot.evaluation.judged import JudgedCorpus, Queries, read_pairs, read_questions
 from argot.evaluation.managed import MachineCompare, bought, estimate, shown_passages
@@ -108,8 +108,7 @@ def main() -> str:
 
     # 2. Search once, choose the fusions, and measure every system on both tests.
     on_dev, *found = search([dev, *tests], corpus, bm25, models)
-    asked = on_dev if dev.set == "questions" else found[0]
-    fusions = choose_fusions(dev, on_dev, asked, models, corpus)
+    fusions = choose_fusions(dev, on_dev, models, corpus)
     systems = table(models, fusions)
     judged = [
         judge(queries, hits, systems, corpus) for queries, hits in zip(tests, found, strict=True)
@@ -172,16 +171,12 @@ def measured(judged: Sequence[Judged], compared: Sides, draw: Mapping[str, int])
 
 
 def choose_fusions(
-    dev: Queries,
-    on_dev: Found,
-    asked: Found,
-    models: Sequence[VectorModel],
-    corpus: JudgedCorpus,
+    dev: Queries, on_dev: Found, models: Sequence[VectorModel], corpus: JudgedCorpus
 ) -> dict[str, Fusion]:
     """The fusion of each row that has several rankers.
 
-    Real dev questions choose. Synthetic ones choose little beside BM25, and nothing where tokens
-    take part: there it counts how often the rankers agree on what people `asked`, unjudged.
+    Real dev questions choose; where tokens take part, from where the rankers' agreement on them
+    points, unjudged. Synthetic ones choose little beside BM25, and nothing where tokens take part.
     """
     is_real = dev.set == "questions"
     fusions = {}
@@ -191,7 +186,8 @@ def choose_fusions(
         trust = 1.0 if is_real else TRUST_IN_SYNTHETIC
         fusions[two] = choose(curves_of(dev, on_dev[two], corpus), TWO, dev.cluster, start, trust)
         if three in on_dev:
-            start = weights(asked[two][BM25], asked[two]["dense"], asked[three]["tokens"])
+            found = [on_dev[two][BM25], on_dev[two][Dense.name], on_dev[three][ByToken.name]]
+            start = weights(*found) if is_real else shared(WORDS)
             trust = 1.0 if is_real else 0.0
             curves = curves_of(dev, on_dev[three], corpus)
             fusions[three] = choose(curves, THREE, dev.cluster, start, trust)

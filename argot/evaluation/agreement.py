@@ -24,8 +24,13 @@ def weights(bm25: Hits, dense: Hits, tokens: Hits) -> dict[str, float]:
     BM25's share of what tokens leave is WORDS + log(how often BM25 agrees / how often dense does).
     """
     ratio = (agreements(bm25, tokens) + UNSEEN) / (agreements(dense, tokens) + UNSEEN)
-    words = round((1 - TOKENS) * min(1.0, max(0.0, WORDS + math.log(ratio))), 2)
-    return {"bm25": words, "dense": round(1 - TOKENS - words, 2), "tokens": TOKENS}
+    return shared(min(1.0, max(0.0, WORDS + math.log(ratio))))
+
+
+def shared(words: float) -> dict[str, float]:
+    """The weights, by the rankers' names, where BM25 has this share of what tokens leave."""
+    bm25 = round((1 - TOKENS) * words, 2)
+    return {"bm25": bm25, "dense": round(1 - TOKENS - bm25, 2), "tokens": TOKENS}
 
 
 def agreements(one: Hits, other: Hits) -> int:
