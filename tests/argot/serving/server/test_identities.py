@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi.testclient import TestClient
 
 from argot.errors import InputError, ReleaseError
-from argot.serving.server.app import create_app, open_state
 from argot.serving.server import identities as module
+from argot.serving.server.app import create_app, open_state
 from argot.serving.server.identities import Identities, read_identities
 from argot.serving.server.server_settings import ServerSettings
 from tests.support.chat_provider import Script, Turn, serving
