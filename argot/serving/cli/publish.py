@@ -40,6 +40,8 @@ def publish(
     argot publish our-team/handbook-embedder --dry-run
 
     HF_TOKEN=... argot publish our-team/handbook-embedder
+
+    Run it in the repository that made the release: the card's figures are those of data/figures.
     """
     from argot.serving.adapters.hub import publish
 
