@@ -25,7 +25,7 @@ from argot.core.stage import FIGURES, read_versions, run, stage_parser
 from argot.evaluation.names import name, named
 from argot.report import cases, drawings
 from argot.report.drawings import MeanInterval
-from argot.report.terminal import EVALUATED, print_verdict
+from argot.report.terminal import EVALUATED, print_verdict, whole_figures
 from argot.tables import chunks, judgments
 
 FILES = Path(__file__).parent / "templates"
@@ -67,6 +67,14 @@ def main() -> str:
     figures = {
         stage: read_figures(FIGURES / f"{stage}.json", NEEDED.get(stage, ())) for stage in STAGES
     }
+    with whole_figures(FIGURES):
+        _write(figures)
+        print_verdict(Console(), figures["evaluate"])
+    return f"{PAGE}, {METRICS}"
+
+
+def _write(figures: dict[str, dict[str, Any]]) -> None:
+    """The page first: what it is made of shows whether the figures are whole."""
     table = cases.read_judgments()
     sides = drawings.sides_of(figures["evaluate"])
     wins, losses = cases.changed_most(table, sides, IN_VERDICT)
@@ -94,8 +102,6 @@ def main() -> str:
     write_json(VERDICT, verdict(figures["evaluate"], wins, losses))
     # The metrics last: `dvc metrics diff` must not show what a stage wrote before it failed.
     write_json(METRICS, {stage: numbers(values) for stage, values in figures.items()})
-    print_verdict(Console(), figures["evaluate"])
-    return f"{PAGE}, {METRICS}"
 
 
 def means_of(evaluation: dict[str, Any], name: str) -> dict[str, dict[str, MeanInterval]]:

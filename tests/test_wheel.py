@@ -95,7 +95,7 @@ def test_it_renders_the_model_card(base: Path, release: Path, tmp_path: Path) ->
     verdict = json.loads((ROOT / "reports/verdict.json").read_text(encoding="utf-8"))
     evaluation = {**figures["evaluate"], "text": verdict}
     write_json(tmp_path / "data/figures/evaluate.json", evaluation)
-    arguments = ["publish", "team/model", "--dry-run", "--release", str(release)]
+    arguments = ["publish", "team/model", "--base", "b", "--dry-run", "--release", str(release)]
     shown = argot(base, tmp_path, *arguments)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("---\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from rich.table import Table
 
 from argot.core.files import read_figures
 from argot.core.terminal import printable
+from argot.errors import InputError
 from argot.evaluation.names import named
 
 EVALUATION = Path("data/figures/evaluate.json")
@@ -26,6 +29,8 @@ EVALUATED = (
 )
 REPORT = Path("reports/index.html")
 RELEASE = Path("models/release")
+# What Python and Arrow raise for values of another type or form than a stage writes.
+DAMAGE = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
 COLUMNS = ("ndcg@10", "mrr@10", "recall@1", "recall@10", "recall@100")
 
 
@@ -34,9 +39,30 @@ def read_evaluation(path: Path = EVALUATION) -> dict[str, Any]:
     return read_figures(path, EVALUATED)
 
 
+@contextmanager
+def whole_figures(place: Path) -> Iterator[None]:
+    """InputError where the block finds figures of `place` damaged, also deep inside them.
+
+    `read_figures` looks at the keys at the top alone.
+    """
+    from jinja2 import UndefinedError
+
+    try:
+        yield
+    except (*DAMAGE, UndefinedError) as error:
+        raise InputError(
+            f"{place}: damaged figures ({type(error).__name__}: {error}); run `dvc repro`"
+        ) from error
+
+
 def print_results(console: Console) -> None:
     """Print the systems on real questions (or on pairs, without any), the verdict and the paths."""
     evaluation = read_evaluation()
+    with whole_figures(EVALUATION):
+        _print(console, evaluation)
+
+
+def _print(console: Console, evaluation: dict[str, Any]) -> None:
     real = evaluation["questions"].get("test")
     systems = real or evaluation["pairs"].get("test")
     title = "real questions" if real else "synthetic pairs: there are no real questions"

@@ -276,6 +276,28 @@ def test_a_missing_stage_is_told_in_one_line(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stage", "key", "value"),
+    [
+        ("evaluate", "questions", {"test": {"base": {}}}),
+        ("evaluate", "verdict", True),
+        ("evaluate", "text", {"sides": ["base", []]}),
+        ("evaluate", "slices", []),
+        ("train", "curve", [{"pass": "x"}]),
+        ("fetch", "weights", 7),
+    ],
+)
+def test_figures_damaged_inside_are_told_and_the_former_report_stays(
+    folder: Path, stage: str, key: str, value: Any
+) -> None:
+    page()
+    before = report.METRICS.read_bytes()
+    change(stage, lambda figures: figures.update({key: value}))
+    with pytest.raises(InputError, match="data/figures: damaged figures.*run `dvc repro`"):
+        report.main()
+    assert report.METRICS.read_bytes() == before
+
+
+@pytest.mark.parametrize(
     ("count", "told"),
     [
         (0, "0 bytes"),

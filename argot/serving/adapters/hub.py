@@ -15,6 +15,7 @@ from typing import Any
 from argot.errors import ProviderError
 from argot.evaluation.names import BM25, named
 from argot.report.card import CardEvidence, model_card
+from argot.report.terminal import EVALUATION, whole_figures
 from argot.search.release import EMBEDDER, Manifest, check
 
 
@@ -33,7 +34,8 @@ def prepare(
     """Fill `folder` with embedder and card; ReleaseError if a file differs from the manifest."""
     manifest = check(release)
     shutil.copytree(release / EMBEDDER, folder, dirs_exist_ok=True)
-    card = model_card(manifest, repository, base, evidence_of(manifest, evaluation))
+    with whole_figures(EVALUATION):
+        card = model_card(manifest, repository, base, evidence_of(manifest, evaluation))
     (folder / "README.md").write_text(card, encoding="utf-8")
     files = sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()

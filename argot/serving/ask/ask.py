@@ -60,8 +60,8 @@ class Answer:
 
     @property
     def supported(self) -> bool:
-        """Is every claim supported by a passage?"""
-        return all(claim.supported for claim in self.claims)
+        """Are there claims, and is each supported by a passage?"""
+        return self.answered and all(claim.supported for claim in self.claims)
 
     def as_json(self) -> dict[str, Any]:
         """The answer with its claims and passages as plain values."""

@@ -10,12 +10,17 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from argot.documents.words import UNSPACED
+
 NOT_ANSWERED = "The documents don't tell."
 CITATION = re.compile(r"\[(\d+)\s*:?\s*[\"“”](.+?)[\"“”]\s*\]", re.DOTALL)
 # A number alone, [2], names a passage but quotes nothing of it, so it supports nothing.
 BARE = re.compile(r"\[(\d+)\]")
 BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 LEFT_OUT = re.compile(r"\s*(?:\.\.\.|…|\[…\])\s*")
+# The fewest letters and digits that a quote may have: one letter stands in any passage.
+LEAST = 3
+LETTER = rf"[^\W_{UNSPACED}]"  # next to another one, it is in the same word
 LOOKALIKES = str.maketrans("‘’“”–—‹›", "''\"\"--<>")
 
 
@@ -64,15 +69,21 @@ def _checked(number: int, quote: str, passages: Sequence[str]) -> Citation:
         return Citation(number, quote, f"there is no passage {number}")
     text, at = plain(passages[number - 1]), 0
     # The parts of a quote with "..." in it must follow one another in the passage.
-    for part in LEFT_OUT.split(quote):
-        part = plain(part)
-        at = text.find(part, at)
-        if at < 0:
+    for part in filter(None, map(plain, LEFT_OUT.split(quote))):
+        found = _whole_words(part).search(text, at)
+        if not found:
             return Citation(number, quote, f"passage {number} doesn't hold these words")
-        at += len(part)
-    if not plain(quote).strip(" .…"):
-        return Citation(number, quote, "quotes nothing")
-    return Citation(number, quote, "")
+        at = found.end()
+    letters = sum(map(str.isalnum, quote))
+    problem = "quotes too little" if letters else "quotes nothing"
+    return Citation(number, quote, problem if letters < LEAST else "")
+
+
+def _whole_words(part: str) -> re.Pattern[str]:
+    """A pattern for these words, which does not match where they are inside of longer ones."""
+    before = f"(?<!{LETTER})" if re.match(LETTER, part[0]) else ""
+    after = f"(?!{LETTER})" if re.match(LETTER, part[-1]) else ""
+    return re.compile(f"{before}{re.escape(part)}{after}")
 
 
 def plain(text: str) -> str:

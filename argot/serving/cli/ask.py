@@ -98,4 +98,5 @@ def _sources(answer: Answer) -> None:
         if not claim.supported:
             why = "; ".join(c.problem for c in claim.citations if c.problem) or "cites no passage"
             unproven = printable(f"{claim.text} ({why})")
-            typer.secho(f"Not proven: {unproven}", fg="yellow", err=True)
+            # Beside the answer, so that a file of it holds the doubt too.
+            typer.secho(f"Not proven: {unproven}", fg="yellow")

@@ -29,7 +29,8 @@ def drift(
 
     argot drift && echo "nothing to do"
 
-    Ends with code 4 where it finds drift: it is time to label new questions and to train again.
+    Ends with code 4 where it finds drift: it is time to label new questions and to train again. Run
+    it in the repository: the questions of the test are in data/, which a release does not hold.
     """
     from argot.feedback.drift import MOST, compare_samples, describe_queries, tested_on
     from argot.feedback.journal import distinct_queries, read_feedback

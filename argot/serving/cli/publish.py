@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ConfigDict
 
+from argot.core.params import Settings, load
 from argot.core.terminal import printable
 from argot.errors import InputError
 from argot.report.terminal import read_evaluation
 from argot.serving.cli.search import RELEASE, Release
+
+
+class _BaseModel(Settings):
+    """Of the section `fetch`, what a card says; the stage has checked the rest."""
+
+    model_config = ConfigDict(extra="ignore")
+    model: str
 
 
 def publish(
@@ -18,8 +26,8 @@ def publish(
         str, typer.Argument(help="OWNER/NAME of the model repository.", show_default=False)
     ],
     base: Annotated[
-        str, typer.Option(help="The base model's name, for the card.")
-    ] = "all-MiniLM-L6-v2",
+        str, typer.Option(help="The base model's name, for the card; else fetch.model's.")
+    ] = "",
     public: Annotated[bool, typer.Option("--public", help="Make it public; asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     dry_run: Annotated[
@@ -32,10 +40,13 @@ def publish(
     argot publish our-team/handbook-embedder --dry-run
 
     HF_TOKEN=... argot publish our-team/handbook-embedder
+
+    Run it in the repository that made the release: the card's figures are those of data/figures.
     """
     from argot.serving.adapters.hub import publish
 
-    evaluation = read_evaluation(Path("data/figures/evaluate.json"))
+    evaluation = read_evaluation()
+    base = base or load("fetch", _BaseModel).model
     if public and not dry_run and not yes and not typer.confirm(f"Make {repository} public?"):
         raise InputError("nothing was published")
     done = publish(release, evaluation, repository, base, private=not public, dry=dry_run)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ CLAIMS = ("exp", "iss", "aud")  # without which a token is refused
 LEEWAY = 30  # seconds by which clocks may differ
 TOKEN_CHARACTERS = 16_000
 SECONDS = 5.0  # for one fetch of the issuer's keys
+PAUSE = 30.0  # seconds between a fetch that failed and the next one
 GROUPS = "argot.groups"  # in the ASGI scope
 Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -90,6 +92,27 @@ class Identities:
         return next((groups for groups in found if groups is not None), None)
 
 
+class _IssuersKeys(jwt.PyJWKClient):
+    """The issuer's keys, fetched once in PAUSE seconds at most, however many tokens come.
+
+    PyJWKClient itself pauses only after a fetch that succeeded. Each fetch holds up all tokens, so
+    an issuer that does not answer would hold up the server.
+    """
+
+    _failed = float("-inf")
+
+    def fetch_data(self) -> Any:
+        """Fetch them; PyJWKClientError where that fails, or failed just now."""
+        if time.monotonic() - self._failed < PAUSE:
+            raise jwt.PyJWKClientError("the issuer's keys could not be fetched just now")
+        try:
+            return super().fetch_data()
+        except Exception as error:  # whatever is wrong with the reply, the issuer is to blame
+            self._failed = time.monotonic()
+            LOG.warning("no keys from %s: %s: %s", self.uri, type(error).__name__, error)
+            raise jwt.PyJWKClientError(str(error)) from error
+
+
 class Tokens:
     """Tokens of one issuer for one audience."""
 
@@ -97,7 +120,9 @@ class Tokens:
         self.settings = settings
         self._keys: jwt.PyJWKSet | jwt.PyJWKClient
         if urlsplit(settings.jwks).scheme in ("http", "https"):
-            self._keys = jwt.PyJWKClient(_safe(settings.jwks), timeout=SECONDS)
+            self._keys = _IssuersKeys(
+                _safe(settings.jwks), timeout=SECONDS, cooldown_duration=PAUSE
+            )
         else:
             self._keys = _read_jwks(folder / settings.jwks)
 

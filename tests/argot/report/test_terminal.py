@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -57,3 +58,13 @@ def test_damaged_figures_are_told_in_one_line(tmp_path: Path, content: bytes) ->
     (tmp_path / "evaluate.json").write_bytes(content)
     with pytest.raises(InputError, match="run `dvc repro`"):
         read_evaluation(tmp_path / "evaluate.json")
+
+
+@pytest.mark.parametrize(
+    "questions", [[], {"test": 7}, {"test": {"base": {}}}, {"test": {"base": {"ndcg@10": "x"}}}]
+)
+def test_figures_damaged_inside_are_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, questions: Any
+) -> None:
+    with pytest.raises(InputError, match=r"evaluate\.json: damaged figures.*run `dvc repro`"):
+        told(tmp_path, monkeypatch, questions)

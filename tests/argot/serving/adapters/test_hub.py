@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from argot.encoding.embedder import Embedder
 from argot.encoding.store.tokens import pool
 from argot.encoding.token_encoder import TokenEncoder
+from argot.errors import InputError
 from argot.serving.adapters.hub import prepare
 from tests.support.releases import without_tokens
 
@@ -63,3 +65,11 @@ def test_the_card_says_what_the_release_searches_by(spoilt: Path, tmp_path: Path
     without_tokens(spoilt)
     card = prepare(spoilt, EVALUATION, "team/handbook", "base", tmp_path / "two").card
     assert "searches by words (BM25), one vector a text (dense).\n" in card
+
+
+@pytest.mark.parametrize("damage", [{"pairs": 7}, {"pairs": {"test": {"bm25": {}}}}, {"text": {}}])
+def test_damaged_figures_are_told_in_one_line(
+    release: Path, tmp_path: Path, damage: dict[str, Any]
+) -> None:
+    with pytest.raises(InputError, match="damaged figures"):
+        prepare(release, EVALUATION | damage, "team/handbook", "base", tmp_path / "model")

@@ -239,6 +239,7 @@ def test_without_a_model_the_passages_are_the_answer(
     assert isinstance(answer, Answer)
     assert answer.problem.startswith(problem)
     assert answer.passages
+    assert not answer.supported
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,11 @@ def test_case_quotes_dashes_breaks_and_ellipses_are_no_difference(quote: str) ->
     assert claim.supported, claim
 
 
+def test_words_of_writings_without_spaces_are_quoted() -> None:
+    (claim,) = claims_of('They go back. [1 "三十天内"] [1 "VGM"]', ["请在三十天内退货VGM。"])
+    assert claim.supported
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
@@ -41,6 +46,10 @@ def test_case_quotes_dashes_breaks_and_ellipses_are_no_difference(quote: str) ->
         ('Seals last. [1 "six drops a minute"]', "passage 1 doesn't hold these words"),
         ('Seals last. [1 "a minute ... five drops"]', "passage 1 doesn't hold these words"),
         ('Seals last. [1 "..."]', "quotes nothing"),
+        ('Seals last. [1 "e"]', "passage 1 doesn't hold these words"),
+        ('Seals last. [1 "A"]', "quotes too little"),
+        ('Seals last. [1 "haft seal"]', "passage 1 doesn't hold these words"),
+        ('Seals last. [1 "five drop"]', "passage 1 doesn't hold these words"),
         ("Seals last. [1]", "quotes nothing"),
     ],
 )

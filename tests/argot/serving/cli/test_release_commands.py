@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.argot.serving.cli.test_search import argot
+from tests.support.chat_provider import Script, Turn, serving
 from tests.support.rights import GROUPS, SEEN
 
 Capture = pytest.CaptureFixture[str]
@@ -129,6 +130,17 @@ def test_an_answer_on_the_command_line_is_of_what_is_seen(
     assert argot(monkeypatch, *asked, "--groups", "legal") == 3
     answer = json.loads(capsys.readouterr().out)
     assert {one["document"] for one in answer["passages"]} <= SEEN["legal"]
+
+
+def test_what_is_not_proven_is_told_beside_the_answer(
+    release: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    with serving(Script(Turn(text=['It floats. [1 "by magic powers"]']))) as script:
+        asked = ("ask", "error E-17", "--provider", "openai", "--model", "m")
+        where = ("--base-url", f"{script.url}/v1", "--release", str(release))
+        assert argot(monkeypatch, *asked, *where) == 0
+    told = capsys.readouterr().out
+    assert "Not proven: It floats. (passage 1 doesn't hold these words)" in told
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,16 @@ import base64
 import hashlib
 import json
 import shutil
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 import pytest
@@ -22,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi.testclient import TestClient
 
 from argot.errors import InputError, ReleaseError
+from argot.serving.server import identities as module
 from argot.serving.server.app import create_app, open_state
 from argot.serving.server.identities import Identities, read_identities
 from argot.serving.server.server_settings import ServerSettings
@@ -301,16 +305,32 @@ def test_a_key_of_another_algorithm_in_the_set_signs_nothing(tmp_path: Path) -> 
     assert read_identities(path).groups(token("s" * 32, "HS256")) is None
 
 
-def test_the_issuers_keys_are_fetched_and_followed(tmp_path: Path) -> None:
-    published = [jwk(SECRET, "one")]
-    fetched = []
+class Issued(NamedTuple):
+    """What was fetched of an issuer, and who is known by it."""
+
+    fetched: list[str]
+    known: Identities
+
+
+@contextmanager
+def issuer(folder: Path, reply: bytes, length: int | None = None) -> Iterator[Issued]:
+    """An issuer that gives this reply for its keys, and a server's view of who asks by it.
+
+    Where `length` is more than the reply's, the connection is reset in the middle.
+    """
+    fetched: list[str] = []
 
     class Issuer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             fetched.append(self.path)
             self.send_response(200)
+            self.send_header("Content-Length", str(length or len(reply)))
             self.end_headers()
-            self.wfile.write(json.dumps({"keys": published}).encode())
+            self.wfile.write(reply)
+            if length:
+                reset = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+                self.connection.close()
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -319,15 +339,44 @@ def test_the_issuers_keys_are_fetched_and_followed(tmp_path: Path) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     jwks = f"http://127.0.0.1:{server.server_port}/certs"
     tokens = {**CONTENT["tokens"], "jwks": jwks, "claim": "cognito:groups"}
-    known = read_identities(write_keys(tmp_path, {"tokens": tokens}))
+    try:
+        yield Issued(fetched, read_identities(write_keys(folder, {"tokens": tokens})))
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_issuers_keys_are_fetched_and_followed(tmp_path: Path) -> None:
     named = {"cognito:groups": ["mechanics"]}
+    keys = json.dumps({"keys": [jwk(SECRET, "one")]}).encode()
+    with issuer(tmp_path, keys) as (fetched, known):
+        assert known.groups(token(**named)) == {"mechanics"}
+        # Made-up names of keys don't make the server fetch again and again.
+        assert [known.groups(token(OTHER, kid=str(n))) for n in range(9)] == [None] * 9
+        assert len(fetched) == 1
     assert known.groups(token(**named)) == {"mechanics"}
-    # Made-up names of keys don't make the server fetch again and again.
-    assert [known.groups(token(OTHER, kid=str(n))) for n in range(9)] == [None] * 9
-    assert len(fetched) <= 2
-    server.shutdown()
-    server.server_close()
-    assert known.groups(token(**named)) == {"mechanics"}
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"<html>", b"[]", b'{"keys":null}', b'{"keys":[1]}', b"[" * 100_000, b"\xff"]
+)
+@pytest.mark.parametrize("length", [None, 200_000])
+def test_an_issuer_that_fails_is_asked_once_and_lets_nobody_in(
+    tmp_path: Path, reply: bytes, length: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with issuer(tmp_path, reply, length) as (fetched, known):
+        assert [known.groups(token(kid=str(n))) for n in range(9)] == [None] * 9
+    assert len(fetched) == 1
+    assert caplog.text.count("no keys from http://127.0.0.1") == 1
+
+
+def test_an_issuer_that_failed_is_asked_again_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    with issuer(tmp_path, b"") as (fetched, known):
+        assert [known.groups(token()), known.groups(token())] == [None, None]
+    assert len(fetched) == 2
 
 
 @pytest.mark.parametrize(
