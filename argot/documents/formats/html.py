@@ -14,6 +14,8 @@ from argot.documents.formats.text import clean, decode, fenced
 from argot.documents.words import UNSPACED
 
 UNSEEN = ["script", "style", "noscript", "template", "svg", "nav", "iframe", "object", "head"]
+# A heading's link to itself, which many manuals show beside it.
+PERMALINKS = {"#", "¶", "§", "🔗", "\uf0c1"}
 CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{2,20})", re.IGNORECASE)
 BLANK = re.compile(r"\n(?:[ \t]*\n){2,}")
 # Blocks that markdownify takes for words of a line.
@@ -104,6 +106,9 @@ def _metadata(soup: Any) -> dict[str, Any]:
 def _prune(soup: Any) -> None:
     for tag in soup(UNSEEN):
         tag.extract()
+    for link in soup("a", href=re.compile("^#")):
+        if link.get_text(strip=True) in PERMALINKS:
+            link.extract()
 
 
 def _content(soup: Any) -> Any:

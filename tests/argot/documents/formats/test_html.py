@@ -132,3 +132,8 @@ def test_a_heading_in_a_list_is_a_heading() -> None:
         "### 1. Open\n\n### 2. Close\n\n#### Seal"
     )
     assert page("<ol start=4><li><h3>Close</h3></li></ol>") == "### 4. Close"
+
+
+def test_links_of_headings_to_themselves_are_left_out() -> None:
+    body = '<h1>Fees<a class="headerlink" href="#fees">¶</a></h1><p>See <a href="#x">#7</a>.</p>'
+    assert page(body) == "# Fees\n\nSee #7."
