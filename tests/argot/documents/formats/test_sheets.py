@@ -114,3 +114,7 @@ def test_styles_with_alternatives_for_new_programs_are_read() -> None:
 def test_a_workbook_with_backslashes_in_its_names_is_read() -> None:
     data = changed(lambda name, content: (name.replace("/", "\\"), content))
     assert "| Northquay | 45 |" in parse("fees.xlsx", data).text
+
+
+def test_a_line_of_a_sheet_that_looks_like_markdown_stays_text() -> None:
+    assert text([["# of moves"]]) == "\\# of moves"
