@@ -10,6 +10,7 @@ from typing import Any
 
 from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.chrome import drop_chrome
+from argot.documents.formats.properties import day
 from argot.documents.formats.text import clean, decode, fenced
 from argot.documents.words import UNSPACED
 
@@ -98,7 +99,10 @@ def _metadata(soup: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for tag in soup.find_all("meta", content=True):
         key = META.get(str(tag.get("name") or tag.get("property") or "").lower())
-        if key and (value := " ".join(clean(tag["content"]).split())):
+        value = " ".join(clean(tag["content"]).split())
+        if key == "date" and (date := day(value)):
+            value = f"{date:%Y-%m-%d}"
+        if key and value:
             found.setdefault(key, value)
     return found
 
