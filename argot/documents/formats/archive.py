@@ -94,6 +94,18 @@ def kind_of_archive(data: bytes, suffix: str) -> str:
     raise UnreadableError("a zip file that is no document; unpack it")
 
 
+def with_slashes(data: bytes) -> bytes:
+    """The zip file with "/" in its names, where a program wrote the backslash of Windows."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old:
+        if not any("\\" in name for name in old.namelist()):
+            return data
+        with zipfile.ZipFile(stream, "w") as new:
+            for name in dict.fromkeys(old.namelist()):
+                new.writestr(zipfile.ZipInfo(name.replace("\\", "/")), _read(old, name))
+    return stream.getvalue()
+
+
 def members(file: Path) -> list[str]:
     """The names of an archive's files in their order, without folders and litter."""
     with open_archive(file) as archive:

@@ -23,11 +23,11 @@ def read_epub(data: bytes) -> Parsed:
     package = str(_xml(book, CONTAINER).find("rootfile")["full-path"])
     tree = _xml(book, package)
     paths = {item["id"]: item["href"] for item in tree.find_all("item")}
+    # Some books list a file once for each of its sections: "chapter.xhtml#section".
+    files = [paths[item["idref"]].partition("#")[0] for item in tree.find_all("itemref")]
     chapters = []
-    for reference in tree.find_all("itemref"):
-        path = posixpath.normpath(
-            posixpath.join(posixpath.dirname(package), unquote(paths[reference["idref"]]))
-        )
+    for file in dict.fromkeys(files):
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(file)))
         chapters.append(to_markdown(decode(book.read(path)))[0])
     title, author = tree.find("dc:title"), tree.find("dc:creator")
     return Parsed(

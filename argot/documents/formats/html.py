@@ -10,10 +10,13 @@ from typing import Any
 
 from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.chrome import drop_chrome
+from argot.documents.formats.properties import day
 from argot.documents.formats.text import clean, decode, fenced
 from argot.documents.words import UNSPACED
 
 UNSEEN = ["script", "style", "noscript", "template", "svg", "nav", "iframe", "object", "head"]
+# A heading's link to itself, which many manuals show beside it.
+PERMALINKS = {"#", "¶", "§", "🔗", "\uf0c1"}
 CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{2,20})", re.IGNORECASE)
 BLANK = re.compile(r"\n(?:[ \t]*\n){2,}")
 # Blocks that markdownify takes for words of a line.
@@ -96,7 +99,10 @@ def _metadata(soup: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for tag in soup.find_all("meta", content=True):
         key = META.get(str(tag.get("name") or tag.get("property") or "").lower())
-        if key and (value := " ".join(clean(tag["content"]).split())):
+        value = " ".join(clean(tag["content"]).split())
+        if key == "date" and (date := day(value)):
+            value = f"{date:%Y-%m-%d}"
+        if key and value:
             found.setdefault(key, value)
     return found
 
@@ -104,6 +110,9 @@ def _metadata(soup: Any) -> dict[str, Any]:
 def _prune(soup: Any) -> None:
     for tag in soup(UNSEEN):
         tag.extract()
+    for link in soup("a", href=re.compile("^#")):
+        if link.get_text(strip=True) in PERMALINKS:
+            link.extract()
 
 
 def _content(soup: Any) -> Any:

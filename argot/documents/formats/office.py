@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import io
 import posixpath
 import re
@@ -10,13 +9,14 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from argot.documents.formats.properties import properties
+from argot.documents.formats.properties import day, properties
 
 NAMES = {
     "a": "http://schemas.openxmlformats.org/drawingml/2006/main",
     "c": "http://schemas.openxmlformats.org/drawingml/2006/chart",
     "dgm": "http://schemas.openxmlformats.org/drawingml/2006/diagram",
     "m": "http://schemas.openxmlformats.org/officeDocument/2006/math",
+    "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
     "r": "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
     "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
 }
@@ -107,15 +107,8 @@ def about(data: bytes) -> tuple[str, dict[str, Any]]:
             element.tag.split("}")[-1]: element.text or ""
             for element in parsed(archive.read(names[0]))
         }
-    date = _date(fields.get("modified", "")) or _date(fields.get("created", ""))
+    date = day(fields.get("modified", "")) or day(fields.get("created", ""))
     return " ".join(fields.get("title", "").split()), properties(fields.get("creator"), date)
-
-
-def _date(text: str) -> datetime.date | None:
-    try:
-        return datetime.date.fromisoformat(text[:10])
-    except ValueError:
-        return None
 
 
 def chart_rows(xml: bytes) -> tuple[str, list[list[str]]]:

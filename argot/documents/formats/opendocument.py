@@ -11,6 +11,7 @@ from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.archive import open_archive
 from argot.documents.formats.html import to_markdown
 from argot.documents.formats.opendocument_numbers import Numbers
+from argot.documents.formats.properties import day, properties
 from argot.documents.formats.sheet_tables import tables
 from argot.documents.formats.text import clean
 
@@ -95,13 +96,8 @@ class _Document:
 
     def parsed(self, format: str, text: str) -> Parsed:
         author = self._property(f"{META}initial-creator") or self._property(f"{DUBLIN}creator")
-        found = {"author": author, "date": self._property(f"{DUBLIN}date")}
-        return Parsed(
-            format,
-            text,
-            self._property(f"{DUBLIN}title"),
-            {key: value for key, value in found.items() if value},
-        )
+        metadata = properties(author, day(self._property(f"{DUBLIN}date")))
+        return Parsed(format, text, self._property(f"{DUBLIN}title"), metadata)
 
     def notes(self) -> str:
         return "".join(

@@ -13,7 +13,10 @@ HEADING = re.compile(
 )
 KEYWORD = re.compile(r"\s*#\+(\w+):\s*(.*)")
 BEGIN = re.compile(r"\s*#\+begin_(\w+)\b.*", re.IGNORECASE)
+WORDS, CODE = ("begin", "end"), ("src", "example", "export")
 DRAWER = re.compile(r"\s*:(?:PROPERTIES|LOGBOOK|CLOCK):\s*", re.IGNORECASE)
+DRAWER_END = re.compile(r"\s*:END:\s*", re.IGNORECASE)
+LINE_END = re.compile(r"\s*\\\\\s*$")
 ROW, RULE = re.compile(r"\s*\|.*"), re.compile(r"\s*\|[-+|\s]*\s*")
 COMMENT = re.compile(r"\s*#(?:\s|$).*")
 LINK = re.compile(r"\[\[([^\[\]]*)\](?:\[([^\[\]]*)\])?\]")
@@ -35,11 +38,11 @@ def _converted(lines: Sequence[str], found: dict[str, str]) -> Iterator[str]:
         line = lines[number]
         number += 1
         if begin := BEGIN.fullmatch(line):
-            end = _end(lines, number, re.compile(rf"\s*#\+end_{begin[1]}\s*", re.IGNORECASE))
+            end = _end(lines, number, begin[1])
             yield from _block(begin[1].lower(), lines[number:end], found)
             number = end + 1
         elif DRAWER.fullmatch(line):
-            number = _end(lines, number, re.compile(r"\s*:END:\s*", re.IGNORECASE)) + 1
+            number = _drawer_end(lines, number) + 1
         elif ROW.fullmatch(line):
             end = number
             while end < len(lines) and ROW.fullmatch(lines[end]):
@@ -56,16 +59,28 @@ def _converted(lines: Sequence[str], found: dict[str, str]) -> Iterator[str]:
             yield _line(line)
 
 
-def _end(lines: Sequence[str], number: int, mark: re.Pattern[str]) -> int:
-    """The line that ends a block; a block without an end is empty, and what follows is text."""
+def _end(lines: Sequence[str], number: int, kind: str) -> int:
+    """The line that ends a block; a block without an end is empty, and what follows is text.
+
+    Blocks of the same kind may be within one another, except those of code.
+    """
+    begin, mark = (re.compile(rf"\s*#\+{word}_{kind}\b.*", re.IGNORECASE) for word in WORDS)
+    depth = 1
     for end in range(number, len(lines)):
-        if mark.fullmatch(lines[end]):
+        depth += bool(begin.fullmatch(lines[end])) and kind.lower() not in CODE
+        depth -= bool(mark.fullmatch(lines[end]))
+        if not depth:
             return end
     return number - 1
 
 
+def _drawer_end(lines: Sequence[str], number: int) -> int:
+    ends = (end for end in range(number, len(lines)) if DRAWER_END.fullmatch(lines[end]))
+    return next(ends, number - 1)
+
+
 def _block(kind: str, lines: Sequence[str], found: dict[str, str]) -> Iterator[str]:
-    if kind in ("src", "example", "export"):
+    if kind in CODE:
         yield from ["", fenced("\n".join(lines)), ""]
     elif kind != "comment":
         yield from _converted(lines, found)
@@ -84,4 +99,5 @@ def _table(lines: Sequence[str]) -> str:
 
 
 def _inline(text: str) -> str:
-    return VERBATIM.sub(r"`\2`", LINK.sub(lambda match: match[2] or match[1], text))
+    named = LINK.sub(lambda match: match[2] or match[1], LINE_END.sub("", text))
+    return VERBATIM.sub(r"`\2`", named)

@@ -36,3 +36,11 @@ def properties(author: str | None, date: datetime.date | None) -> dict[str, Any]
         "date": f"{date:%Y-%m-%d}" if date else "",
     }
     return {key: value for key, value in found.items() if value}
+
+
+def day(text: str) -> datetime.date | None:
+    """The day of a date as XML has it, with or without a time; None for other text."""
+    try:
+        return datetime.date.fromisoformat(text[:10])
+    except ValueError:
+        return None

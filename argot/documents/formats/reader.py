@@ -27,6 +27,7 @@ from argot.documents.formats import (
     slides,
     word,
 )
+from argot.documents.formats.archive import kind_of_archive, with_slashes
 
 # The reader of each kind; each imports its library only when a file of that kind comes.
 READERS: dict[str, Callable[[bytes], Parsed]] = {
@@ -71,6 +72,7 @@ BINARY = {
     ".zip": "zip file",
 }
 HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
+ZIP = b"PK\x03\x04", b"PK\x05\x06"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
@@ -83,7 +85,7 @@ def parse(name: str, data: bytes) -> Parsed:
     if kind == "zip":
         raise UnreadableError("an archive within an archive; unpack it")
     try:
-        parsed = READERS[kind](data)
+        parsed = READERS[kind](with_slashes(data) if data.startswith(ZIP) else data)
     except (UnreadableError, MemoryError):
         raise
     except RecursionError:
@@ -98,15 +100,13 @@ def parse(name: str, data: bytes) -> Parsed:
 
 def kind_of(name: str, data: bytes) -> str:
     """The kind of a file, one of READERS, or zip."""
-    from argot.documents.formats.archive import kind_of_archive
-
     suffix = PurePath(name).suffix.lower()
     # Some programs write a line before a PDF's first; a manual may speak of "%PDF-" and is none.
     if b"%PDF-" in data[:1024] and (
         suffix == ".pdf" or data.startswith(b"%PDF-") or b"startxref" in data[-2048:]
     ):
         return "pdf"
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if data.startswith(ZIP):
         return kind_of_archive(data, suffix)
     if data.startswith(OLE):
         hidden = suffix in BINARY or ENCRYPTED_PACKAGE in data

@@ -22,7 +22,7 @@ SUBSTITUTION = re.compile(r"^\.\. \|([^|\n]+)\| replace:: +(.*)$", re.MULTILINE)
 USED = re.compile(r"\|([^|\s](?:[^|\n]*[^|\s])?)\|")
 FOOTNOTE = re.compile(r"\.\.\s+(\[[^\]]+\])\s+(.*)")
 OPTION = re.compile(r":[\w -]+:(?:\s|$)")
-ROLE = re.compile(r"(?::[\w:+-]+:)`([^`<]*?)(?:\s*<[^`>]*>)?`|`([^`<]+?)\s*<[^`>]*>`__?")
+ROLE = re.compile(r"(?::[\w:+-]+:)`([^`]+?)(?:\s*<[^`<>]*>)?`|`([^`<]+?)\s*<[^`>]*>`__?")
 PHRASE = re.compile(r"(?<![`\w])`([^`]+)`__?")
 CODE_SPAN = re.compile(r"``([^`]+)``")
 BORDER = re.compile(r"\+(?:[-=]+\+)+\s*")
@@ -87,8 +87,22 @@ def _converted(lines: Sequence[str], rules: list[str]) -> Iterator[str]:
             yield from _code(lines[number + 1 : end])
             number = end
         else:
-            yield _inline(re.sub(r"^(\s*)#\.", r"\g<1>1.", line))
-            number += 1
+            end = _link_end(lines, number)
+            text = "\n".join([re.sub(r"^(\s*)#\.", r"\g<1>1.", line), *lines[number + 1 : end]])
+            yield _inline(text)
+            number = end
+
+
+def _link_end(lines: Sequence[str], number: int) -> int:
+    """Where the lines end that a link or a role goes on over: at an even number of backticks."""
+    marks = 0
+    for end in range(number, len(lines)):
+        marks += lines[end].count("`")
+        if not lines[end].strip() or lines[end].rstrip().endswith("::"):
+            break
+        if marks % 2 == 0:
+            return end + 1
+    return number + 1
 
 
 def _heading(lines: Sequence[str], number: int) -> tuple[str, str, int] | None:

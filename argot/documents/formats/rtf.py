@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from argot.documents.formats import Parsed
+from argot.documents.formats.html import MARKUP
 from argot.documents.formats.plain import marked
 from argot.documents.formats.text import clean, table
 
@@ -120,7 +121,7 @@ def _paragraph(line: str) -> str:
     if levels and plain:
         return f"{'#' * levels[-1]} {plain}"
     item = ITEM.match(MARKS.sub("", line).lstrip())
-    return f"- {plain[1:].strip()}" if item else plain
+    return f"- {plain[1:].strip()}" if item else MARKUP.sub(r"\1\\\2", plain)
 
 
 def _plain(text: str) -> str:

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
+from argot.documents.formats.html import MARKUP
 from argot.documents.formats.text import table
 
 NUMBER = re.compile(r"[+-]?\d")
@@ -57,5 +58,5 @@ def _markdown(rows: Rows) -> str:
     columns = sorted(_filled_columns(rows))
     cells = [[row[number] if number < len(row) else "" for number in columns] for row in rows]
     if all(sum(map(bool, row)) == 1 for row in cells):
-        return "\n".join("".join(row) for row in cells)
+        return MARKUP.sub(r"\1\\\2", "\n".join("".join(row) for row in cells))
     return table(cells)

@@ -21,6 +21,8 @@ from argot.documents.formats.office import (
 from argot.documents.formats.sheet_tables import tables
 from argot.documents.formats.text import clean
 
+STYLES = "/styles.xml"
+
 
 def read_xlsx(data: bytes) -> Parsed:
     """A section per sheet with its tables and text boxes.
@@ -29,8 +31,8 @@ def read_xlsx(data: bytes) -> Parsed:
     """
     from openpyxl import load_workbook
 
-    if is_strict(data):
-        data = rewritten(data, lambda name, content: content)
+    if is_strict(data) or _has_alternatives(data):
+        data = rewritten(data, _without_alternatives)
     book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     boxes, parts = _boxes(data), []
     for sheet in book.worksheets:
@@ -41,6 +43,27 @@ def read_xlsx(data: bytes) -> Parsed:
             parts += [f"## {sheet.title}", *found]
     title, metadata = about(data)
     return Parsed("xlsx", clean("\n\n".join(parts)), title, metadata)
+
+
+def _has_alternatives(data: bytes) -> bool:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        styles = (name for name in archive.namelist() if name.endswith(STYLES))
+        return any(b"AlternateContent" in archive.read(name) for name in styles)
+
+
+def _without_alternatives(name: str, content: bytes) -> bytes:
+    """Styles for programs that know the standard only; openpyxl stumbles over the others."""
+    from lxml import etree
+
+    if not name.endswith(STYLES):
+        return content
+    root = parsed(content)
+    for choice in [*root.iter(named("mc:AlternateContent"))]:
+        for element in choice.iterfind(f"{named('mc:Fallback')}/*"):
+            choice.addprevious(element)
+        choice.getparent().remove(choice)
+    xml: bytes = etree.tostring(root)
+    return xml
 
 
 def _boxes(data: bytes) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from argot.documents.formats import Parsed
+from argot.documents.formats.html import MARKUP
 from argot.documents.formats.office import (
     about,
     chart_rows,
@@ -95,7 +96,7 @@ def _text(paragraph: Any) -> str:
             parts.append(linear(element))
         else:
             parts.append(element.text or "")
-    return " ".join("".join(parts).split())
+    return MARKUP.sub(r"\1\\\2", " ".join("".join(parts).split()))
 
 
 def _drawing(shape: Any) -> str:

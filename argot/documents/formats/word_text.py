@@ -42,18 +42,23 @@ def written_out(data: bytes) -> bytes:
     def change(member: str, content: bytes) -> bytes:
         if member == name:
             return xml
-        return _typed(content) if member.endswith("/styles.xml") else content
+        return _whole(content) if member.endswith("/styles.xml") else content
 
     return rewritten(data, change)
 
 
-def _typed(styles: bytes) -> bytes:
-    """Styles without a type are those of paragraphs, by the standard; mammoth needs the word."""
+def _whole(styles: bytes) -> bytes:
+    """Styles with what mammoth needs: by the standard one without a type is of paragraphs.
+
+    Nothing can refer to a style without an id.
+    """
     from lxml import etree
 
     root = parsed(styles)
-    for style in root.iter(named("w:style")):
+    for style in [*root.iter(named("w:style"))]:
         style.set(named("w:type"), style.get(named("w:type"), "paragraph"))
+        if style.get(named("w:styleId")) is None:
+            style.getparent().remove(style)
     xml: bytes = etree.tostring(root)
     return xml
 

@@ -113,10 +113,14 @@ def test_the_text_is_found_wherever_the_mains_are(body: str) -> None:
     assert page(body).endswith("# Hours\n\nFrom five to nine.")
 
 
-def test_meta_tags_become_metadata() -> None:
-    head = '<title>Fees</title><meta name="author" content="Ann"><meta property="article:published_time" content="2026">'
+@pytest.mark.parametrize(
+    ("written", "date"), [("2026", "2026"), ("2026-03-01T09:00:00Z", "2026-03-01")]
+)
+def test_meta_tags_become_metadata(written: str, date: str) -> None:
+    time = f'<meta property="article:published_time" content="{written}">'
+    head = f'<title>Fees</title><meta name="author" content="Ann">{time}'
     parsed = parse("a.html", f"<html><head>{head}</head><body>Text.</body></html>".encode())
-    assert (parsed.title, parsed.metadata) == ("Fees", {"author": "Ann", "date": "2026"})
+    assert (parsed.title, parsed.metadata) == ("Fees", {"author": "Ann", "date": date})
 
 
 def test_what_is_converted_to_html_has_no_chrome() -> None:
@@ -132,3 +136,8 @@ def test_a_heading_in_a_list_is_a_heading() -> None:
         "### 1. Open\n\n### 2. Close\n\n#### Seal"
     )
     assert page("<ol start=4><li><h3>Close</h3></li></ol>") == "### 4. Close"
+
+
+def test_links_of_headings_to_themselves_are_left_out() -> None:
+    body = '<h1>Fees<a class="headerlink" href="#fees">¶</a></h1><p>See <a href="#x">#7</a>.</p>'
+    assert page(body) == "# Fees\n\nSee #7."

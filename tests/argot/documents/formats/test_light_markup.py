@@ -189,3 +189,18 @@ def test_a_block_without_end_and_odd_lines_are_read(name: str) -> None:
         "..\n cranes\ncranes",
     ):
         assert "cranes" in parse(name, text.encode()).text
+
+
+def test_links_of_restructured_text_go_on_in_the_next_line() -> None:
+    text = "See :ref:`the\nfees <fees>`, `the\nlist <https://x.example>`_ and :var:`<LANG>_X`.\n"
+    assert parse("a.rst", text.encode()).text == "See the\nfees, the\nlist and <LANG>_X."
+    stray = "A stray ` mark::\n\n    code `"
+    assert parse("a.rst", stray.encode()).text.startswith("A stray ` mark:\n")
+
+
+def test_blocks_within_blocks_and_line_ends_of_org() -> None:
+    quote = "#+begin_quote\n{}\n#+end_quote"
+    lines = [quote.format("Outer.\n" + quote.format("Inner.\\\\") + "\nAfter."), "End."]
+    assert parse("a.org", "\n".join(lines).encode()).text == "Outer.\nInner.\nAfter.\nEnd."
+    code = "#+begin_src org\n#+begin_src\n#+end_src\nEnd."
+    assert parse("a.org", code.encode()).text == "```\n#+begin_src\n```\n\nEnd."

@@ -126,6 +126,6 @@ def test_slides_become_sections() -> None:
 
 
 def test_properties_become_metadata() -> None:
-    meta = "<dc:title>Depot</dc:title><meta:initial-creator>Ann</meta:initial-creator><dc:date>2026-03-01</dc:date>"
+    meta = "<dc:title>Depot</dc:title><meta:initial-creator>Ann</meta:initial-creator><dc:date>2026-03-01T10:20:30.4</dc:date>"
     parsed = parse("a.odt", odt("<text:p>Open.</text:p>", meta))
     assert (parsed.title, parsed.metadata) == ("Depot", {"author": "Ann", "date": "2026-03-01"})

@@ -45,3 +45,9 @@ def test_notes_stand_where_they_are_referred_to() -> None:
         "Open at five [Not on Sundays, {5 am}.] each day."
     )
     assert text(r"\pard Open{\footnote without an end\par") == "Open [without an end\n\n]"
+
+
+def test_lines_that_look_like_markdown_are_text() -> None:
+    assert text(r"\pard # restart the crane\par ---\par Done.\par") == (
+        "\\# restart the crane\n\n\\---\n\nDone."
+    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
+from argot.documents.formats.reader import parse
 from argot.documents.formats.sheets import read_xlsx
 
 
@@ -87,3 +89,32 @@ def test_the_strict_form_of_the_standard_is_read() -> None:
                 content = content.replace(loose, b"http://purl.oclc.org/ooxml/" + family + b"/")
             new.writestr(name, content)
     assert "| Northquay | 45 |" in read_xlsx(stream.getvalue()).text
+
+
+def changed(change: Callable[[str, bytes], tuple[str, bytes]]) -> bytes:
+    """A workbook whose files have other names and contents."""
+    data, stream = book([["Port", "Fee"], ["Northquay", 45]]), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w") as new:
+        for name in old.namelist():
+            new.writestr(*change(name, old.read(name)))
+    return stream.getvalue()
+
+
+def test_styles_with_alternatives_for_new_programs_are_read() -> None:
+    space = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+    fill = b"<fill><patternFill/></fill>"
+    alternative = (
+        f'<mc:AlternateContent xmlns:mc="{space}"><mc:Choice Requires="v2"><odd/></mc:Choice>'
+        f"<mc:Fallback>{fill.decode()}</mc:Fallback></mc:AlternateContent>"
+    ).encode()
+    data = changed(lambda name, content: (name, content.replace(fill, alternative)))
+    assert "| Northquay | 45 |" in read_xlsx(data).text
+
+
+def test_a_workbook_with_backslashes_in_its_names_is_read() -> None:
+    data = changed(lambda name, content: (name.replace("/", "\\"), content))
+    assert "| Northquay | 45 |" in parse("fees.xlsx", data).text
+
+
+def test_a_line_of_a_sheet_that_looks_like_markdown_stays_text() -> None:
+    assert text([["# of moves"]]) == "\\# of moves"

@@ -87,3 +87,11 @@ def test_merged_cells_are_read_once() -> None:
             table.cell(row, column).text = text
 
     assert read_pptx(deck(fill)).text == "| Northquay | dry |\n| --- | --- |\n|  | reefer |"
+
+
+def test_text_that_looks_like_markdown_stays_text() -> None:
+    def fill(slides: Any) -> None:
+        box = slides.slides.add_slide(slides.slide_layouts[6]).shapes.add_textbox(0, 0, 99, 99)
+        box.text_frame.text = "# restart the crane"
+
+    assert read_pptx(deck(fill)).text == "\\# restart the crane"

@@ -86,6 +86,11 @@ def test_a_style_without_a_type_is_one_of_paragraphs() -> None:
     assert text(paragraph("Berths", '<w:pStyle w:val="Plain"/>'), styles=styles) == "Berths"
 
 
+def test_a_style_without_an_id_is_of_no_paragraph() -> None:
+    styles = f'<w:styles {W}><w:style w:type="paragraph"><w:name w:val="heading 1"/></w:style></w:styles>'
+    assert text(paragraph("Yard."), styles=styles) == "Yard."
+
+
 def test_equations_stand_in_their_sentence() -> None:
     between = f"<w:p><w:r><w:t>It bears</w:t></w:r><m:oMath>{FRACTION}</m:oMath><w:r><w:t>.</w:t></w:r></w:p>"
     assert "230 kN/1.5" in text(between)
