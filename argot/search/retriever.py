@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -147,8 +148,7 @@ class Retriever:
     ) -> list[list[Passage]]:
         """`search` for many queries at once."""
         fusion = self.fusion(mode)
-        if k < 1:
-            raise InputError(f"k must be at least 1, got {k}")
+        _check(queries, k, filter or {})
         queries = [encodable(query) for query in queries]
         # 1. How many passages are needed. A cross-encoder wants more than k.
         count = max(k, RERANKED) if self.reranker else k
@@ -385,6 +385,23 @@ def _reranked(reranker: Reranker, query: str, found: Sequence[Passage]) -> list[
     least = min(scores, default=0.0)
     ranked += [replace(one, score=min(one.score, least)) for one in others]
     return [replace(one, rank=rank) for rank, one in enumerate(ranked, start=1)]
+
+
+def _check(queries: Sequence[str], k: int, filter: Filter) -> None:
+    """Raise InputError for what is no search: a caller's mistake, told in one line."""
+    for query in queries:
+        if not isinstance(query, str):
+            raise InputError(f"a query must be a text, got {query!r}")
+    try:
+        index(k)
+    except TypeError:
+        raise InputError(f"k must be a whole number, got {k!r}") from None
+    if k < 1:
+        raise InputError(f"k must be at least 1, got {k}")
+    for key, value in filter.items():
+        if not isinstance(value, str | int | float | None):
+            expected = "a text, a number or true or false"
+            raise InputError(f"filter: {key!r} must be {expected}, got {value!r}")
 
 
 def _matches(metadata: Mapping[str, Any], filter: Filter) -> bool:

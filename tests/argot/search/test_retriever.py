@@ -179,6 +179,14 @@ def test_a_bad_call_is_an_error_of_one_line(retriever: Retriever) -> None:
         retriever.search("pump", mode="fuzzy")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="k must be at least 1, got 0"):
         retriever.search("pump", k=0)
+    for wrong in (2.5, "3", None):
+        with pytest.raises(InputError, match=f"k must be a whole number, got {wrong!r}"):
+            retriever.search("pump", k=wrong)  # type: ignore[arg-type]
+    for query in (None, ["pump"], 3):
+        with pytest.raises(InputError, match="a query must be a text, got "):
+            retriever.search(query)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"filter: 'year' must be a text, .* got \['2026'\]"):
+        retriever.search("pump", filter={"year": ["2026"]})
 
 
 def test_parts_of_different_releases_are_refused(spoilt: Path) -> None:

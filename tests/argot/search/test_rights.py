@@ -66,7 +66,6 @@ def test_a_word_of_hidden_passages_alone_finds_nothing(retriever: Retriever) -> 
         {"year": 2026},
         {"year": None},
         {"groups": None},
-        {"groups": ["mechanics"]},
         {},
     ],
 )
