@@ -29,7 +29,7 @@ from rich.table import Table
 
 from argot.core.files import write_json
 from argot.errors import ArgotError, InputError
-from argot.evaluation.names import named
+from argot.evaluation.names import ALWAYS, named
 from argot.evaluation.statistics import paired
 from tools.workspace import ROOT, changed_param, lay_out, repro
 
@@ -91,12 +91,10 @@ def seeds(folder: Path, params: Params) -> list[Row]:
         }
         for seed in SEEDS
     ]
+    averaged = [*(system for system in ALWAYS if system in rows[0]), "gain"]
     summaries = {"mean": statistics.mean, "spread": statistics.stdev}
     return rows + [
-        {
-            "seed": name,
-            **{key: summary(row[key] for row in rows) for key in (*named(rows[0]), "gain")},
-        }
+        {"seed": name, **{key: summary(row[key] for row in rows) for key in averaged}}
         for name, summary in summaries.items()
     ]
 
