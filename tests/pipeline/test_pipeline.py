@@ -132,6 +132,7 @@ def test_a_second_run_runs_nothing_and_is_quick(built: Path) -> None:
     assert time.monotonic() - started < 10  # about 2 s on an idle machine
 
 
+@pytest.mark.slow
 def test_each_param_makes_just_its_stages_stale(workspace: Path) -> None:
     path = workspace / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -181,6 +181,7 @@ def null_run(seed: int, lexical_skill: float) -> Decision:
     return decide(shown, NOTHING, fusions, Sides(), rules(50), samples=500, seed=seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lexical_skill", [1.0, 2.5])
 def test_a_model_that_gained_nothing_ships_in_at_most_one_of_twenty(lexical_skill: float) -> None:
     ships = sum(null_run(seed, lexical_skill).verdict.model == "tuned" for seed in range(250))
