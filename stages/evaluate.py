@@ -185,12 +185,12 @@ def choose_fusions(
         start = beside_bm25("convex", model.start).weights
         trust = 1.0 if is_real else TRUST_IN_SYNTHETIC
         fusions[two] = choose(curves_of(dev, on_dev[two], corpus), TWO, dev.cluster, start, trust)
-        if three in on_dev:
+        if three in on_dev and is_real:
             found = [on_dev[two][BM25], on_dev[two][Dense.name], on_dev[three][ByToken.name]]
-            start = weights(*found) if is_real else shared(WORDS)
-            trust = 1.0 if is_real else 0.0
             curves = curves_of(dev, on_dev[three], corpus)
-            fusions[three] = choose(curves, THREE, dev.cluster, start, trust)
+            fusions[three] = choose(curves, THREE, dev.cluster, weights(*found))
+        elif three in on_dev:
+            fusions[three] = Fusion(method="convex", weights=shared(WORDS))
     return fusions
 
 

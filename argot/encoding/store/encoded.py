@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -43,11 +42,6 @@ class Encoded:
     def keys(self) -> list[str]:
         """The names of all texts."""
         return self.vectors.keys
-
-    @cached_property
-    def rows(self) -> dict[str, int]:
-        """The place of each text's vector."""
-        return {key: row for row, key in enumerate(self.keys)}
 
     def take(self, rows: Sequence[int]) -> Encoded:
         """Some of the texts."""
