@@ -258,6 +258,7 @@ def test_the_verdict_is_what_a_pull_request_shows(folder: Path) -> None:
     lines = comment.verdict(told).splitlines()
     assert lines[0] == "### Verdict: tuned"
     assert lines[1] == told["reason"]
+    assert lines[3] == f"{told['power']}." and "(80 % power)" in lines[3]
     assert "| Improved most | untuned | tuned |" in lines
 
 
