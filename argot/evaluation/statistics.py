@@ -59,9 +59,9 @@ def paired(differences: Floats, clusters: Clusters, level: float = LEVEL) -> Int
 
     Where each query has one document, the error is that of the jackknife over documents (CR3: Bell
     and McCaffrey 2002; MacKinnon, Nielsen and Webb 2023). The sum over related cells is the dyadic
-    one of Fafchamps and Gubert (2007). Rounding apart it can be smaller than that of c = d alone,
-    or negative; it is never taken below the sum of e_c² (Cameron, Gelbach and Miller 2011 on the
-    same trouble). The joint intervals are by Šidák (1967), which holds whatever the correlations.
+    one of Fafchamps and Gubert (2007). By chance it can be negative, as every sum over clusters
+    that overlap (Cameron, Gelbach and Miller 2011): it is never taken below the sum of e_c². The
+    joint intervals are by Šidák (1967), which holds whatever the correlations.
 
     `python -m benchmarks.coverage` compares this with the other methods; docs/concepts.md has the
     table.

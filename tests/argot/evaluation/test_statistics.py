@@ -176,6 +176,19 @@ def test_a_document_that_every_question_names_leaves_nothing_to_compare() -> Non
     assert paired(np.ones((30, 1)), clusters).low.tolist() == [-1.0]
 
 
+def test_a_question_that_names_every_document_leaves_nothing_to_compare() -> None:
+    clusters = np.array([[document] * 10 for document in range(10)] + [list(range(10))])
+    assert effective_documents(clusters) > 2
+    assert paired(np.ones((11, 1)), clusters).low.tolist() == [-1.0]
+
+
+def test_questions_that_join_documents_never_take_the_error_away() -> None:
+    """A question about two documents that does badly where theirs do well: the sum is negative."""
+    clusters = np.array([[0, 0], [1, 1], [0, 1], *([document] * 2 for document in range(2, 12))])
+    differences = np.array([0.4, 0.4, -0.8] + [0.0] * 10)
+    assert paired(differences[:, None], clusters).error[0] > 0.05
+
+
 def test_four_of_five_provable_gains_are_proven() -> None:
     clusters, rng = equal(40), np.random.default_rng(3)
     noise = rng.normal(0, 0.2, (40, TRIALS))[clusters] + rng.normal(0, 0.3, (200, TRIALS))
