@@ -149,6 +149,8 @@ def verdict(
     return {
         "verdict": text["verdict"],
         "reason": text["reason"],
+        "power": text["power"],
+        "looks": evaluation["verdict"]["looks"],
         "wins": before_and_after(wins),
         "losses": before_and_after(losses),
     }

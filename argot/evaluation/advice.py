@@ -33,6 +33,7 @@ class Facts:
     documents: int
     training_pairs: int
     questions: int
+    effective_documents: float  # that the questions ask about
     real: bool  # do scores and gain come from real questions?
     scores: Mapping[str, float]  # nDCG@10 of each system
     gain: float  # of tuned + BM25 over the better of base + BM25 and BM25
@@ -91,6 +92,13 @@ def _evidence(facts: Facts, rules: ReleaseSettings) -> Iterator[tuple[str, str]]
             f"{facts.questions} real test questions are too few to prove anything; "
             f"{rules.min_questions} are needed. `argot label` takes ten judgments in two minutes; "
             "a search log or a help desk has the questions.",
+        )
+    elif facts.effective_documents < rules.min_documents:
+        yield (
+            "few_asked_about",
+            f"The {facts.questions} real test questions tell no more than questions about "
+            f"{facts.effective_documents:.1f} documents would, because a few documents have most "
+            f"of them; {rules.min_documents} are needed. Ask about other documents.",
         )
     if facts.fusion_lost > LOST_BY_FUSION and not facts.dev_is_real:
         yield (
