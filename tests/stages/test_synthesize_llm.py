@@ -148,7 +148,7 @@ def test_a_changed_document_costs_its_own_chunks_only(project: Path) -> None:
         lexical.main()
         synthesize.main()
         assert len(server.provider.calls) == before + 1
-        assert synthesize.prune() == "1 replies dropped"
+        assert synthesize.prune() == "1 reply dropped"
         synthesize.main()
         assert len(server.provider.calls) == before + 1
 
@@ -178,11 +178,15 @@ def test_the_estimate_asks_and_spends_nothing(project: Path) -> None:
         synthesize.main()
         after = synthesize.show_estimate()
     assert (
-        line.startswith("36 passages, 0 replies are there")
+        line.startswith("36 passages, 0 answered before")
         and "$0.0" in line
-        and "nothing was spent" in line
+        and "four letters a token, 30 tokens a query" in line
+        and line.endswith("; limit $5.00; nothing was spent")
     )
-    assert after.startswith("36 passages, 36 replies are there; the others: 0 tokens in and 0 out")
+    assert f"{36 * 4 * 30:,} out" in line
+    assert after.startswith("36 passages, 36 answered before; the others: 0 tokens in and 0 out")
+    use(server.url, judge=5)
+    assert synthesize.show_estimate().endswith("; the judge is paid on top; nothing was spent")
 
 
 def test_what_must_not_leave_the_machine_is_not_sent(project: Path) -> None:
