@@ -19,7 +19,7 @@ from pydantic import Field
 
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
-from argot.core.stage import HERE, run_in_home, write_figures
+from argot.core.stage import HERE, counted, run_in_home, write_figures
 from argot.documents.markdown import Block, blocks
 from argot.documents.spans import Span, Text
 from argot.documents.words import count_words
@@ -84,8 +84,9 @@ def main(home: Path = HERE) -> str:
         )
     write_table(home / chunks.PATH, rows, chunks.SCHEMA)
     write_figures("chunk", figures(rows, stubs, without), home)
-    missing = f"; {len(without):,} documents without a passage" if without else ""
-    return f"{len(table):,} documents → {len(rows):,} passages; {stubs:,} stubs dropped{missing}"
+    missing = f"; {counted(len(without), 'document')} without a passage" if without else ""
+    read, made = counted(len(table), "document"), counted(len(rows), "passage")
+    return f"{read} → {made}; {counted(stubs, 'stub')} dropped{missing}"
 
 
 def cut(text: Text, title: str, settings: ChunkSettings) -> tuple[list[Chunk], int]:

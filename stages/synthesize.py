@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from argot.core.params import Settings, load
 from argot.core.parquet import read_table, write_table
-from argot.core.stage import run, stage_parser, write_figures
+from argot.core.stage import counted, run, stage_parser, write_figures
 from argot.llm.calls.completions import completions, estimate
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.calls.store import Store
@@ -41,6 +41,8 @@ from argot.tables.chunks import ChunkRow, Corpus
 BROUGHT = Path("data/own-pairs")
 # A query of so few words is a phrase that any text may hold: its words in a row copy nothing.
 SHORT = 5
+# Of an answer, with its JSON: queries that models wrote for English passages had 27 to 29.
+TOKENS_A_QUERY = 30
 
 
 Source = Literal[
@@ -107,18 +109,18 @@ def main() -> str:
 
     for split, kept in splits.items():
         write_table(pairs.PATHS[split], [row(draft) for draft in kept], pairs.SCHEMA)
-    counted = figures(splits, sieve.dropped, context)
-    counted |= {"passages": len(context.chunks), "drawn": len(chosen)}
-    counted |= {"brought": len(brought), "refused": dict(refusals.counts)}
-    counted |= {"llm": paid.figures(), "judge": judged.figures()}
-    write_figures("synthesize", counted)
+    found = figures(splits, sieve.dropped, context)
+    found |= {"passages": len(context.chunks), "drawn": len(chosen)}
+    found |= {"brought": len(brought), "refused": dict(refusals.counts)}
+    found |= {"llm": paid.figures(), "judge": judged.figures()}
+    write_figures("synthesize", found)
     counts = ", ".join(f"{len(kept):,} {split}" for split, kept in splits.items())
-    of_all = f" of {len(context.chunks):,}" if len(chosen) < len(context.chunks) else ""
-    line = f"{len(chosen):,}{of_all} passages → {counts} pairs"
-    line += f"; {sieve.dropped.total():,} queries dropped"
+    drawn_of = f"{len(chosen):,} of " if len(chosen) < len(context.chunks) else ""
+    line = f"{drawn_of}{counted(len(context.chunks), 'passage')} → {counts} pairs"
+    line += f"; {counted(sieve.dropped.total(), 'query')} dropped"
     if not brought and not refusals.counts:
         return line
-    return f"{line}; {len(brought):,} pairs brought along, {refusals.summary()}"
+    return f"{line}; {counted(len(brought), 'pair')} brought along, {refusals.summary()}"
 
 
 def drawn(passages: Sequence[ChunkRow], settings: SynthesizeSettings) -> Sequence[ChunkRow]:
@@ -348,15 +350,16 @@ def show_estimate() -> str:
     texts = shown_texts(corpus, [chunk.id for chunk in chosen], settings.llm)
     requests = requests_for(chosen, texts, asked_by_people(), settings.llm)
     with Store() as store:
-        found = estimate(requests, store, spend)
-    guess = "guessed at three letters a token"
+        found = estimate(requests, store, spend, TOKENS_A_QUERY * settings.llm.queries_per_chunk)
+    guess = f"guessed: four letters a token, {TOKENS_A_QUERY} tokens a query, no thinking"
     tokens = "by the usage of earlier replies" if found.measured else guess
     mode = "by batch" if spend.batch else "live"
+    judge = "; the judge is paid on top" if settings.llm.judge else ""
     return (
-        f"{found.requests:,} passages, {found.there:,} replies are there; "
+        f"{counted(found.requests, 'passage')}, {found.there:,} answered before; "
         f"the others: {found.tokens_in:,} tokens in and {found.tokens_out:,} out ({tokens}), "
         f"${found.usd:.2f} {mode} at the prices of {spend.prices_as_of} for {settings.llm.model}; "
-        f"limit ${spend.max_usd:.2f}; nothing was spent"
+        f"limit ${spend.max_usd:.2f}{judge}; nothing was spent"
     )
 
 
@@ -365,7 +368,7 @@ def prune() -> str:
     alive = set(Corpus().ids)
     with Store() as store:
         gone = store.keep(lambda reply: reply.about in alive)
-    return f"{gone:,} replies dropped"
+    return f"{counted(gone, 'reply')} dropped"
 
 
 def arguments() -> argparse.Namespace:

@@ -109,6 +109,12 @@ def run_in_home(name: str, stage: Callable[[Path], str]) -> None:
     run(name, lambda: stage(home), home)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, for a stage's line: 1 query, 2,000 queries."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def write_figures(name: str, figures: dict[str, Any], home: Path = HERE) -> None:
     """Write data/figures/NAME.json below `home`: finite numbers and names, no times."""
     write_json(home / FIGURES / f"{name}.json", figures)

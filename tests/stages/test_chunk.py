@@ -273,9 +273,7 @@ def test_the_stage_names_documents_without_passages(
         column | {"document": "b.md", "text": "# Hm"},
     ]
     write_table(documents.PATH, table, documents.SCHEMA)
-    assert (
-        chunk.main() == "2 documents → 3 passages; 1 stubs dropped; 1 documents without a passage"
-    )
+    assert chunk.main() == "2 documents → 3 passages; 1 stub dropped; 1 document without a passage"
     figures = json.loads(Path("data/figures/chunk.json").read_text())
     assert figures["without_chunks"] == ["b.md"]
     assert figures["chunks"] == 3 == len(pq.read_table("data/chunks.parquet"))

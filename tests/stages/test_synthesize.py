@@ -290,7 +290,7 @@ def test_brought_rows_that_are_refused_are_named_and_counted(
         {"quote": "green", "queries": ["which color?"]},
         {"document": "fan.md", "queries": []},
     )
-    assert "1 pairs brought along, 5 refused (2 malformed, 1 repeated" in main()
+    assert "1 pair brought along, 5 refused (2 malformed, 1 repeated" in main()
     counts = {"repeated": 1, "unknown document": 1, "text not found": 1, "malformed": 2}
     assert (figures()["brought"], figures()["refused"]) == (1, counts)
     told = capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from argot.core.parquet import read_table, write_table
 from argot.llm.calls.store import REPLIES, Store
+from argot.queries.wording import TYPES
 from argot.tables import chunks, pairs
 from stages import lexical, synthesize
 from tests.stages.test_synthesize import (
@@ -22,6 +24,7 @@ from tests.stages.test_synthesize import (
     write_params,
     write_questions,
 )
+from tests.support import language_model
 from tools.tiny.provider import KEY, serving
 
 REPOSITORY = Path(__file__).parents[2]
@@ -45,7 +48,9 @@ def use(url: str, provider: str = "openai", **llm: Any) -> None:
 
     content = yaml.safe_load(Path("params.yaml").read_text())
     content["machine"]["llm"].update(
-        base_url=f"{url}/v1" if provider == "openai" else url, poll_seconds=0.05
+        base_url=f"{url}/v1" if provider == "openai" else url,
+        poll_seconds=0.05,
+        timeout_seconds=600.0,
     )
     model = "gpt-6-luna" if provider == "openai" else "claude-haiku-5-5"
     content["synthesize"]["llm"].update({"provider": provider, "model": model, **llm})
@@ -86,6 +91,39 @@ def test_a_models_queries_become_pairs_with_their_lineage(project: Path, provide
     assert paid["usd"] == pytest.approx(sum(reply.usd for reply in replies.values()), abs=1e-6)
 
 
+@pytest.mark.slow
+def test_a_real_model_on_a_server_of_ones_own(project: Path) -> None:
+    """Its queries are of no use, but form, tokens and price are those of a real server."""
+    write_chunks(TOPICS[:1])
+    with language_model.serving(project) as url:
+        short = {"max_tokens": 120, "queries_per_chunk": 2, "sampling": {"temperature": 0}}
+        use(url, **short, model="smollm2")
+        set_spend(prices={"smollm2": {"input": 0.0, "output": 0.0}})
+        synthesize.main()
+    with Store() as store:
+        replies = list(store)
+    good = [reply for reply in replies if reply.status == "good"]
+    # A model this small may repeat itself until it is cut off.
+    assert good and {reply.status for reply in replies} <= {"good", "malformed"}
+    assert {reply.model for reply in replies} == {"smollm2"}
+    # The prompt alone is some hundred tokens, which the server counts.
+    assert all(reply.tokens_in > 300 and 0 < reply.tokens_out <= 120 for reply in replies)
+    written = [entry for reply in good for entry in json.loads(reply.content)["queries"]]
+    assert all(set(entry) == {"type", "query"} for entry in written)
+    assert {entry["type"] for entry in written} <= set(TYPES)
+    paired = [row for split in pairs.PATHS for row in made(split) if row["provider"]]
+    drops: Counter[str] = Counter()
+    for source, reasons in figures()["dropped"].items():
+        drops.update(reasons if source.startswith("llm") else {})
+    assert drops.pop("malformed", 0) == 3 - len(good)
+    assert len(paired) + drops.total() == len(written)
+    assert (figures()["llm"]["usd"], figures()["llm"]["replies"]) == (0.0, len(replies))
+    # Without the server: what was answered is not asked again.
+    before = made()
+    synthesize.main()
+    assert made() == before
+
+
 def test_live_and_batch_give_the_same_pairs(project: Path) -> None:
     with serving() as server:
         use(server.url)
@@ -110,7 +148,7 @@ def test_a_changed_document_costs_its_own_chunks_only(project: Path) -> None:
         lexical.main()
         synthesize.main()
         assert len(server.provider.calls) == before + 1
-        assert synthesize.prune() == "1 replies dropped"
+        assert synthesize.prune() == "1 reply dropped"
         synthesize.main()
         assert len(server.provider.calls) == before + 1
 
@@ -140,11 +178,15 @@ def test_the_estimate_asks_and_spends_nothing(project: Path) -> None:
         synthesize.main()
         after = synthesize.show_estimate()
     assert (
-        line.startswith("36 passages, 0 replies are there")
+        line.startswith("36 passages, 0 answered before")
         and "$0.0" in line
-        and "nothing was spent" in line
+        and "four letters a token, 30 tokens a query" in line
+        and line.endswith("; limit $5.00; nothing was spent")
     )
-    assert after.startswith("36 passages, 36 replies are there; the others: 0 tokens in and 0 out")
+    assert f"{36 * 4 * 30:,} out" in line
+    assert after.startswith("36 passages, 36 answered before; the others: 0 tokens in and 0 out")
+    use(server.url, judge=5)
+    assert synthesize.show_estimate().endswith("; the judge is paid on top; nothing was spent")
 
 
 def test_what_must_not_leave_the_machine_is_not_sent(project: Path) -> None:

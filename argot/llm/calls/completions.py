@@ -20,7 +20,7 @@ from argot.llm.providers.registry import PROVIDERS
 
 ATTEMPTS = 3  # how often a request is asked, in all, whose answers are malformed
 ROUNDS = 3  # how often a request is asked that gets no answer at all
-LETTERS_A_TOKEN = 3  # a guess, until replies show what the provider counts
+LETTERS_A_TOKEN = 4  # of English text, until replies show what the provider counts
 
 # What a stage gives to the library, with its settings bound: requests to replies by their keys.
 Complete = Callable[[Sequence[Request]], dict[str, list[Reply]]]
@@ -80,17 +80,19 @@ class Estimate(NamedTuple):
     measured: bool  # tokens as the provider counted them for earlier replies, or else guessed
 
 
-def estimate(requests: Sequence[Request], store: Store, spend: SpendSettings) -> Estimate:
+def estimate(
+    requests: Sequence[Request], store: Store, spend: SpendSettings, answer_tokens: int
+) -> Estimate:
     """What the missing replies would cost, without asking: by the replies that are there.
 
-    Without any, a token is taken to have three letters, and an answer half its allowed length.
+    Without any, a token is taken to have four letters, and an answer `answer_tokens`.
     """
     waiting = unanswered(requests, store)
     by_key = {request.key: request for request in requests}
     answered = (reply for reply in store if reply.key in by_key and reply.status != "lost")
     known = [reply for reply in answered if reply.tokens_in]
     tokens_in = sum(request.letters for request in waiting) / LETTERS_A_TOKEN
-    tokens_out = sum(request.max_tokens for request in waiting) / 2
+    tokens_out: float = len(waiting) * answer_tokens
     if known:
         letters = sum(by_key[reply.key].letters for reply in known)
         tokens_a_letter = sum(reply.tokens_in for reply in known) / letters

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from argot.core.stage import read_versions, run
+from argot.core.stage import counted, read_versions, run
 from argot.errors import InputError, ModelError
 from tools.deps import ROOT
 
@@ -137,3 +137,8 @@ def test_versions_that_are_no_lock_are_told(tmp_path: Path, content: bytes | Non
         (tmp_path / "numerics.lock").write_bytes(content)
     with pytest.raises(InputError, match="git checkout"):
         read_versions(tmp_path / "numerics.lock")
+
+
+def test_a_number_and_its_noun() -> None:
+    assert [counted(n, "query") for n in (0, 1, 2000)] == ["0 queries", "1 query", "2,000 queries"]
+    assert counted(1, "stub") == "1 stub"

@@ -371,13 +371,14 @@ def test_a_busy_provider_is_asked_again_for_the_batch(
 def test_an_estimate_spends_nothing_and_learns_from_replies() -> None:
     asked = requests("openai", 20)
     with Store() as store:
-        blind = estimate(asked, store, spend())
+        blind = estimate(asked, store, spend(), 120)
     assert (blind.requests, blind.there, blind.measured) == (20, 0, False)
-    assert blind.usd > 0
+    assert blind.tokens_out == 20 * 120
+    assert blind.tokens_in == round(sum(request.letters for request in asked) / 4)
     with serving() as server:
         completions(asked[:10], machine(server.url, "openai"), spend())
         with Store() as store:
-            taught = estimate(asked, store, spend())
+            taught = estimate(asked, store, spend(), 120)
             before = sum(reply.usd for reply in store)
         completions(asked, machine(server.url, "openai"), spend())
     with Store() as store:
