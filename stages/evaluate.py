@@ -149,6 +149,7 @@ def main() -> str:
         "paid": paid,
         "text": {
             "verdict": decision.verdict.verdict,
+            "ships": decision.verdict.system,
             "reason": decision.reason,
             "advice": advise(known, rules),
             "sides": list(compared),
@@ -434,6 +435,7 @@ def facts(
         scores=means,
         gain=gain,
         ships=verdict.model,
+        verdict=verdict.verdict,
         pair_overlap=overlap_of(synthetic.queries),
         question_overlap=overlap_of(real.queries),
         question_words=float(np.median(lengths)) if lengths else None,

@@ -72,7 +72,8 @@ def _print(console: Console, evaluation: dict[str, Any]) -> None:
         for column in COLUMNS:
             table.add_column(column, justify="right")
         for system, name in named(systems).items():
-            table.add_row(name, *(f"{systems[system][column]:.3f}" for column in COLUMNS))
+            shown = f"{name} (ships)" if system == evaluation["text"]["ships"] else name
+            table.add_row(shown, *(f"{systems[system][column]:.3f}" for column in COLUMNS))
         console.print(table)
     print_verdict(console, evaluation)
     console.print(f"release: {RELEASE}\nreport:  {REPORT}")
@@ -88,5 +89,6 @@ def print_verdict(console: Console, evaluation: dict[str, Any]) -> None:
         soft_wrap=True,
     )
     for advice in text["advice"]:
-        line = printable(f"- {advice['text']}")
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        for line in (f"- {advice['text']}", f"  {advice['command']}"):
+            if line.strip():
+                console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

@@ -272,7 +272,7 @@ def test_systems_stand_side_by_side_with_each_passages_moves(page: Page) -> None
         "Base + BM25",
         "Base + BM25 + tokens",
         "BM25",
-        "Tuned + BM25 + tokens",
+        "Tuned + BM25 + tokens ships",
         "Tuned + BM25",
         "Tuned",
     ]
