@@ -39,7 +39,7 @@ function column(system, before, found) {
     );
   });
   const ships = system === found.ships ? make("span", { class: "ships" }, "ships") : null;
-  return make("section", { class: "column", data: { system } }, make("h3", {}, capitalised(found.names[system]), ships), make("ol", {}, ...cards));
+  return make("section", { class: "column", data: { system } }, make("h3", {}, capitalised(found.names[system]), " ", ships), make("ol", {}, ...cards));
 }
 
 function move(was, is) {
