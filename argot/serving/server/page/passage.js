@@ -31,14 +31,13 @@ function toggle(event, passage, asked) {
 }
 
 function found(passage, asked, rankers) {
-  return make(
-    "p",
-    { class: "why" },
+  // Of two releases, ranks and scores can't be compared, and would show whose passage this is.
+  const why = asked.search ? [] : [
     ...rankers.map((ranker) => rank(passage.ranks[ranker], RANKERS[ranker])),
-    // Scores of two releases can't be compared, and would show whose passage this is.
-    asked.search ? null : make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
-    make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, asked), thumb("down", "This doesn't answer it", passage, asked)),
-  );
+    make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
+  ];
+  const thumbs = make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, asked), thumb("down", "This doesn't answer it", passage, asked));
+  return make("p", { class: "why" }, ...why, thumbs);
 }
 
 // What each ranker looks at.

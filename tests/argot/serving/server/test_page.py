@@ -211,7 +211,7 @@ def test_a_release_without_tokens_shows_none(
         assert told == ["words", "meaning"]
 
 
-def test_of_two_releases_it_keeps_what_is_opened_and_hides_the_scores(
+def test_of_two_releases_it_keeps_what_is_opened_and_hides_whose_passage_it_is(
     driver: webdriver.Chrome, settings: ServerSettings, spoilt: Path
 ) -> None:
     without_tokens(spoilt)
@@ -226,7 +226,7 @@ def test_of_two_releases_it_keeps_what_is_opened_and_hides_the_scores(
         page = Page(driver, address)
         page.open("/?q=rotor")
         page.until(lambda: page.all(".passage"))
-        assert not page.all(".score")
+        assert not page.all(".score, .system")
         page.one(".passage .text").click()
         page.until(opened)
     [asked] = [one for one in read_feedback(settings.feedback)[0] if one.teams]
