@@ -40,7 +40,7 @@ from argot.evaluation.judged import JudgedCorpus, Queries, read_pairs, read_ques
 from argot.evaluation.managed import MachineCompare, bought, estimate, shown_passages
 from argot.evaluation.metrics import ndcg
 from argot.evaluation.names import ALWAYS, BM25, Sides, name, sides, with_bm25, with_tokens
-from argot.evaluation.statistics import paired
+from argot.evaluation.statistics import FEWEST, effective_documents, paired
 from argot.evaluation.systems import (
     MODELS,
     VECTORS,
@@ -76,17 +76,10 @@ TRUST_IN_SYNTHETIC = 0.2
 
 
 class EvaluateSettings(Settings):
-    """How the bootstrap draws, and which dev queries choose the fusion: the section `evaluate`."""
+    """Which dev queries choose the fusion, and further rows: the section `evaluate`."""
 
-    samples: int = Field(ge=100, le=1_000_000)
-    seed: int = Field(ge=0, lt=2**32)
     min_dev_questions: int = Field(ge=1)
     compare: list[Annotated[str, Field(pattern=r"^[\w./:-]+$")]]
-
-    @property
-    def draw(self) -> dict[str, int]:
-        """The settings of the bootstrap alone."""
-        return {"samples": self.samples, "seed": self.seed}
 
 
 class CutSettings(SomeSettings):
@@ -125,7 +118,7 @@ def main() -> str:
         paired_scores(one, hits, compared, shipping, corpus)
         for one, hits in zip(judged, found, strict=True)
     )
-    decision = decide(real, synthetic, shipping, compared, rules, **settings.draw)
+    decision = decide(real, synthetic, shipping, compared, rules)
     if dim:
         decision = replace(decision, reason=f"{decision.reason}, vectors cut to {dim} dimensions")
 
@@ -135,7 +128,7 @@ def main() -> str:
         if len(queries):
             fusion[queries.set] = carry_over(queries, hits, fusions, corpus)
     known = facts(judged, decision.verdict, compared, corpus, fusion)
-    known = replace(known, managed=best_managed(shown_of(judged), managed, compared, settings.draw))
+    known = replace(known, managed=best_managed(shown_of(judged), managed, compared))
 
     # 5. Write the three files and the figures.
     judgments_table = pa.concat_tables([as_table(one, corpus) for one in judged])
@@ -143,14 +136,15 @@ def main() -> str:
     write_systems(systems)
     write_json(VERDICT, decision.verdict.model_dump())
     figures = {
-        **measured(judged, compared, settings.draw),
+        **measured(judged, compared),
         "fusion": fusion,
-        "verdict": decision.numbers,
+        "verdict": {**decision.numbers, "looks": rules.looks},
         "paid": paid,
         "text": {
             "verdict": decision.verdict.verdict,
             "ships": decision.verdict.system,
             "reason": decision.reason,
+            "power": str(decision.power),
             "advice": advise(known, rules),
             "sides": list(compared),
         },
@@ -159,15 +153,15 @@ def main() -> str:
     return f"{decision.verdict.verdict}: {decision.reason}"
 
 
-def measured(judged: Sequence[Judged], compared: Sides, draw: Mapping[str, int]) -> dict[str, Any]:
+def measured(judged: Sequence[Judged], compared: Sides) -> dict[str, Any]:
     """The figures of every set of test queries: means, intervals, differences and slices."""
     figures: dict[str, Any] = {"intervals": {}, "differences": {}, "slices": {}}
     for one in judged:
         which = one.queries.set
         figures[which] = by_part(one, means)
-        figures["intervals"][which] = by_part(one, intervals, draw)
-        figures["differences"][which] = by_part(one, differences, draw)
-        figures["slices"][which] = by_slice(one, compared, draw)
+        figures["intervals"][which] = by_part(one, intervals)
+        figures["differences"][which] = by_part(one, differences)
+        figures["slices"][which] = by_slice(one, compared)
     return figures
 
 
@@ -208,7 +202,7 @@ def paired_scores(
     relevant = queries.relevance.found(same_fusion.positions)
     scores = {row: judged.ndcg[row] for row in fusions}
     scores[SAME_FUSION] = ndcg(relevant, queries.relevance.counts)
-    return PairedScores(scores, queries.cluster)
+    return PairedScores(scores, queries.documents)
 
 
 def query_sets(corpus: JudgedCorpus, enough: int) -> list[Queries]:
@@ -315,7 +309,7 @@ def carry_over(
     return figures
 
 
-def by_part(judged: Judged, measure: Any, *more: Any) -> dict[str, Any]:
+def by_part(judged: Judged, measure: Any) -> dict[str, Any]:
     """`measure` of the whole test, and of its two parts where neither is empty.
 
     The parts are queries about documents that were trained on (seen), and about others (held_out).
@@ -327,7 +321,7 @@ def by_part(judged: Judged, measure: Any, *more: Any) -> dict[str, Any]:
         for name, part in parts.items()
         if part.any() and (name == "test" or not part.all())
     }
-    return {name: measure(judged, part, *more) for name, part in kept.items()}
+    return {name: measure(judged, part) for name, part in kept.items()}
 
 
 def means(judged: Judged, part: NDArray[np.bool_]) -> dict[str, dict[str, float]]:
@@ -338,25 +332,23 @@ def means(judged: Judged, part: NDArray[np.bool_]) -> dict[str, dict[str, float]
     }
 
 
-def intervals(
-    judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]
-) -> dict[str, dict[str, float]]:
+def intervals(judged: Judged, part: NDArray[np.bool_]) -> dict[str, dict[str, float]]:
     """How far another set of documents' questions might move each system's mean nDCG@10.
 
-    Nothing can be said of that where all questions are about one document.
+    Nothing can be said of that where nearly all questions are about one document.
     """
-    clusters = judged.queries.cluster[part]
-    if len(np.unique(clusters)) < 2:
+    documents = judged.queries.documents[part]
+    if effective_documents(documents) < FEWEST:
         return {}
     values = np.stack([ndcg[part] for ndcg in judged.ndcg.values()], axis=1)
-    found = paired(values, clusters, **draw)
+    found = paired(values, documents)
     return {
         system: {"low": max(0.0, found.low[at]), "high": min(1.0, found.high[at])}
         for at, system in enumerate(judged.ndcg)
     }
 
 
-def differences(judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]) -> dict[str, Any]:
+def differences(judged: Judged, part: NDArray[np.bool_]) -> dict[str, Any]:
     """Every two systems' paired difference of every metric.
 
     The intervals of one metric hold for all pairs of systems at once.
@@ -367,7 +359,7 @@ def differences(judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]
         scores[system] = np.stack([by_metric[metric][part] for metric in judgments.METRICS], axis=1)
     # One number for each query, metric and pair of systems, in this order of axes.
     values = np.stack([scores[ours] - scores[theirs] for ours, theirs in pairs], axis=2)
-    found = paired(values, judged.queries.cluster[part], draw["samples"], draw["seed"])
+    found = paired(values, judged.queries.documents[part])
     wins, losses, ties = (counted.sum(axis=0) for counted in (values > 0, values < 0, values == 0))
 
     def figures(metric: int, pair: int) -> dict[str, Any]:
@@ -387,7 +379,7 @@ def differences(judged: Judged, part: NDArray[np.bool_], draw: Mapping[str, int]
     return rows
 
 
-def by_slice(judged: Judged, compared: Sides, draw: Mapping[str, int]) -> dict[str, Any]:
+def by_slice(judged: Judged, compared: Sides) -> dict[str, Any]:
     """nDCG@10 of what would ship against what would stay, by kinds of queries and by document."""
     queries = judged.queries
     stays, ships = judged.ndcg[compared.stays], judged.ndcg[compared.ships]
@@ -399,7 +391,7 @@ def by_slice(judged: Judged, compared: Sides, draw: Mapping[str, int]) -> dict[s
         "jargon": slices.by_jargon(queries.texts, BASE),
     }
     figures: dict[str, Any] = {
-        name: slices.compare(values, ships, stays, queries.cluster, **draw)
+        name: slices.compare(values, ships, stays, queries.documents)
         for name, values in names.items()
         if values
     }
@@ -431,6 +423,7 @@ def facts(
         documents=len(np.unique(corpus.document)),
         training_pairs=corpus.training_pairs,
         questions=len(real.queries),
+        effective_documents=effective_documents(real.queries.documents),
         real=shown is real,
         scores=means,
         gain=gain,
@@ -452,7 +445,7 @@ def shown_of(judged: Sequence[Judged]) -> Judged:
 
 
 def best_managed(
-    judged: Judged, managed: Sequence[VectorModel], compared: Sides, draw: Mapping[str, int]
+    judged: Judged, managed: Sequence[VectorModel], compared: Sides
 ) -> tuple[str, float] | None:
     """The managed model's row that is significantly better than all that could ship; its gain.
 
@@ -465,7 +458,7 @@ def best_managed(
         return None
     best = max((*compared, BM25), key=lambda system: float(ndcg[system].mean()))
     gains = np.stack([ndcg[system] - ndcg[best] for system in rows], axis=1)
-    found = paired(gains, judged.queries.cluster, **draw)
+    found = paired(gains, judged.queries.documents)
     first = int(found.mean.argmax())
     if found.joint_low[first] <= 0:
         return None

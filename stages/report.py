@@ -165,6 +165,8 @@ def verdict(
         "verdict": text["verdict"],
         "headline": headline,
         "reason": text["reason"],
+        "power": text["power"],
+        "looks": evaluation["verdict"]["looks"],
         "wins": before_and_after(wins),
         "losses": before_and_after(losses),
     }

@@ -1,6 +1,7 @@
 """Train the base model on the mined rows into models/tuned/.
 
-The teacher's ranking is distilled; labels that can be trusted are learnt by contrast.
+The vectors learn the teacher's ranking, or labels that can be trusted; the tokens learn all labels
+by contrast.
 
     python -m stages.train
 
@@ -27,6 +28,8 @@ from argot.core.files import replacing_folder, sha256
 from argot.core.params import Settings, SomeSettings, load
 from argot.core.stage import stage_parser, write_figures
 from argot.encoding.embedder import Embedder, fingerprint, load_model, read_prompts
+from argot.encoding.store.encoded import TokenSettings
+from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import InputError, ModelError
 from argot.evaluation.metrics import ndcg
 from argot.ranking.hits import search_exact, tie_order
@@ -106,6 +109,7 @@ def main() -> str:
 
     Of several processes all train, and the first alone does the rest.
     """
+    from argot.training.student.maxsim import TokenWeights
     from argot.training.student.step import Collator, Phrasing
 
     choose_gpu()
@@ -121,7 +125,11 @@ def main() -> str:
     before = dev_ndcg(model, dev) if rank() == 0 else 0.0
     aliases = Aliases(abbreviations(corpus.passages))
     phrasing = Phrasing(settings.noisy_share, settings.abbreviation_share, aliases, settings.seed)
-    collator = Collator(passes, data, corpus, model.preprocess, read_prompts(BASE), phrasing)
+    weights = None
+    if load("index", TokenSettings).wants(len(corpus.passages)):
+        weights = TokenWeights(TokenEncoder(Embedder(BASE, model)), corpus.passages)
+    prompts = read_prompts(BASE)
+    collator = Collator(passes, data, corpus, model.preprocess, prompts, phrasing, weights)
     history = train(model, collator, dev, settings)
     if rank() > 0:
         return "trained"
@@ -205,7 +213,7 @@ def train(
 
     from argot.training.student.step import Memory
 
-    folder = CACHE / run_key(settings)
+    folder = CACHE / run_key(settings, by_token=collator.weights is not None)
     memory = Memory(tokens_for(model.device))
     start = copied(model)
     while True:
@@ -357,11 +365,12 @@ def evaluator(dev: Dev) -> BaseEvaluator:
     return DevEvaluator()  # type: ignore[no-untyped-call]
 
 
-def run_key(settings: TrainSettings) -> str:
+def run_key(settings: TrainSettings, by_token: bool) -> str:
     """The name of this run's checkpoints: a hash of all that decides them; the merge does not."""
     inputs = [*CODE, chunks.PATH, training.PATH, pairs.PATHS["dev"], questions.PATHS["dev"]]
     parts = [
         settings.model_dump_json(exclude={"merge"}),
+        str(by_token),
         fingerprint(BASE),
         *(sha256(path) for path in inputs),
     ]

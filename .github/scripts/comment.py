@@ -19,13 +19,16 @@ import vl_convert
 # The workflow finds its own comment by this line, and edits it in place.
 MARK = "<!-- argot: report -->"
 SHOWN = 5
+VERDICT = "reports/verdict.json"
 
 
 def main() -> None:
     base, pictures, address, *query = sys.argv[1:]
+    found = json.loads(Path(VERDICT).read_text(encoding="utf-8"))
     parts = [
         MARK,
-        verdict(json.loads(Path("reports/verdict.json").read_text(encoding="utf-8"))),
+        verdict(found),
+        looks(found["looks"]),
         section("Metrics", dvc("metrics", "diff", base, "--md", "--no-path", "--precision", "4")),
         section("Params", dvc("params", "diff", base, "--md", "--no-path")),
         "\n".join(
@@ -37,8 +40,9 @@ def main() -> None:
 
 
 def verdict(found: dict[str, Any]) -> str:
-    """What the release finds, the verdict, and the questions that changed most."""
-    lines = [f"### Verdict: {found['verdict']}", found["headline"], "", found["reason"]]
+    """What the release finds, the verdict, its power, and the questions that changed most."""
+    lines = [f"### Verdict: {found['verdict']}", found["headline"]]
+    lines += ["", found["reason"], "", f"{found['power']}."]
     for title, name in (("Improved most", "wins"), ("Got worse most", "losses")):
         rows = [
             f"| {cell(row['query'])} | {row['before']:.2f} | {row['after']:.2f} |"
@@ -47,6 +51,18 @@ def verdict(found: dict[str, Any]) -> str:
         if rows:
             lines += ["", f"| {title} | untuned | tuned |", "|---|---|---|", *rows]
     return "\n".join(lines)
+
+
+def looks(allowed: int) -> str:
+    """What to do where more verdicts are in git than `release.looks` allows for."""
+    count = ["git", "rev-list", "--count", "HEAD", "--", VERDICT]
+    recorded = int(subprocess.run(count, check=True, capture_output=True, text=True).stdout)
+    if recorded <= allowed:
+        return ""
+    return (
+        f"{recorded} verdicts are in git, and `release.looks` allows for {allowed}: if the same "
+        f"test questions decided them all, set it to {recorded}."
+    )
 
 
 def cell(text: str) -> str:

@@ -162,9 +162,7 @@ class Embedder:
 
     def token_counts(self, texts: Sequence[str], role: Role = "passage") -> NDArray[np.int64]:
         """Tokens of each whole text with its prompt, (texts,), of which `max_tokens` are read."""
-        return np.array(
-            [len(ids) for ids in self._tokenize(texts, role, cut=False)], dtype=np.int64
-        )
+        return np.array([len(ids) for ids in self.tokenize(texts, role, cut=False)], dtype=np.int64)
 
     def encode_stream(
         self, texts: Sequence[str], role: Role
@@ -177,7 +175,7 @@ class Embedder:
         """As `encode_stream`, with the last layer's tokens: one forward pass gives both."""
         import torch
 
-        tokens = [np.array(ids, dtype=np.int32) for ids in self._tokenize(texts, role, cut=True)]
+        tokens = [np.array(ids, dtype=np.int32) for ids in self.tokenize(texts, role, cut=True)]
         kind, half = self._device.type, self.precision == "bfloat16"
         for rows, length in self._batches([len(ids) for ids in tokens], role):
             ids = [tokens[row] for row in rows]
@@ -254,7 +252,8 @@ class Embedder:
             return whole, states
         return shorten(whole, self.dimension), states
 
-    def _tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> Iterator[list[int]]:
+    def tokenize(self, texts: Sequence[str], role: Role, cut: bool) -> Iterator[list[int]]:
+        """The ids of each text's tokens, with its prompt; with `cut` only those that are read."""
         for start in range(0, len(texts), TOKENIZED):
             prompted = [self.prompts[role] + text for text in texts[start : start + TOKENIZED]]
             with self._tokenizing:
@@ -269,7 +268,7 @@ class Embedder:
         A chat template, for example, would add to it.
         """
         features = self._model.preprocess([PROBE], prompt=self.prompts[role], task=TASKS[role])
-        if features["input_ids"][0].tolist() != next(self._tokenize([PROBE], role, cut=True)):
+        if features["input_ids"][0].tolist() != next(self.tokenize([PROBE], role, cut=True)):
             raise ModelError(
                 f"{self.folder}: its input is more than prompt and text, which Argot doesn't "
                 "support; take another fetch.model"

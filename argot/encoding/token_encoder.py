@@ -52,8 +52,14 @@ class TokenEncoder:
             found = self._tokens(batch, keys, role) if by_token else Tokens.none()
             yield batch.rows, batch.vectors, found
 
+    def ids(self, texts: Sequence[str], role: Role) -> Iterator[NDArray[np.int32]]:
+        """The ids of each text's tokens that count; nothing is encoded."""
+        for tokens in self.embedder.tokenize(texts, role, cut=True):
+            ids = np.array(tokens, dtype=np.int32)
+            yield ids[self.counted(ids, role)]
+
     def _tokens(self, batch: Batch, keys: list[str], role: Role) -> Tokens:
-        kept = [self._kept(ids, role) for ids in batch.ids]
+        kept = [self.counted(ids, role) for ids in batch.ids]
         found = []
         for own, states in zip(kept, batch.states, strict=True):
             vectors = unit(states.float().cpu().numpy()[own])
@@ -62,7 +68,7 @@ class TokenEncoder:
         codes, scales = (pack if role == "passage" else quantise)(np.concatenate(found))
         return Tokens(keys, ids, codes, scales, np.cumsum([0, *map(len, found)], dtype=np.int64))
 
-    def _kept(self, ids: NDArray[np.int32], role: Role) -> NDArray[np.int64]:
+    def counted(self, ids: NDArray[np.int32], role: Role) -> NDArray[np.int64]:
         """The places of the tokens that count; of a text of nothing but punctuation all do."""
         content = np.flatnonzero(~self._special[ids])[self._prompt[role] :]
         kept = content[~self._punctuation[ids[content]]]

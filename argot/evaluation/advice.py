@@ -45,6 +45,7 @@ class Facts:
     documents: int
     training_pairs: int
     questions: int
+    effective_documents: float  # that the questions ask about
     real: bool  # do scores and gain come from real questions?
     scores: Mapping[str, float]  # nDCG@10 of each system
     gain: float  # of tuned + BM25 over the better of base + BM25 and BM25
@@ -100,23 +101,29 @@ def _all(facts: Facts, rules: ReleaseSettings) -> Iterator[Advice]:
 
 def _decision(facts: Facts, rules: ReleaseSettings) -> Advice:
     """What to do about the release: use it, or ask people first."""
-    if facts.verdict == "unproven":
-        few = facts.questions < rules.min_questions
-        found = f"{facts.questions:,} real test questions "
-        found += "are too few" if few else "ask about too few documents"
-        needed = f"{rules.min_questions:,} about {rules.min_documents:,} documents are needed"
+    if facts.verdict == "unproven" and facts.questions < rules.min_questions:
         return Advice(
             "few_questions",
-            f"Ask people before you decide: {found} to prove anything; {needed}. `argot label` "
-            "takes ten judgments in two minutes; a search log or a help desk has the questions. "
-            f"Until then the {facts.ships} model ships.",
+            f"Ask people before you decide: {facts.questions:,} real test questions are too few to "
+            f"prove anything; {rules.min_questions:,} are needed. `argot label` takes ten "
+            "judgments in two minutes; a search log or a help desk has the questions. Until then "
+            f"the {facts.ships} model ships.",
+            "argot label",
+        )
+    if facts.verdict == "unproven":
+        return Advice(
+            "few_asked_about",
+            f"Ask about other documents before you decide: the {facts.questions:,} real test "
+            f"questions tell no more than questions about {facts.effective_documents:.1f} "
+            "documents would, because a few documents have most of them; "
+            f"{rules.min_documents} are needed. Until then the {facts.ships} model ships.",
             "argot label",
         )
     if facts.verdict == "tuned":
         return Advice(
             "use_tuned",
-            "Use the release: on your own questions the tuned model is significantly better than "
-            "the general one.",
+            "Use the release: on your own questions tuning passed the test that `release` in "
+            "params.yaml sets.",
             "argot serve",
         )
     other = "" if facts.managed else "try a larger or a managed model, and "

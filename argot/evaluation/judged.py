@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,8 +58,9 @@ class Queries:
     ids: list[str]
     texts: list[str]
     kinds: list[str]
-    groups: list[str]  # the document group of each query
+    groups: list[str]  # the group of the first document that answers each query
     cluster: NDArray[np.int64]  # the same by number, (queries,)
+    documents: NDArray[np.int64]  # the groups of all that answer, by number, (queries, most)
     seen: NDArray[np.bool_]  # were training pairs made from a document that answers it?
     relevance: Relevance
 
@@ -81,9 +83,22 @@ def read_questions(split: str, corpus: JudgedCorpus) -> Queries:
         kinds=table["kind"],
         groups=table["cluster"],
         cluster=numbered(table["cluster"]),
+        documents=answering(relevant, corpus),
         seen=np.array(seen, dtype=bool),
         relevance=Relevance.of(relevant),
     )
+
+
+def answering(relevant: Sequence[Sequence[int]], corpus: JudgedCorpus) -> NDArray[np.int64]:
+    """The document groups of the passages that answer each query, by number, (queries, most).
+
+    A query with fewer groups than another repeats its first.
+    """
+    group = corpus.numbered("group")
+    answers = [np.unique(group[list(places)]) for places in relevant]
+    most = max(map(len, answers), default=1)
+    padded = [np.pad(found, (0, most - len(found)), mode="wrap") for found in answers]
+    return np.array(padded, dtype=np.int64).reshape(len(relevant), most)
 
 
 def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
@@ -114,6 +129,7 @@ def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
         kinds=table["source"],
         groups=groups,
         cluster=numbered(groups),
+        documents=numbered(groups)[:, None],
         seen=np.array(seen, dtype=bool),
         relevance=Relevance.of(relevant),
     )

@@ -67,11 +67,11 @@ def compare(
     ours: NDArray[np.float64],
     theirs: NDArray[np.float64],
     clusters: NDArray[np.int64],
-    **draw: int,
 ) -> dict[str, dict[str, float]]:
     """Means of both systems in each slice, and the interval of their difference.
 
-    `names` (queries,) is each query's slice. The intervals hold for all slices at once, at 95 %.
+    `names` (queries,) is each query's slice; `clusters` is that of `paired`. The
+    intervals hold for all slices at once, at 95 %.
     """
     slices = np.asarray(names, dtype=object)
     found = {}
@@ -80,8 +80,7 @@ def compare(
         # Bonferroni's correction is enough: slices share no query, so that a joint distribution of
         # their differences would gain little.
         level = 1 - (1 - LEVEL) / len(set(names))
-
-        gain = paired((ours - theirs)[part, None], clusters[part], level=level, **draw)
+        gain = paired((ours - theirs)[part, None], clusters[part], level)
         found[name] = {
             "queries": int(part.sum()),
             "ours": float(ours[part].mean()),

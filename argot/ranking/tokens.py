@@ -153,11 +153,8 @@ class TokenIndex:
             products = products + torch._int_mm(torch.from_numpy(codes), right)
         cosines = products.float().numpy() * self.scales[at, None]
         nearest = np.maximum.reduceat(cosines, np.append(0, ends[:-1]), axis=0)
-        # A token that no passage holds has the last weight.
-        known = np.minimum(queries.ids[row], len(self.rarity) - 1)
-        weights = self.rarity[known].astype(np.float64)
-        shares = weights / weights.sum() * queries.scales[own]
-        return np.asarray((nearest * shares).sum(axis=1), dtype=np.float32)
+        weights = shares(self.rarity, queries.ids[row]) * queries.scales[own]
+        return np.asarray((nearest * weights).sum(axis=1), dtype=np.float32)
 
     def save(self, folder: Path) -> None:
         """Write plain arrays: nothing in them can run code."""
@@ -189,3 +186,10 @@ def rarity(held: NDArray[np.int32], passages: int) -> NDArray[np.float32]:
     holding = np.append(np.bincount(held), 0)
     idf = np.log1p((passages - holding + 0.5) / (holding + 0.5))
     return np.sqrt(idf).astype(np.float32)
+
+
+def shares(rarity: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float64]:
+    """What each token of a question weighs, by its rarity: (tokens,), together 1."""
+    # A token that no passage holds has the last weight.
+    weights = rarity[np.minimum(ids, len(rarity) - 1)].astype(np.float64)
+    return np.asarray(weights / weights.sum())

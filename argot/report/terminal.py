@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,7 @@ EVALUATED = (
     "verdict",
 )
 REPORT = Path("reports/index.html")
+VERDICT = Path("reports/verdict.json")
 RELEASE = Path("models/release")
 # What Python and Arrow raise for values of another type or form than a stage writes.
 DAMAGE = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
@@ -76,6 +79,13 @@ def _print(console: Console, evaluation: dict[str, Any]) -> None:
             table.add_row(shown, *(f"{systems[system][column]:.3f}" for column in COLUMNS))
         console.print(table)
     print_verdict(console, evaluation)
+    looks, recorded = evaluation["verdict"]["looks"], verdicts_on_record()
+    if recorded > looks:
+        console.print(
+            f"{recorded} verdicts are in git, and `release.looks` allows for {looks}: if the same "
+            f"test questions decided them all, set it to {recorded}.",
+            soft_wrap=True,
+        )
     console.print(f"release: {RELEASE}\nreport:  {REPORT}")
 
 
@@ -88,7 +98,18 @@ def print_verdict(console: Console, evaluation: dict[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    lines = [f"{text['power']}."]
     for advice in text["advice"]:
-        for line in (f"- {advice['text']}", f"  {advice['command']}"):
-            if line.strip():
-                console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+        lines += [f"- {advice['text']}", *([f"  {advice['command']}"] if advice["command"] else [])]
+    for line in lines:
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def verdicts_on_record() -> int:
+    """How many commits of this branch changed the verdict; 0 outside a git repository."""
+    git = shutil.which("git")
+    if not git:
+        return 0
+    count = [git, "rev-list", "--count", "HEAD", "--", str(VERDICT)]
+    found = subprocess.run(count, capture_output=True, text=True, check=False)
+    return int(found.stdout) if found.returncode == 0 else 0

@@ -16,7 +16,7 @@ SCHEMA = pa.schema(
         pa.field("id", pa.string(), nullable=False),  # of the question or pair
         pa.field("query", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),  # question's kind, or pair's source
-        pa.field("cluster", pa.string(), nullable=False),  # document group: the bootstrap's unit
+        pa.field("cluster", pa.string(), nullable=False),  # the first document's group
         # Were training pairs made from its documents?
         pa.field("seen", pa.bool_(), nullable=False),
         # Such as bm25, base, base+bm25, tuned (argot.evaluation.names).

@@ -15,7 +15,7 @@ SCHEMA = pa.schema(
         # Relevant documents, near-duplicates too.
         pa.field("documents", pa.list_(pa.string()), nullable=False),
         pa.field("chunks", pa.list_(pa.string()), nullable=False),  # relevant chunks
-        # The first relevant document's group, the unit of the bootstrap.
+        # The first relevant document's group, by which dev questions are spared.
         pa.field("cluster", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),  # the file it came from
     ]

@@ -115,11 +115,11 @@ def test_other_peoples_questions_improve_and_the_rest_does_not_fall(tmp_path: Pa
     spoken_of = np.array([name in SPOKEN_OF.values() for _, name, _ in measured])
     told = {}
     for what, kind in (("others", spoken_of), ("rest", ~spoken_of)):
-        interval = paired(gain[kind, None], cluster[kind], 2_000, 13)
+        interval = paired(gain[kind, None], cluster[kind])
         told[what] = [
             float(found[0][kind].mean()),
-            *(float(end[0]) for end in vars(interval).values()),
-        ][:4]
+            *(float(end[0]) for end in (interval.mean, interval.low, interval.high)),
+        ]
     print("\nnDCG@10 before, gain, and the gain's interval:", told)
     assert told["others"][2] > 0, told
     assert told["rest"][3] >= 0, told

@@ -171,10 +171,12 @@ def test_a_test_question_runs_only_what_measures(workspace: Path) -> None:
     assert set(ran(result.stdout)) == measuring
 
 
-def test_the_number_of_resamples_runs_evaluate_and_the_report(workspace: Path) -> None:
+def test_a_rule_of_the_verdict_runs_evaluate_and_the_report(workspace: Path) -> None:
     path = workspace / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump(with_changed(params, ("evaluate", "samples"))), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump(with_changed(params, ("release", "min_documents"))), encoding="utf-8"
+    )
     again = set(ran(dvc(workspace, "repro").stdout))
     assert "evaluate" in again and again <= {"evaluate", "index", "verify", "report"}
 

@@ -151,7 +151,7 @@ def test_a_fresh_runner_runs_only_what_changed(
     pushed(workspace, folder)
     runner = clone(workspace, tmp_path / "runner")
     params = runner / "params.yaml"
-    params.write_text(params.read_text().replace("samples: 10000", "samples: 500"))
+    params.write_text(params.read_text().replace("min_questions: 100", "min_questions: 500"))
     told = run(runner, "dvc", "repro", "--pull", "--allow-missing")
     assert "Running stage 'evaluate'" in told
     assert "Running stage 'train'" not in told and "Running stage 'embed@base-passages'" not in told
@@ -220,8 +220,8 @@ def test_a_runner_pushes_before_it_commits(
     run(runner, "git", "config", "user.name", "runner")
     run(runner, "git", "config", "user.email", "runner@localhost")
     params = runner / "params.yaml"
-    params.write_text(params.read_text().replace("samples: 10000", "samples: 600"))
-    run(runner, "git", "commit", "-qam", "Fewer samples")
+    params.write_text(params.read_text().replace("min_questions: 100", "min_questions: 600"))
+    run(runner, "git", "commit", "-qam", "Ask for more questions")
     run(runner, str(Path(__file__).parents[2] / ".github/scripts/repro.sh"))
     assert run(runner, "git", "log", "-1", "--format=%s").startswith("Record a run")
     assert run(runner, "git", "status", "--porcelain") == ""
@@ -237,13 +237,13 @@ def test_a_clean_merge_of_two_locks_is_a_conflict(workspace: Path) -> None:
     run(workspace, "git", "branch", "other")
     for branch, change in (
         ("code", ("stages/chunk.py", None)),
-        ("other", ("params.yaml", "samples: 700")),
+        ("other", ("params.yaml", "min_questions: 700")),
     ):
         run(workspace, "git", "switch", "-q", *(["-c", branch] if branch == "code" else [branch]))
         path = workspace / change[0]
         text = path.read_text()
         path.write_text(
-            text.replace("samples: 10000", change[1]) if change[1] else text + "# changed\n"
+            text.replace("min_questions: 100", change[1]) if change[1] else text + "# changed\n"
         )
         assert dvc(workspace, "repro").returncode == 0
         commit(workspace)

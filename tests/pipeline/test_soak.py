@@ -35,7 +35,7 @@ PARAMS: dict[str, list[Any]] = {
     "lexical.k1": [0.9, 1.2],
     "synthesize.queries.keywords": [1.0, 2.0],
     "train.epochs": [1, 2],
-    "evaluate.samples": [300, 500],
+    "release.looks": [1, 2],
     "release.min_questions": [5, 100],
     "verify.max_loss": [0.005, 0.01],
     "index.kind": ["auto", "flat", "hnsw"],

@@ -55,7 +55,6 @@ PARAMS: dict[str, Any] = {
     "train.patience": 12,
     "train.learning_rate": 1.0e-2,
     "train.merge": [1.0],  # the whole of what was learned, whatever the recipe keeps of it
-    "evaluate.samples": 2000,
 }
 
 

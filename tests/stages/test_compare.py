@@ -43,7 +43,7 @@ def further(
     if not (folder / chunks.PATH).exists():
         workspace(folder, base=0.5, tuned=2.0)
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-    params["evaluate"].update(compare=compare, samples=100)
+    params["evaluate"].update(compare=compare)
     params["index"]["dim"] = dim
     params["machine"]["compare"] = {"base_url": f"{server.url}/v1" if server else "", "texts": 40}
     params["spend"].update(spend)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +162,7 @@ def outcome(
 
 
 def rerun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], dict[str, Any]]:
-    text = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
-    assert "samples: 10000" in text
-    (folder / "params.yaml").write_text(
-        text.replace("samples: 10000", "samples: 1000"), encoding="utf-8"
-    )
+    shutil.copy(Path(__file__).parents[2] / "params.yaml", folder)
     monkeypatch.chdir(folder)
     lexical.main()
     evaluate.main()

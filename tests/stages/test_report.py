@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -301,17 +302,36 @@ def test_the_queries_that_changed_most_stand_side_by_side(folder: Path) -> None:
     assert all(found.document.startswith("manual") for found in case.found_after)
 
 
-def test_the_verdict_is_what_a_pull_request_shows(folder: Path) -> None:
-    report.main()
+def comment_script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("comment", ROOT / ".github/scripts/comment.py")
     assert spec and spec.loader
-    comment = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(comment)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def test_the_verdict_is_what_a_pull_request_shows(folder: Path) -> None:
+    report.main()
+    comment = comment_script()
     told = json.loads(report.VERDICT.read_text(encoding="utf-8"))
     lines = comment.verdict(told).splitlines()
     assert lines[0] == "### Verdict: tuned"
     assert lines[1:4] == [told["headline"], "", told["reason"]]
+    assert lines[5] == f"{told['power']}." and "(80 % power)" in lines[5]
     assert "| Improved most | untuned | tuned |" in lines
+
+
+def test_a_pull_request_counts_the_verdicts_in_git(folder: Path) -> None:
+    comment = comment_script()
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@localhost"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    report.VERDICT.parent.mkdir()
+    for run in ("first", "second"):
+        report.VERDICT.write_text(run, encoding="utf-8")
+        subprocess.run([*git, "add", str(report.VERDICT)], check=True)
+        subprocess.run([*git, "commit", "-qm", run], check=True)
+    assert comment.looks(2) == ""
+    assert comment.looks(1).startswith("2 verdicts are in git")
 
 
 def test_metrics_are_numbers_alone(folder: Path) -> None:

@@ -22,7 +22,7 @@ from argot.errors import InputError, ModelError
 from argot.tables import chunks, pairs, questions, training
 from argot.tables.chunks import Corpus
 from argot.training.student.data import read_training_data
-from argot.training.student.step import RankingLoss
+from argot.training.student.step import Encoded, RankingLoss
 from stages import train
 from tools.tiny.model import make_tiny_model
 
@@ -43,13 +43,18 @@ WEIGHTS = Path("models/tuned/model.safetensors")
 def configure(processes: int = 1, **changed: Any) -> None:
     machine = {"device": "cpu", "processes": processes}
     Path("params.yaml").write_text(
-        json.dumps({"train": {**SETTINGS, **changed}, "machine": machine})
+        json.dumps(
+            {"train": {**SETTINGS, **changed}, "index": {"tokens": "auto"}, "machine": machine}
+        )
     )
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Forty passages of random words; a query is a word that its passage and two others share."""
+    """Forty passages of random words; a query is a word that its passage and two others share.
+
+    Every third label is trusted.
+    """
     monkeypatch.chdir(tmp_path)
     configure()
     random = np.random.default_rng(1)
@@ -85,7 +90,7 @@ def training_row(number: int, query: str, texts: list[str]) -> dict[str, Any]:
     holding = [n for n, text in enumerate(texts) if query in text.split() and n != number]
     others = holding + [n for n in range(len(texts)) if n not in holding and n != number][:3]
     return {
-        "pair": f"t{number}", "query": query, "source": "keywords", "trusted": False, "positive": f"c{number:02}",
+        "pair": f"t{number}", "query": query, "source": "keywords", "trusted": number % 3 == 0, "positive": f"c{number:02}",
         "score": 1.0, "candidates": [f"c{n:02}" for n in others],
         "scores": [0.6 if n in holding else 0.1 for n in others], "masked": [n in holding for n in others],
     }  # fmt: skip
@@ -248,15 +253,15 @@ def test_running_out_of_memory_is_answered_with_smaller_batches(
     train.main()
     whole = load_file(WEIGHTS)
     shutil.rmtree("cache")
-    vectors, seen = RankingLoss._vectors, []
+    encoded, seen = RankingLoss._encoded, []
 
-    def scarce(loss: RankingLoss, features: dict[str, Any]) -> torch.Tensor:
+    def scarce(loss: RankingLoss, features: dict[str, Any]) -> Encoded:
         seen.append(features["input_ids"].numel())
         if len(seen) > 20 and seen[-1] > 64:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return vectors(loss, features)
+        return encoded(loss, features)
 
-    monkeypatch.setattr(RankingLoss, "_vectors", scarce)
+    monkeypatch.setattr(RankingLoss, "_encoded", scarce)
     train.main()
     assert max(seen) > 64 >= seen[-1]
     assert all(

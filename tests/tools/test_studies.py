@@ -44,7 +44,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(here: Path, *words: str) -> list[dict[str, Any]]:
-    params = {"fetch.model": f"path:{here / 'model'}", "evaluate.samples": 200, **TINY_PARAMS}
+    params = {"fetch.model": f"path:{here / 'model'}", **TINY_PARAMS}
     studies.main([*words, *(f"--set={key}={value}" for key, value in params.items())])
     (path,) = (here / "reports").glob(f"*-{words[0]}*.json")
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))

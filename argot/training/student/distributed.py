@@ -60,6 +60,16 @@ def all_gather(vectors: Tensor, texts: int) -> Tensor:
     return shards.transpose(0, 1).flatten(0, 1)[:texts]
 
 
+def longest(mask: Tensor) -> int:
+    """The greatest number of columns that a process has, of masks (texts, columns)."""
+    import torch
+
+    length = torch.tensor(mask.shape[1], device=mask.device)
+    if world_size() > 1:
+        torch.distributed.all_reduce(length, torch.distributed.ReduceOp.MAX)
+    return int(length)
+
+
 def broadcast_from_first(value: Callable[[], T]) -> T:
     """What the first process finds, for all of them."""
     from accelerate.utils import broadcast_object_list

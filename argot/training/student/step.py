@@ -5,14 +5,17 @@ are hard for each other, each encoded once; each brings several queries, and eve
 passages of the step. For queries made by rule the loss is CADET's: the divergence from the
 teacher's ranking, and a little InfoNCE that leaves out what may be relevant (arXiv 2505.19274:
 InfoNCE alone often makes a good model worse). Queries whose label can be trusted learn by InfoNCE
-alone: a teacher that is half BM25 would overrule labels in other words than the passage's.
+alone: a teacher that is half BM25 would overrule labels in other words than the passage's. Token
+vectors, by which the release ranks too, learn all labels by InfoNCE: the teacher's ranking would
+harm them (docs/LOG.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,12 +31,16 @@ from argot.errors import ModelError
 from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases
 from argot.training.student.data import TrainingData
-from argot.training.student.distributed import all_gather, shard
+from argot.training.student.distributed import all_gather, longest, shard
+from argot.training.student.maxsim import TokenWeights, maxsim, weighted
 from argot.training.student.phrasing import noisy
 
+# What each token of a text weighs, among a model's features.
+WEIGHTS = "weights"
 IGNORED = -1.0e4  # added to a logit that must not count; finite, so that no gradient is NaN
 
 Features = dict[str, Any]
+Loss = Callable[[Tensor, Tensor], Tensor]  # of logits and labels
 Preprocess = Callable[..., Features]  # a model's own: texts to tokens
 
 
@@ -73,7 +80,8 @@ class Collator:
     """Makes a step's tensors: tokens of queries and passages, and the label.
 
     The label, (4, queries, passages), holds the teacher's scores, its masks, each query's own
-    passage, and in all columns of a query whether its own passage can be trusted.
+    passage, and in all columns of a query whether its own passage can be trusted. `weights` are
+    those of the texts' tokens, or None where the release isn't searched by tokens.
     """
 
     valid_label_columns = ("label",)
@@ -86,7 +94,9 @@ class Collator:
         preprocess: Preprocess,
         prompts: dict[Role, str],
         phrasing: Phrasing,
+        weights: TokenWeights | None = None,
     ) -> None:
+        self.weights = weights
         self.steps = [step for steps in passes for step in steps]
         self.steps_a_pass = len(passes[0])
         self.phrasing = phrasing
@@ -108,6 +118,8 @@ class Collator:
         random = np.random.default_rng([self.phrasing.seed, number])
         for name, texts in self.texts(step, random).items():
             features = self.preprocess(shard(texts), prompt=self.prompts[name], task=TASKS[name])
+            if self.weights:
+                features[WEIGHTS] = self.weights.of(features, name)
             batch |= {f"{name}_{key}": value for key, value in features.items()}
         return batch
 
@@ -152,12 +164,23 @@ class Objective:
     trusted_share: float
 
 
+class Encoded(NamedTuple):
+    """Texts as the student encodes them: normalised vectors, (texts, dimension), and tokens.
+
+    The tokens, (texts, tokens, width), are `weighted`; None where they are not trained.
+    """
+
+    vectors: Tensor
+    tokens: Tensor | None
+
+
 class RankingLoss(nn.Module):
     """KL(teacher ‖ student) plus `contrast` times InfoNCE; for trusted labels InfoNCE alone.
 
     Both are over a step's passages; InfoNCE leaves out those that are masked. With `dimensions`,
-    the loss is the mean over whole vectors and vectors cut to each of these sizes, so that cut
-    vectors rank well too (Matryoshka, arXiv 2205.13147).
+    the loss of the vectors is the mean over whole ones and ones cut to each of these sizes, so that
+    cut vectors rank well too (Matryoshka, arXiv 2205.13147). Where tokens are trained, InfoNCE by
+    MaxSim is added.
     """
 
     def __init__(
@@ -176,10 +199,11 @@ class RankingLoss(nn.Module):
     def forward(self, features: list[Features], labels: Tensor) -> Tensor:
         """The step's loss; ModelError if it is not a finite number."""
         parts = zip(features, labels.shape[1:], strict=True)
-        queries, passages = (all_gather(self.encode(part), texts) for part, texts in parts)
-        loss = torch.stack(
-            [self.loss(queries, passages, labels), *self.cut_losses(queries, passages, labels)]
-        ).mean()
+        queries, passages = (self.encode(part, texts) for part, texts in parts)
+        loss = torch.stack(list(self.losses(queries.vectors, passages.vectors, labels))).mean()
+        if queries.tokens is not None and passages.tokens is not None:
+            logits = maxsim(queries.tokens, passages.tokens) / self.objective.temperature
+            loss = loss + mixed(contrast_loss, logits, labels, self.objective.trusted_share)
         if not torch.isfinite(loss):
             raise ModelError(
                 "train: the loss is not a finite number; lower train.learning_rate, or check the "
@@ -187,52 +211,62 @@ class RankingLoss(nn.Module):
             )
         return loss
 
-    def loss(self, queries: Tensor, passages: Tensor, labels: Tensor) -> Tensor:
-        """The loss of normalised vectors."""
-        return step_loss(queries @ passages.T / self.objective.temperature, labels, self.objective)
-
-    def cut_losses(self, queries: Tensor, passages: Tensor, labels: Tensor) -> Iterator[Tensor]:
-        """The loss of the same vectors cut to each of the smaller sizes."""
-        for size in self.dimensions:
+    def losses(self, queries: Tensor, passages: Tensor, labels: Tensor) -> Iterator[Tensor]:
+        """The loss of normalised vectors, whole and cut to each of the smaller sizes."""
+        for size in (queries.shape[1], *self.dimensions):
             asked, found = (
                 functional.normalize(vectors[:, :size], dim=-1) for vectors in (queries, passages)
             )
-            yield self.loss(asked, found, labels)
+            yield step_loss(asked @ found.T / self.objective.temperature, labels, self.objective)
 
-    def encode(self, features: Features) -> Tensor:
-        """Normalised vectors, (texts, dimension), in mini-batches of similar length."""
+    def encode(self, features: Features, texts: int) -> Encoded:
+        """All the step's `texts`, out of this process's; in mini-batches of similar length."""
         lengths = features["attention_mask"].sum(dim=1)
         order = torch.argsort(lengths, descending=True, stable=True)
-        vectors = []
+        back = torch.argsort(order)
+        found = []
         for rows in mini_batches(lengths[order].tolist(), self.memory.tokens):
             part = select(features, order[rows])
             again = self.memory.recompute
-            vectors.append(
-                checkpoint(self._vectors, part, use_reentrant=False)
+            found.append(
+                checkpoint(self._encoded, part, use_reentrant=False)
                 if again
-                else self._vectors(part)
+                else self._encoded(part)
             )
-        return torch.cat(vectors)[torch.argsort(order)]
+        vectors = all_gather(torch.cat([part.vectors for part in found])[back], texts)
+        tokens = [part.tokens for part in found if part.tokens is not None]
+        if not tokens:
+            return Encoded(vectors, None)
+        length = longest(features["attention_mask"])
+        own = torch.cat([padded(part, length) for part in tokens])[back]
+        return Encoded(vectors, all_gather(own.flatten(1), texts).view(texts, length, -1))
 
-    def _vectors(self, features: Features) -> Tensor:
-        vectors: Tensor = self.model(features)["sentence_embedding"]
-        return functional.normalize(vectors.float(), dim=-1)
+    def _encoded(self, features: Features) -> Encoded:
+        output = self.model(features)
+        vectors = functional.normalize(output["sentence_embedding"].float(), dim=-1)
+        if WEIGHTS not in features:
+            return Encoded(vectors, None)
+        return Encoded(vectors, weighted(output["token_embeddings"], features[WEIGHTS]))
 
 
 def step_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
-    """The loss of `logits`, (queries, passages); `labels` are the Collator's.
+    """The loss of `logits`, (queries, passages), by vectors; `labels` are the Collator's."""
+    by_rule = partial(ranking_loss, objective=objective)
+    return mixed(by_rule, logits, labels, objective.trusted_share)
 
-    Trusted labels have `trusted_share` of it, however many queries of either kind the step has.
+
+def mixed(by_rule: Loss, logits: Tensor, labels: Tensor, share: float) -> Tensor:
+    """The loss `by_rule` of labels made by rule, and InfoNCE of those that can be trusted.
+
+    The latter have `share` of the loss, however many queries of either kind the step has.
     """
     trusted = labels[3, :, 0] > 0
     if not trusted.any():
-        return ranking_loss(logits, labels, objective)
+        return by_rule(logits, labels)
     contrasted = contrast_loss(logits[trusted], labels[:, trusted])
     if trusted.all():
         return contrasted
-    ranked = ranking_loss(logits[~trusted], labels[:, ~trusted], objective)
-    share = objective.trusted_share
-    return (1 - share) * ranked + share * contrasted
+    return (1 - share) * by_rule(logits[~trusted], labels[:, ~trusted]) + share * contrasted
 
 
 def ranking_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
@@ -260,6 +294,11 @@ def mini_batches(lengths: Sequence[int], tokens: int) -> Iterator[slice]:
         count = max(1, tokens // max(1, lengths[start]))
         yield slice(start, start + count)
         start += count
+
+
+def padded(tokens: Tensor, length: int) -> Tensor:
+    """Tokens, (texts, tokens, width), with zeros behind them up to `length` tokens."""
+    return functional.pad(tokens, (0, 0, 0, length - tokens.shape[1]))
 
 
 def select(features: Features, rows: Tensor) -> Features:

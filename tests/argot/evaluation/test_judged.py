@@ -79,16 +79,23 @@ def test_seen_is_what_shares_a_group_with_a_training_pair(folder: Path) -> None:
     assert read_pairs("test", JudgedCorpus()).seen.tolist() == [False, True, True]
 
 
+def question_row(name: str, *ids: str) -> dict[str, Any]:
+    texts = {"query": "?", "kind": "", "cluster": "d0.md", "source": ""}
+    return {"question": name, "documents": ["d0.md"], "chunks": list(ids), **texts}
+
+
+def test_a_question_belongs_to_every_group_that_answers_it(folder: Path) -> None:
+    """Near-duplicates are one group: c0 and c1 are of the first, c2 and c3 of the second."""
+    rows = [question_row("a", "c1", "c0"), question_row("b", "c3"), question_row("c", "c2", "c1")]
+    write_table(questions.PATHS["test"], rows, questions.SCHEMA)
+    asked = read_questions("test", JudgedCorpus())
+    assert [set(row) for row in asked.documents.tolist()] == [{0}, {1}, {0, 1}]
+    # The order of the judgments is of no consequence.
+    write_table(questions.PATHS["dev"], [question_row("c", "c1", "c2")], questions.SCHEMA)
+    assert set(read_questions("dev", JudgedCorpus()).documents[0].tolist()) == {0, 1}
+
+
 def test_a_chunk_of_another_corpus_is_refused(folder: Path) -> None:
-    row = {
-        "question": "q",
-        "query": "?",
-        "kind": "",
-        "documents": ["d0.md"],
-        "chunks": ["c9"],
-        "cluster": "d",
-        "source": "",
-    }
-    write_table(questions.PATHS["test"], [row], questions.SCHEMA)
+    write_table(questions.PATHS["test"], [question_row("q", "c9")], questions.SCHEMA)
     with pytest.raises(InputError, match="holds no chunk 'c9'"):
         read_questions("test", JudgedCorpus())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,14 @@ from rich.console import Console
 from argot.core.files import write_json
 from argot.errors import InputError
 from argot.evaluation.names import ALWAYS
-from argot.report.terminal import COLUMNS, EVALUATED, EVALUATION, print_results, read_evaluation
+from argot.report.terminal import (
+    COLUMNS,
+    EVALUATED,
+    EVALUATION,
+    VERDICT,
+    print_results,
+    read_evaluation,
+)
 
 SYSTEM = {system: dict.fromkeys(COLUMNS, at / 10) for at, system in enumerate(ALWAYS, start=1)}
 NOTHING: dict[str, object] = {}
@@ -18,6 +26,7 @@ TEXT = {
     "verdict": "base",
     "ships": "base+bm25",
     "reason": "no [bold]sure[/bold] gain " + "x" * 90,
+    "power": "These test queries prove little",
     "advice": [
         {"code": "a", "text": "Ask.", "command": "argot label"},
         {"code": "b", "text": "Wait.", "command": ""},
@@ -27,7 +36,7 @@ TEXT = {
 
 def told(folder: Path, monkeypatch: pytest.MonkeyPatch, questions: dict[str, object]) -> str:
     monkeypatch.chdir(folder)
-    own = {"questions": questions, "pairs": {"test": SYSTEM}, "text": TEXT}
+    own = {"questions": questions, "pairs": {"test": SYSTEM}, "text": TEXT, "verdict": {"looks": 1}}
     write_json(EVALUATION, dict.fromkeys(EVALUATED, NOTHING) | own)
     output = io.StringIO()
     print_results(Console(file=output, width=80))
@@ -42,9 +51,24 @@ def test_systems_verdict_and_advice_are_shown(
     assert "tuned + BM25" in text and "0.500" in text
     assert text.count("(ships)") == 1 and "base + BM25 (ships)" in text
     assert (
-        f"verdict: base: {TEXT['reason']}\n- Ask.\n  argot label\n- Wait.\n" in text
+        f"verdict: base: {TEXT['reason']}\nThese test queries prove little.\n"
+        "- Ask.\n  argot label\n- Wait.\n" in text
     )  # in one line, and no markup of a stranger's
     assert "reports/index.html" in text
+
+
+def test_verdicts_beyond_the_looks_allowed_for_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "verdicts are in git" not in told(tmp_path, monkeypatch, {})
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@localhost"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for run in range(3):
+        write_json(VERDICT, {"reason": str(run)})
+        subprocess.run([*git, "add", str(VERDICT)], check=True)
+        subprocess.run([*git, "commit", "-qm", "Record a run"], check=True)
+    text = told(tmp_path, monkeypatch, {})
+    assert "3 verdicts are in git, and `release.looks` allows for 1:" in text
 
 
 def test_without_questions_the_table_is_of_pairs(

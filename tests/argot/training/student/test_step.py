@@ -37,8 +37,10 @@ class Lookup(torch.nn.Module):
 
     def forward(self, features: dict[str, Any]) -> dict[str, Any]:
         mask = features["attention_mask"].unsqueeze(-1)
+        words = self.words[features["input_ids"]]
         return {
-            "sentence_embedding": (self.words[features["input_ids"]] * mask).sum(1) / mask.sum(1)
+            "token_embeddings": words,
+            "sentence_embedding": (words * mask).sum(1) / mask.sum(1),
         }
 
 
@@ -64,12 +66,16 @@ def labels(
     return table
 
 
-def loss_and_gradient(memory: Memory) -> tuple[float, torch.Tensor]:
+def loss_and_gradient(
+    memory: Memory, trusted: Sequence[int] = (0, 3), by_token: bool = True
+) -> tuple[float, torch.Tensor]:
     model = Lookup()
     loss = RankingLoss(model, OBJECTIVE, memory)
-    value = loss(
-        [features([3, 5, 2, 4]), features([9, 4, 7])], labels([[1, 0.2, 0]] * 4, [0, 0, 1, 2])
-    )
+    texts = [features([3, 5, 2, 4]), features([9, 4, 7])]
+    for part in texts:
+        if by_token:
+            part["weights"] = part["attention_mask"] / part["attention_mask"].sum(1, keepdim=True)
+    value = loss(texts, labels([[1, 0.2, 0]] * 4, [0, 0, 1, 2], trusted=trusted))
     value.backward()
     assert model.words.grad is not None
     return float(value.detach()), model.words.grad
@@ -130,6 +136,12 @@ def test_less_memory_gives_the_same_loss_and_gradient(memory: Memory) -> None:
     smaller, other = loss_and_gradient(memory)
     assert smaller == pytest.approx(value, abs=1e-6)
     assert torch.allclose(gradient, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("trusted", [[], [0, 3], [0, 1, 2, 3]])
+def test_all_labels_train_the_tokens_where_they_are_searched(trusted: list[int]) -> None:
+    plain, _ = loss_and_gradient(Memory(100), trusted, by_token=False)
+    assert loss_and_gradient(Memory(100), trusted)[0] > plain + 0.01
 
 
 def test_a_loss_that_is_no_number_ends_with_advice() -> None:
