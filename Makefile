@@ -68,4 +68,5 @@ clear-sample: ## drop the sample documents and questions, to put your own in the
 	git rm -rq --ignore-unmatch -- $(SAMPLE)
 	@mkdir -p data/raw
 	@git diff --quiet HEAD -- $(SAMPLE) || git commit -qm "Drop the sample documents" -- $$(git diff --name-only HEAD -- $(SAMPLE))
-	@echo "Put documents into data/raw/, then: dvc add data/raw"
+	@test ! -e params.yaml || { sed -i.old 's/^  name: "Sample: .*/  name: ""/' params.yaml && rm params.yaml.old; }
+	@echo "Put documents into data/raw/, then: dvc add data/raw; name them in params.yaml: report.name"

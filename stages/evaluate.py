@@ -142,6 +142,7 @@ def main() -> str:
         "paid": paid,
         "text": {
             "verdict": decision.verdict.verdict,
+            "ships": decision.verdict.system,
             "reason": decision.reason,
             "power": str(decision.power),
             "advice": advise(known, rules),
@@ -427,6 +428,7 @@ def facts(
         scores=means,
         gain=gain,
         ships=verdict.model,
+        verdict=verdict.verdict,
         pair_overlap=overlap_of(synthetic.queries),
         question_overlap=overlap_of(real.queries),
         question_words=float(np.median(lengths)) if lengths else None,

@@ -23,7 +23,7 @@ from argot.core.files import read_figures, replacing, replacing_folder, sha256, 
 from argot.core.params import Settings, fingerprint, load
 from argot.core.stage import FIGURES, read_versions, run, stage_parser
 from argot.evaluation.names import name, named
-from argot.report import cases, drawings
+from argot.report import cases, drawings, lead
 from argot.report.drawings import MeanInterval
 from argot.report.terminal import EVALUATED, print_verdict, whole_figures
 from argot.tables import chunks, judgments
@@ -56,6 +56,12 @@ NEEDED = {
 IN_VERDICT, ON_PAGE = 10, 5  # how many queries that changed most
 
 
+class ReportSettings(Settings):
+    """How the report is headed: the section `report`."""
+
+    name: str
+
+
 class ShownSettings(Settings):
     """A section of params.yaml, printed as it is: its own stage has checked it."""
 
@@ -78,9 +84,17 @@ def _write(figures: dict[str, dict[str, Any]]) -> None:
     table = cases.read_judgments()
     sides = drawings.sides_of(figures["evaluate"])
     wins, losses = cases.changed_most(table, sides, IN_VERDICT)
+    measured = cases.measured(table)
+    ladder = lead.ladder(table, figures["evaluate"], sides)
+    unit = "questions" if measured == "questions" else "synthetic queries"
+    headline = lead.headline(ladder, unit)
     facts = {
         "figures": figures,
-        "measured": cases.measured(table),
+        "name": load("report", ReportSettings).name,
+        "version": lead.data_version(),
+        "ladder": ladder,
+        "headline": headline,
+        "measured": measured,
         "sides": sides,
         "parts": {
             name: drawings.draw_parts(
@@ -99,7 +113,7 @@ def _write(figures: dict[str, dict[str, Any]]) -> None:
     with replacing_folder(PLOTS) as beside:
         for name, points in plots(figures).items():
             write_json(beside / f"{name}.json", points)
-    write_json(VERDICT, verdict(figures["evaluate"], wins, losses))
+    write_json(VERDICT, verdict(figures["evaluate"], headline, wins, losses))
     # The metrics last: `dvc metrics diff` must not show what a stage wrote before it failed.
     write_json(METRICS, {stage: numbers(values) for stage, values in figures.items()})
 
@@ -141,6 +155,7 @@ def plots(figures: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]
 
 def verdict(
     evaluation: dict[str, Any],
+    headline: str,
     wins: Sequence[cases.ChangedQuery],
     losses: Sequence[cases.ChangedQuery],
 ) -> dict[str, Any]:
@@ -148,6 +163,7 @@ def verdict(
     text = evaluation["text"]
     return {
         "verdict": text["verdict"],
+        "headline": headline,
         "reason": text["reason"],
         "power": text["power"],
         "looks": evaluation["verdict"]["looks"],
@@ -211,9 +227,10 @@ def page(facts: dict[str, Any]) -> str:
 
 
 def as_code(text: str) -> Markup:
-    """A text, escaped, with the words between backticks as code."""
+    """A text, escaped, with the words between backticks as code and a true minus sign."""
     # str(): `re.sub` on a Markup would escape the tags that it inserts.
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    escaped = re.sub(r"(?<![\w-])-(?=\d)", "\N{MINUS SIGN}", str(escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))
 
 
 def as_yaml(section: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = ("argot", "stages", "dvc.yaml", "params.yaml", "numerics.lock", ".dvcignore", ".gitignore")
 RECORD = "laid_out.json"  # the hash of each file as it was laid out, by its path
 PARAMS = "params.yaml"
+SAMPLE, SAMPLE_NAME = ROOT / "data/raw", 'name: "Sample: a freight forwarder"'
 PROGRAMS = str(Path(sys.executable).parent)  # where commands are looked for first, as in PATH
 
 
@@ -65,6 +66,8 @@ def lay_out(
     for name in record.keys() - set(kept):
         (workspace / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(sources[name], workspace / name)
+    if PARAMS not in kept and documents.resolve() != SAMPLE:
+        _name(workspace / PARAMS, documents.resolve().parent.name)
     if params:  # written again, it loses its comments
         _change(workspace / PARAMS, params)
     if PARAMS not in kept:
@@ -116,6 +119,12 @@ def _sources(documents: Path, queries: Path) -> dict[str, Path]:
 def _changed(path: Path, digest: str | None) -> bool:
     """Is there a file other than the one that was laid out, or where none was?"""
     return path.is_file() and sha256(path) != digest
+
+
+def _name(path: Path, name: str) -> None:
+    """Head the report with the name of the documents' folder, and not as the sample's."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(SAMPLE_NAME, f"name: {json.dumps(name)}"), encoding="utf-8")
 
 
 def _change(path: Path, params: dict[str, Any]) -> None:

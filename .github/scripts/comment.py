@@ -40,8 +40,9 @@ def main() -> None:
 
 
 def verdict(found: dict[str, Any]) -> str:
-    """The verdict's sentence, and the questions that improved and got worse most."""
-    lines = [f"### Verdict: {found['verdict']}", found["reason"], "", f"{found['power']}."]
+    """What the release finds, the verdict, its power, and the questions that changed most."""
+    lines = [f"### Verdict: {found['verdict']}", found["headline"]]
+    lines += ["", found["reason"], "", f"{found['power']}."]
     for title, name in (("Improved most", "wins"), ("Got worse most", "losses")):
         rows = [
             f"| {cell(row['query'])} | {row['before']:.2f} | {row['after']:.2f} |"

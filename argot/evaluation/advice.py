@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +20,19 @@ LOST_BY_FUSION = 0.01
 SMALL_GAIN = 0.05
 # If more than this share of the passages is cut off by the model's window, the advice says so.
 MUCH_CUT = 0.05
+# What to try where a stronger base model may help, and where an LLM may write queries.
+OTHER_MODEL = "dvc exp run -S fetch.model=BAAI/bge-base-en-v1.5 -S fetch.revision=COMMIT"
+BY_LLM = "dvc exp run -S synthesize.llm.provider=PROVIDER -S synthesize.llm.model=MODEL"
 # The overlap of words is counted for about this many queries, evenly spread over all of them.
 LOOKED_AT = 2000
+
+
+class Advice(NamedTuple):
+    """One thing to do, and the command that does it, where one command does."""
+
+    code: str
+    text: str
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,7 @@ class Facts:
     scores: Mapping[str, float]  # nDCG@10 of each system
     gain: float  # of tuned + BM25 over the better of base + BM25 and BM25
     ships: str
+    verdict: str
     pair_overlap: float | None
     question_overlap: float | None
     question_words: float | None
@@ -50,8 +63,8 @@ class Facts:
 
 
 def advise(facts: Facts, rules: ReleaseSettings) -> list[dict[str, str]]:
-    """The advice that applies, most important first."""
-    return [{"code": code, "text": text} for code, text in _all(facts, rules)]
+    """The advice that applies, the decision first; `command` does it, or is empty."""
+    return [advice._asdict() for advice in _all(facts, rules)]
 
 
 def overlap(
@@ -76,32 +89,55 @@ def overlap(
     return float(np.mean(shares)) if shares else None
 
 
-def _all(facts: Facts, rules: ReleaseSettings) -> Iterator[tuple[str, str]]:
-    yield from _evidence(facts, rules)
+def _all(facts: Facts, rules: ReleaseSettings) -> Iterator[Advice]:
+    yield _decision(facts, rules)
+    yield from _managed(facts)
+    yield from _fusion(facts)
     yield from _data(facts)
     if facts.gain < SMALL_GAIN:
         yield from _small_gain(facts)
-    yield from _managed(facts)
     yield from _passages(facts)
 
 
-def _evidence(facts: Facts, rules: ReleaseSettings) -> Iterator[tuple[str, str]]:
-    if facts.questions < rules.min_questions:
-        yield (
+def _decision(facts: Facts, rules: ReleaseSettings) -> Advice:
+    """What to do about the release: use it, or ask people first."""
+    if facts.verdict == "unproven" and facts.questions < rules.min_questions:
+        return Advice(
             "few_questions",
-            f"{facts.questions} real test questions are too few to prove anything; "
-            f"{rules.min_questions} are needed. `argot label` takes ten judgments in two minutes; "
-            "a search log or a help desk has the questions.",
+            f"Ask people before you decide: {facts.questions:,} real test questions are too few to "
+            f"prove anything; {rules.min_questions:,} are needed. `argot label` takes ten "
+            "judgments in two minutes; a search log or a help desk has the questions. Until then "
+            f"the {facts.ships} model ships.",
+            "argot label",
         )
-    elif facts.effective_documents < rules.min_documents:
-        yield (
+    if facts.verdict == "unproven":
+        return Advice(
             "few_asked_about",
-            f"The {facts.questions} real test questions tell no more than questions about "
-            f"{facts.effective_documents:.1f} documents would, because a few documents have most "
-            f"of them; {rules.min_documents} are needed. Ask about other documents.",
+            f"Ask about other documents before you decide: the {facts.questions:,} real test "
+            f"questions tell no more than questions about {facts.effective_documents:.1f} "
+            "documents would, because a few documents have most of them; "
+            f"{rules.min_documents} are needed. Until then the {facts.ships} model ships.",
+            "argot label",
         )
+    if facts.verdict == "tuned":
+        return Advice(
+            "use_tuned",
+            "Use the release: on your own questions tuning passed the test that `release` in "
+            "params.yaml sets.",
+            "argot serve",
+        )
+    other = "" if facts.managed else "try a larger or a managed model, and "
+    return Advice(
+        "keep_general",
+        "Use the release as it is: tuning the general model gained nothing significant. To gain "
+        f"more, {other}tune again when documents or real questions have doubled.",
+        "argot serve",
+    )
+
+
+def _fusion(facts: Facts) -> Iterator[Advice]:
     if facts.fusion_lost > LOST_BY_FUSION and not facts.dev_is_real:
-        yield (
+        yield Advice(
             "choose_on_real",
             "Synthetic pairs chose how BM25 and the model are fused, and lost "
             f"{100 * facts.fusion_lost:.1f} points of nDCG@10 by it on real questions. "
@@ -109,65 +145,63 @@ def _evidence(facts: Facts, rules: ReleaseSettings) -> Iterator[tuple[str, str]]
         )
 
 
-def _data(facts: Facts) -> Iterator[tuple[str, str]]:
+def _data(facts: Facts) -> Iterator[Advice]:
     if facts.documents < FEW_DOCUMENTS:
-        yield (
+        yield Advice(
             "few_documents",
             f"{facts.documents:,} documents are few: under {FEW_DOCUMENTS}, BM25 with a general "
-            "model is hard to beat. More documents help more than more pairs from the same ones.",
+            "model is hard to beat. More documents in `data/raw` help more than more pairs from "
+            "the same ones.",
+            "dvc repro",
         )
     if facts.training_pairs < FEW_PAIRS:
-        yield (
+        yield Advice(
             "few_pairs",
             f"{facts.training_pairs:,} training pairs are few: contrastive training wants "
             f"{FEW_PAIRS:,} and more. Add documents, or let an LLM write queries "
             "(`synthesize` in params.yaml).",
+            BY_LLM,
         )
     best = max(facts.scores, key=lambda system: facts.scores[system], default="")
     if best == "bm25":
         doubt = "Synthetic queries often do; ask real ones before you believe it. "
-        yield (
+        yield Advice(
             "bm25_ahead",
             f"BM25 alone (nDCG@10 {facts.scores['bm25']:.3f}) is ahead of every row with a model: "
             f"the queries use the documents' own words. {'' if facts.real else doubt}"
             "A stronger base model (`fetch.model`) is worth more here than more training.",
+            OTHER_MODEL,
         )
 
 
-def _small_gain(facts: Facts) -> Iterator[tuple[str, str]]:
+def _small_gain(facts: Facts) -> Iterator[Advice]:
     points = (
         f"Tuning moved nDCG@10 by {100 * facts.gain:+.1f} points, less than {100 * SMALL_GAIN:.0f}"
     )
     pairs, asked = facts.pair_overlap, facts.question_overlap
+    shared = "" if pairs is None else f"synthetic queries share {pairs:.0%} of their search terms"
     if pairs is not None and asked is not None and pairs > asked + 0.1:
-        yield (
+        yield Advice(
             "easy_pairs",
-            f"{points}, and the synthetic queries share {pairs:.0%} of their words with their "
-            f"passage, real questions {asked:.0%}: the pairs are too easy. "
-            'Put questions with "split": "train" into data/queries, or let an LLM ask in other '
-            "words than the passage's.",
+            f"{points}, and the {shared} with their passage, real questions {asked:.0%}: the "
+            'pairs are too easy. Put questions with "split": "train" into data/queries, or let an '
+            "LLM ask in other words than the passage's.",
+            BY_LLM,
         )
     elif pairs is not None:
         likewise = "" if asked is None else f", much as real questions do ({asked:.0%})"
-        yield (
+        yield Advice(
             "small_gain",
-            f"{points}; the synthetic queries share {pairs:.0%} of their words with their "
-            f"passage{likewise}. Look at data/judgments.parquet for what is missed, and at the "
-            "queries' kinds in the report's slices.",
-        )
-    if facts.ships == "base" and facts.real and not facts.managed:
-        yield (
-            "keep_general",
-            "Keep the general model for now: tuning this one gained nothing that is significant. "
-            "Try a larger or a managed one first, and tune again when documents or real questions "
-            "have doubled.",
+            f"{points}; the {shared} with their passage{likewise}. Look at "
+            "data/judgments.parquet for what is missed, and at the queries' kinds in the report's "
+            "slices.",
         )
 
 
-def _managed(facts: Facts) -> Iterator[tuple[str, str]]:
+def _managed(facts: Facts) -> Iterator[Advice]:
     if facts.managed:
         name, points = facts.managed
-        yield (
+        yield Advice(
             "managed_ahead",
             f"{name} is significantly better than all that could ship here, by "
             f"{100 * points:.1f} points of nDCG@10{'' if facts.real else ' on synthetic pairs'}. "
@@ -176,18 +210,20 @@ def _managed(facts: Facts) -> Iterator[tuple[str, str]]:
         )
 
 
-def _passages(facts: Facts) -> Iterator[tuple[str, str]]:
+def _passages(facts: Facts) -> Iterator[Advice]:
     if facts.question_words and facts.question_words > facts.passage_words / 2:
-        yield (
+        yield Advice(
             "long_questions",
             f"The median question has {facts.question_words:.0f} words, the median passage "
             f"{facts.passage_words:.0f}: such questions ask for more than a passage holds. "
             "Raise `chunk.max_words`.",
+            "dvc exp run -S chunk.max_words=WORDS",
         )
     if facts.cut_share > MUCH_CUT:
-        yield (
+        yield Advice(
             "cut_passages",
             f"{facts.cut_share:.0%} of the passages are longer than the model's window, and lose "
             "their ends. Lower `chunk.max_words`, or take a base model with a longer window "
             "(`fetch.model`).",
+            "dvc exp run -S chunk.max_words=WORDS",
         )

@@ -1,7 +1,8 @@
 """What users asked and which passages they liked, kept on disk before it is acknowledged.
 
-One JSON object a line, in one file of thumbs and one of questions a day (UTC). Anyone may have sent
-a record, so none of them trains or measures anything until a person accepts it (`argot feedback`).
+One JSON object a line, in one file of thumbs and one of questions and clicks a day (UTC). Anyone
+may have sent a record, so none of them trains or judges anything until a person accepts it (`argot
+feedback`); what users prefer (`argot interleaving`) is advice to a person.
 """
 
 from __future__ import annotations
@@ -19,25 +20,31 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 FOLDER = Path("data/feedback")
-Kind = Literal["asked", "thumb"]
-ENDINGS: dict[Kind, str] = {"asked": "-asked.jsonl", "thumb": ".jsonl"}
+Kind = Literal["asked", "thumb", "click"]
+ASKED, THUMBS = "-asked.jsonl", ".jsonl"  # how the names of the two kinds of files end
+ENDINGS: dict[Kind, str] = {"asked": ASKED, "click": ASKED, "thumb": THUMBS}
 Thumb = Literal["up", "down"]
 
 
 class FeedbackRecord(BaseModel):
-    """One line: a question that was asked, or a thumb for a passage that was shown."""
+    """One line: a question that was asked, or a thumb or a click for a passage that was shown."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     kind: Kind
     query: str
     time: str = ""  # UTC, to the second
-    verdict: Thumb | None = None
+    verdict: Thumb | Literal["opened"] | None = None
     document: str = ""
     chunk: str = ""
     quote: str = ""
     comment: str = ""
     release: str = ""
     mode: str = ""
+    # Where two releases were shown mixed (argot.feedback.interleaving): the search's id, the
+    # candidate's id, and the team of each passage that has one.
+    search: str = ""
+    candidate: str = ""
+    teams: dict[str, Literal["served", "candidate"]] = {}
 
 
 class JournalFull(Exception):
@@ -47,7 +54,7 @@ class JournalFull(Exception):
 class JournalLine(NamedTuple):
     """A line to be written, and the future of whoever waits for it."""
 
-    kind: Kind
+    ending: str  # of the name of its file
     text: bytes
     done: Future[None]
 
@@ -56,17 +63,16 @@ class Journal:
     """Appends records durably.
 
     One thread writes all records that have come since its last write, with one fsync a file for all
-    of them: many requests at once cost no more than one. Questions and thumbs have half of the room
-    each: whoever searches cannot use up the room of thumbs.
+    of them: many requests at once cost no more than one. Questions (with clicks) and thumbs have
+    half of the room each: whoever searches cannot use up the room of thumbs.
     """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self.folder, self.most_bytes = folder, most_bytes // 2
         folder.mkdir(parents=True, exist_ok=True)
-        self._sizes: dict[Kind, int] = {"asked": 0, "thumb": 0}
+        self._sizes = {ASKED: 0, THUMBS: 0}
         for path in folder.glob("*.jsonl"):
-            kind: Kind = "asked" if path.name.endswith(ENDINGS["asked"]) else "thumb"
-            self._sizes[kind] += path.stat().st_size
+            self._sizes[ASKED if path.name.endswith(ASKED) else THUMBS] += path.stat().st_size
         self._lock = threading.Lock()
         # None ends the queue.
         self._lines: queue.SimpleQueue[JournalLine | None] = queue.SimpleQueue()
@@ -80,9 +86,10 @@ class Journal:
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         text = json.dumps(stamped, ensure_ascii=False).encode() + b"\n"
-        self._take_room(record.kind, len(text))
+        ending = ENDINGS[record.kind]
+        self._take_room(ending, len(text))
         done: Future[None] = Future()
-        self._lines.put(JournalLine(record.kind, text, done))
+        self._lines.put(JournalLine(ending, text, done))
         return done
 
     def close(self) -> None:
@@ -90,15 +97,15 @@ class Journal:
         self._lines.put(None)
         self._thread.join()
 
-    def _take_room(self, kind: Kind, size: int) -> None:
+    def _take_room(self, ending: str, size: int) -> None:
         with self._lock:
-            if self._sizes[kind] + size > self.most_bytes:
-                what = "thumbs" if kind == "thumb" else "questions"
+            if self._sizes[ending] + size > self.most_bytes:
+                what = "thumbs" if ending == THUMBS else "questions"
                 raise JournalFull(
-                    f"{self.folder} holds {self._sizes[kind]} bytes of {what}, of at most "
+                    f"{self.folder} holds {self._sizes[ending]} bytes of {what}, of at most "
                     f"{self.most_bytes}"
                 )
-            self._sizes[kind] += size
+            self._sizes[ending] += size
 
     def _run(self) -> None:
         ended = False
@@ -108,21 +115,21 @@ class Journal:
                 waiting.append(self._lines.get())
             lines = [line for line in waiting if line is not None]
             ended = len(lines) < len(waiting)
-            for kind in ENDINGS:
-                own = [line for line in lines if line.kind == kind]
+            for ending in self._sizes:
+                own = [line for line in lines if line.ending == ending]
                 if own:
-                    self._write(kind, own)
+                    self._write(ending, own)
 
-    def _write(self, kind: Kind, lines: Sequence[JournalLine]) -> None:
+    def _write(self, ending: str, lines: Sequence[JournalLine]) -> None:
         text = b"".join(line.text for line in lines)
         try:
-            with _opened(self.folder / f"{datetime.now(UTC):%Y-%m-%d}{ENDINGS[kind]}") as file:
+            with _opened(self.folder / f"{datetime.now(UTC):%Y-%m-%d}{ending}") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             with self._lock:  # a disk that was full for a while leaves no room taken
-                self._sizes[kind] -= len(text)
+                self._sizes[ending] -= len(text)
             for line in lines:
                 line.done.set_exception(error)
         else:

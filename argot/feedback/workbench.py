@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from argot.core.parquet import read_table
 from argot.encoding.embedder import Embedder
@@ -26,10 +27,12 @@ from argot.evaluation import names, systems
 from argot.evaluation.names import BM25
 from argot.ranking.bm25 import LEXICAL, Bm25
 from argot.ranking.dense import Dense, Exact
-from argot.ranking.fusion import DEPTH
+from argot.ranking.fusion import DEPTH, Verdict
 from argot.ranking.hits import MISSING, Hits, tie_order
 from argot.ranking.tokens import ByToken, TokenIndex
 from argot.tables import chunks, documents
+
+VERDICT = Path("data/verdict.json")
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,14 @@ class Workbench:
         row = self.passage(id)
         text = self._documents.get(row["document"])
         return row["text"] if text is None else text[row["start"] : row["end"]]
+
+    @cached_property
+    def ships(self) -> str:
+        """The system that ships, as `evaluate` decided; empty where no verdict can be read."""
+        try:
+            return Verdict.model_validate_json(VERDICT.read_bytes()).system
+        except (OSError, ValidationError):
+            return ""
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,10 @@ from argot.tables import chunks, judgments
 
 SHOWN = 3  # passages of each system; the first relevant one is shown at any rank
 LETTERS = 240  # of a passage
-COLUMNS = ["set", "split", "id", "query", "cluster", "seen", "system", "relevant", "top", "ndcg@10"]
+COLUMNS = [
+    *("set", "split", "id", "query", "cluster", "seen", "system", "relevant", "top"),
+    *("mrr@10", "ndcg@10"),
+]
 TINY = 1e-9  # changes of nDCG@10 below this are rounding
 
 

@@ -75,7 +75,8 @@ def _print(console: Console, evaluation: dict[str, Any]) -> None:
         for column in COLUMNS:
             table.add_column(column, justify="right")
         for system, name in named(systems).items():
-            table.add_row(name, *(f"{systems[system][column]:.3f}" for column in COLUMNS))
+            shown = f"{name} (ships)" if system == evaluation["text"]["ships"] else name
+            table.add_row(shown, *(f"{systems[system][column]:.3f}" for column in COLUMNS))
         console.print(table)
     print_verdict(console, evaluation)
     looks, recorded = evaluation["verdict"]["looks"], verdicts_on_record()
@@ -97,7 +98,9 @@ def print_verdict(console: Console, evaluation: dict[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    lines = [f"{text['power']}."] + [f"- {advice['text']}" for advice in text["advice"]]
+    lines = [f"{text['power']}."]
+    for advice in text["advice"]:
+        lines += [f"- {advice['text']}", *([f"  {advice['command']}"] if advice["command"] else [])]
     for line in lines:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 

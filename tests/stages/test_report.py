@@ -21,6 +21,7 @@ from argot.core.files import write_json
 from argot.core.parquet import read_table, write_table
 from argot.errors import InputError
 from argot.evaluation.names import Sides
+from argot.report import lead
 from argot.report.terminal import print_results
 from argot.tables import chunks, judgments
 from stages import report
@@ -53,7 +54,7 @@ SMALL = {
         "curve": [{"pass": 1, "loss": 1.5, "ndcg@10": 0.6}, {"pass": 2, "loss": 1.2, "ndcg@10": 0.65}],
         "merge": 0.75, "merged": {"0.75": 0.66, "1.0": 0.65}, "dev_tuned": 0.66,
     },
-    "index": {"passages": 160, "documents": 40, "dimension": 32, "bytes": 20_480},
+    "index": {"passages": 160, "documents": 40, "dimension": 32, "index_bytes": 20_480},
     "verify": {"questions": {"queries": 120, "ndcg@10": 0.7, "evaluated": 0.7, "loss": 0.0}},
     **{cell: {"texts": 160, "cut": 4, "dimension": 32, "identity": "6e" * 16} for cell in report.STAGES if cell.startswith("embed-")},
 }  # fmt: skip
@@ -80,6 +81,11 @@ def evaluated(folder: Path, asked: int) -> Path:
         write_json(folder / f"data/figures/{stage}.json", figures)
     shutil.copy(ROOT / "numerics.lock", folder)
     return folder
+
+
+def git(*arguments: str) -> None:
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    subprocess.run(["git", *who, *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +120,11 @@ def test_the_page_tells_all_in_order(folder: Path) -> None:
     text = page()
     assert "Tuning helped: the tuned model ships." in text
     assert "significantly better than base + BM25" in text
+    assert "BM25</span></th>" in text and '<tr class="ships"><th>with tuning' in text
+    assert '<code class="command">argot serve</code>' in text
     sections = re.findall(r'<section id="(\w+)">', text)
     assert sections == [
+        "evidence",
         "systems",
         "queries",
         "training",
@@ -190,7 +199,8 @@ def test_without_questions_the_page_is_of_pairs(
     enter(evaluated(tmp_path, 0), monkeypatch)
     text = page()
     assert "Not proven: the base model ships." in text
-    assert "Synthetic queries that changed most" in text
+    assert "Synthetic queries that tuning changed most" in text
+    assert "the queries were made by the pipeline" in text.lower()
     assert "asked by people" not in text
 
 
@@ -220,7 +230,7 @@ def test_further_rows_stand_beside_the_five(
         further(tmp_path, monkeypatch, server, compare=[MANAGED], dim=16)
     text = enter_and_read(tmp_path)
     for row in (MANAGED, f"{MANAGED} + BM25", "tuned, cut to 16", "base, cut to 16 + BM25"):
-        assert f"<tr><td>{row}</td>" in text
+        assert f"{row}</td>" in text
     assert "Against base, cut to 16 + BM25" in text and "Tuned, cut to 16 + BM25 against" in text
     assert "No language model was asked" not in text
     plotted = json.loads((report.PLOTS / "systems.json").read_text(encoding="utf-8"))
@@ -237,6 +247,48 @@ def enter_and_read(folder: Path) -> str:
         write_json(folder / f"data/figures/{stage}.json", figures)
     shutil.copy(ROOT / "numerics.lock", folder)
     return page()
+
+
+def test_the_first_sentence_counts_the_questions_that_are_answered(folder: Path) -> None:
+    def answered(system: str) -> int:
+        rows = report.cases.read_judgments().to_pylist()
+        own = [row for row in rows if (row["set"], row["system"]) == ("questions", system)]
+        assert len(own) == 120
+        return sum(bool(set(row["top"]) & set(row["relevant"])) for row in own)
+
+    share = {system: round(100 * answered(system) / 120) for system in ("bm25", "tuned+bm25")}
+    told = f"{share['tuned+bm25']} of 100 questions; word search alone for {share['bm25']}."
+    assert f"for {told}</h1>" in page()
+    assert json.loads(report.VERDICT.read_text(encoding="utf-8"))["headline"].endswith(told)
+
+
+def test_few_questions_are_counted_and_not_scaled_to_a_hundred() -> None:
+    rungs = [
+        lead.Answered("word search alone", "BM25", 3, 7, False),
+        lead.Answered("with tuning", "tuned + BM25", 5, 7, True),
+    ]
+    told = lead.headline(rungs, "questions")
+    assert told.endswith("for 5 of 7 questions; word search alone for 3.")
+    assert lead.headline([rungs[0]._replace(ships=True)], "questions").startswith("Word search")
+    assert lead.headline([], "questions") == ""
+
+
+def test_the_data_are_dated_by_their_own_commit_alone(folder: Path) -> None:
+    questions = Path("data/queries/questions.jsonl")
+    questions.parent.mkdir(parents=True)
+    questions.write_text("1", encoding="utf-8")
+    assert lead.data_version() is None  # no repository
+    git("init", "-q")
+    assert lead.data_version() is None
+    git("add", "data/queries")
+    git("commit", "-qm", "Ask", "--date", "2026-01-02T03:04:05Z")
+    version = lead.data_version()
+    assert version and f"commit <code>{version.commit}</code>" in page()
+    git("add", "reports")
+    git("commit", "-qm", "Report")
+    assert lead.data_version() == version  # a commit of results is none of the data
+    questions.write_text("2", encoding="utf-8")
+    assert lead.data_version() is None  # edited and not committed
 
 
 def test_the_queries_that_changed_most_stand_side_by_side(folder: Path) -> None:
@@ -264,8 +316,8 @@ def test_the_verdict_is_what_a_pull_request_shows(folder: Path) -> None:
     told = json.loads(report.VERDICT.read_text(encoding="utf-8"))
     lines = comment.verdict(told).splitlines()
     assert lines[0] == "### Verdict: tuned"
-    assert lines[1] == told["reason"]
-    assert lines[3] == f"{told['power']}." and "(80 % power)" in lines[3]
+    assert lines[1:4] == [told["headline"], "", told["reason"]]
+    assert lines[5] == f"{told['power']}." and "(80 % power)" in lines[5]
     assert "| Improved most | untuned | tuned |" in lines
 
 
@@ -302,6 +354,7 @@ def test_a_missing_stage_is_told_in_one_line(folder: Path) -> None:
         ("evaluate", "questions", {"test": {"base": {}}}),
         ("evaluate", "verdict", True),
         ("evaluate", "text", {"sides": ["base", []]}),
+        ("evaluate", "text", {"sides": ["base", "tuned"]}),
         ("evaluate", "slices", []),
         ("train", "curve", [{"pass": "x"}]),
         ("fetch", "weights", 7),

@@ -28,6 +28,7 @@ def clear(folder: Path) -> subprocess.CompletedProcess[str]:
 def repository(tmp_path: Path) -> Path:
     """A repository with this one's Makefile and sample."""
     shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     for name in ("raw", "queries"):
         shutil.copytree(ROOT / "data" / name, tmp_path / "data" / name)
     git(tmp_path, "init", "-q")
@@ -39,7 +40,10 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_the_whole_sample_goes_and_only_once(repository: Path) -> None:
+    before = (repository / "params.yaml").read_text()
     assert clear(repository).returncode == 0
+    after = before.replace('name: "Sample: a freight forwarder"', 'name: ""')
+    assert (repository / "params.yaml").read_text() == after != before
     assert git(repository, "ls-files", "data").split() == ["data/queries/README.md"]
     assert (repository / "data/raw").is_dir() and not list((repository / "data/raw").iterdir())
     assert clear(repository).returncode == 0

@@ -103,3 +103,8 @@ def test_a_damaged_record_of_a_workspace_is_told(source: Path) -> None:
         (workspace / RECORD).write_text(content)
         with pytest.raises(InputError, match="is damaged"):
             again(source)
+
+
+def test_the_report_is_headed_as_the_folder_and_not_as_the_sample(source: Path) -> None:
+    assert param(again(source), "report", "name") == source.name
+    assert param(again(source, report__name="Ours"), "report", "name") == "Ours"

@@ -19,6 +19,7 @@ from argot.errors import ArgotError
 from argot.serving.cli.ask import ask
 from argot.serving.cli.drift import drift
 from argot.serving.cli.feedback import feedback
+from argot.serving.cli.interleaving import interleaving
 from argot.serving.cli.label import label
 from argot.serving.cli.publish import publish
 from argot.serving.cli.release import export, info, mcp, verify
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for command in (
     *(search, ask, info, verify, export, mcp),
-    *(serve, label, feedback, drift, results, publish),
+    *(serve, label, feedback, drift, interleaving, results, publish),
 ):
     app.command()(command)
 

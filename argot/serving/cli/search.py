@@ -120,7 +120,7 @@ def print_passages(found: list[Passage]) -> None:
 
 
 def print_compared(question: str, k: int) -> None:
-    """The best passages of each system, side by side."""
+    """The best passages of each system, side by side, and which of them ships."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -130,7 +130,8 @@ def print_compared(question: str, k: int) -> None:
 
     workbench = Workbench()
     rankings = workbench.search(question)
-    table = Table("", *map(name, rankings), show_lines=True)
+    heads = [f"{name(row)} (ships)" if row == workbench.ships else name(row) for row in rankings]
+    table = Table("", *heads, show_lines=True)
     for rank in range(k):
         cells = []
         for places in rankings.values():

@@ -57,6 +57,10 @@ def serve(
         float, typer.Option(min=0.01, help="Seconds for the model before BM25 answers alone.")
     ] = 3.0,
     release: Release = RELEASE,
+    candidate: Annotated[
+        Path | None,
+        typer.Option(help="A release on trial: results are mixed, for `argot interleaving`."),
+    ] = None,
 ) -> None:
     """Serve a release over HTTP, with a page at / and a description of all routes at /docs.
 
@@ -73,11 +77,14 @@ def serve(
     from argot.feedback.workbench import is_repository
     from argot.serving.server.server_settings import RequestLimits, ServerSettings
 
+    if candidate and not keep_questions:
+        raise InputError("--candidate needs the questions: leave out --no-keep-questions")
     names = tuple(name.lower() for name in allow_host or ())
     public = everyone or bool(names) or not is_loopback(host)
     settings = ServerSettings(
         release=release,
         feedback=feedback,
+        candidate=candidate,
         api_key=api_key(public, everyone, keys),
         keys=keys,
         device=device,

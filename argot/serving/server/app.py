@@ -6,6 +6,8 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,12 @@ from argot.feedback.journal import Journal
 from argot.feedback.workbench import Workbench
 from argot.serving.server.guard import Guard, error_body
 from argot.serving.server.identities import Identify, read_identities
+from argot.serving.server.interleaved import PATIENCE
 from argot.serving.server.prometheus import ServerMetrics
 from argot.serving.server.release_watcher import ReleaseWatcher
 from argot.serving.server.routes import answer, embeddings, feedback, health, search, workbench
 from argot.serving.server.served_release import ServedRelease
-from argot.serving.server.server_settings import ServerSettings
+from argot.serving.server.server_settings import RequestLimits, ServerSettings
 from argot.serving.server.state import ServerState
 
 PAGE = Path(__file__).parent / "page"
@@ -50,9 +53,12 @@ def create_app(settings: ServerSettings) -> FastAPI:
         # A thread for each request that the guard lets in: no request waits for another's thread.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.limits.concurrency + 1
-        state.watcher.watch(settings.look_seconds)
+        watchers = [state.watcher, *([state.candidate] if state.candidate else [])]
+        for watcher in watchers:
+            watcher.watch(settings.look_seconds)
         yield
-        state.watcher.close()
+        for watcher in watchers:
+            watcher.close()
         state.journal.close()
 
     app = FastAPI(
@@ -85,8 +91,8 @@ def open_state(settings: ServerSettings) -> ServerState:
     metrics = ServerMetrics()
     identities = read_identities(settings.keys) if settings.keys else None
 
-    def open_release(folder: Path) -> ServedRelease:
-        release = ServedRelease(folder, settings.limits, settings.device, metrics.batch.observe)
+    def open_release(folder: Path, limits: RequestLimits = settings.limits) -> ServedRelease:
+        release = ServedRelease(folder, limits, settings.device, metrics.batch.observe)
         # A new release without rights must not replace one that has them, nor the other way round.
         if release.manifest.groups != (identities is not None):
             release.close()
@@ -95,11 +101,15 @@ def open_state(settings: ServerSettings) -> ServerState:
 
     watcher = ReleaseWatcher(settings.release, open_release)
     metrics.watch(watcher)
+    candidate = None
+    if settings.candidate:
+        hurried = replace(settings.limits, patience=min(PATIENCE, settings.limits.patience))
+        candidate = ReleaseWatcher(settings.candidate, partial(open_release, limits=hurried))
     journal = Journal(settings.feedback, settings.limits.feedback_bytes)
     # The workbench shows every passage, so it is never served to groups.
     owned = settings.workbench and identities is None
     owners = Workbench(settings.device) if owned else None
-    return ServerState(settings, watcher, journal, metrics, owners, identities)
+    return ServerState(settings, watcher, candidate, journal, metrics, owners, identities)
 
 
 def _add_page(app: FastAPI) -> None:

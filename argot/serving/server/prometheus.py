@@ -42,6 +42,12 @@ class ServerMetrics:
             "Searches that BM25 answered because the model could not.",
             registry=own,
         )
+        self.interleaved = Counter(
+            "argot_searches_interleaved",
+            "Searches with the candidate's passages mixed in, and those it was left out of.",
+            ["candidate"],
+            registry=own,
+        )
         self.batch = Histogram(
             "argot_batch", "Texts in one batch.", buckets=BATCH_SIZES, registry=own
         )

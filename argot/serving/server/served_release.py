@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
@@ -145,6 +145,15 @@ class ServedRelease:
         row, seen = self._row.get(id), self.retriever.seen(groups)
         hidden = row is None or (seen is not None and row not in seen)
         return None if hidden else self.retriever.chunks.slice(row, 1).to_pylist()[0]
+
+    def hidden(self, documents: Collection[str], groups: frozenset[str] | None) -> set[str]:
+        """Those of some documents that this release has, and hides from these groups."""
+        seen = self.retriever.seen(groups)
+        if seen is None:
+            return set()
+        names = self.retriever.chunks["document"]
+        shown = set(names.take(seen).to_pylist())
+        return {name for name in set(names.to_pylist()) - shown if name in documents}
 
     def counts(self, groups: frozenset[str] | None) -> dict[str, int | float]:
         """How many passages and documents these groups may see."""

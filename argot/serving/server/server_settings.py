@@ -31,6 +31,7 @@ class ServerSettings:
 
     release: Path
     feedback: Path
+    candidate: Path | None = None  # another release, whose passages are mixed into every search
     api_key: str = field(default="", repr=False)
     keys: Path | None = None  # who may ask, and their groups, for a release with access rights
     device: str = "auto"

@@ -8,6 +8,7 @@ from typing import Any
 from argot.feedback.journal import FeedbackRecord, Journal, JournalFull
 from argot.feedback.workbench import Workbench
 from argot.serving.server.identities import Identities
+from argot.serving.server.interleaved import Interleaved, SearchCall, interleave
 from argot.serving.server.prometheus import ServerMetrics
 from argot.serving.server.release_watcher import ReleaseWatcher
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
@@ -31,6 +32,7 @@ class ServerState:
 
     settings: ServerSettings
     watcher: ReleaseWatcher
+    candidate: ReleaseWatcher | None
     journal: Journal
     metrics: ServerMetrics
     workbench: Workbench | None
@@ -41,8 +43,28 @@ class ServerState:
         """The newest release. A request asks for it once, so that one reply is of one release."""
         return self.watcher.current
 
-    def keep_asked(self, query: str, release: ServedRelease, outcome: SearchOutcome) -> None:
-        """Keep a question for `argot drift`; the reply does not wait for the disk."""
+    def interleave(
+        self, call: SearchCall, release: ServedRelease, outcome: SearchOutcome
+    ) -> Interleaved | None:
+        """What was found, mixed with what the candidate finds; None where no candidate helps."""
+        candidate = self.candidate.current if self.candidate else None
+        if candidate is None or candidate.id == release.id:
+            return None
+        mixed = interleave(call, release, candidate, outcome)
+        self.metrics.interleaved.labels("mixed in" if mixed else "left out").inc()
+        return mixed
+
+    def keep_asked(
+        self,
+        query: str,
+        release: ServedRelease,
+        outcome: SearchOutcome,
+        mixed: Interleaved | None = None,
+    ) -> None:
+        """Keep a question for `argot drift`, and its passages' teams for `argot interleaving`.
+
+        The reply does not wait for the disk.
+        """
         if outcome.problem:
             self.metrics.without_model.inc()
         if not self.settings.keep_questions:
@@ -55,6 +77,9 @@ class ServerState:
             document=top.document if top else "",
             release=release.id,
             mode=outcome.mode,
+            search=mixed.search if mixed else "",
+            candidate=mixed.candidate if mixed else "",
+            teams=mixed.teams if mixed else {},
         )
         try:
             self.journal.append(record)

@@ -21,6 +21,7 @@ FINE = Facts(
     scores=SYSTEMS,
     gain=0.1,
     ships="tuned",
+    verdict="tuned",
     pair_overlap=0.6,
     question_overlap=0.55,
     question_words=9,
@@ -35,22 +36,34 @@ def codes(facts: Facts) -> list[str]:
     return [advice["code"] for advice in advise(facts, RULES)]
 
 
-def test_a_good_run_needs_no_advice() -> None:
-    assert codes(FINE) == []
+def test_a_good_run_needs_its_decision_alone() -> None:
+    assert advise(FINE, RULES)[0]["command"] == "argot serve"
+    assert codes(FINE) == ["use_tuned"]
+
+
+def test_the_decision_is_the_first_advice() -> None:
+    weak = replace(FINE, documents=84, gain=-0.003, fusion_lost=0.03, managed=("m", 0.05))
+    assert codes(replace(weak, verdict="base", ships="base"))[0] == "keep_general"
+    assert codes(replace(weak, verdict="unproven", ships="base"))[0] == "few_asked_about"
+    assert codes(weak)[:3] == ["use_tuned", "managed_ahead", "choose_on_real"]
 
 
 @pytest.mark.parametrize(
     ("changed", "code", "named"),
     [
-        ({"questions": 40}, "few_questions", "argot label"),
-        ({"effective_documents": 3.9}, "few_asked_about", "about 3.9 documents"),
+        ({"questions": 40, "verdict": "unproven"}, "few_questions", "argot label"),
+        (
+            {"effective_documents": 3.9, "verdict": "unproven"},
+            "few_asked_about",
+            "about 3.9 documents",
+        ),
         ({"fusion_lost": 0.03}, "choose_on_real", "3.0 points"),
         ({"documents": 160}, "few_documents", "160 documents"),
         ({"training_pairs": 700}, "few_pairs", "700 training pairs"),
         ({"scores": {**SYSTEMS, "bm25": 0.73}}, "bm25_ahead", "0.730"),
         ({"gain": 0.02, "pair_overlap": 0.9}, "easy_pairs", "90%"),
         ({"gain": 0.02}, "small_gain", "+2.0 points"),
-        ({"gain": -0.02, "ships": "base"}, "keep_general", "general model"),
+        ({"ships": "base", "verdict": "base"}, "keep_general", "gained nothing"),
         ({"question_words": 60}, "long_questions", "60 words"),
         ({"cut_share": 0.3}, "cut_passages", "30%"),
     ],
@@ -66,6 +79,7 @@ def test_without_any_query_there_is_advice_still() -> None:
     nothing = replace(
         FINE,
         questions=0,
+        verdict="unproven",
         real=False,
         scores={},
         gain=0.0,
@@ -86,4 +100,4 @@ def test_overlap_takes_the_passage_that_holds_most_of_the_query() -> None:
 
 
 def test_real_dev_questions_need_no_other_choice() -> None:
-    assert codes(replace(FINE, fusion_lost=0.03, dev_is_real=True)) == []
+    assert codes(replace(FINE, fusion_lost=0.03, dev_is_real=True)) == ["use_tuned"]

@@ -24,9 +24,13 @@ SYSTEM = {system: dict.fromkeys(COLUMNS, at / 10) for at, system in enumerate(AL
 NOTHING: dict[str, object] = {}
 TEXT = {
     "verdict": "base",
+    "ships": "base+bm25",
     "reason": "no [bold]sure[/bold] gain " + "x" * 90,
     "power": "These test queries prove little",
-    "advice": [{"code": "a", "text": "Ask."}],
+    "advice": [
+        {"code": "a", "text": "Ask.", "command": "argot label"},
+        {"code": "b", "text": "Wait.", "command": ""},
+    ],
 }
 
 
@@ -45,8 +49,10 @@ def test_systems_verdict_and_advice_are_shown(
     text = told(tmp_path, monkeypatch, {"test": SYSTEM})
     assert "Test: real questions" in text
     assert "tuned + BM25" in text and "0.500" in text
+    assert text.count("(ships)") == 1 and "base + BM25 (ships)" in text
     assert (
-        f"verdict: base: {TEXT['reason']}\nThese test queries prove little.\n- Ask.\n" in text
+        f"verdict: base: {TEXT['reason']}\nThese test queries prove little.\n"
+        "- Ask.\n  argot label\n- Wait.\n" in text
     )  # in one line, and no markup of a stranger's
     assert "reports/index.html" in text
 

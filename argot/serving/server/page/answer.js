@@ -55,7 +55,7 @@ function paragraph(claim, { passages, question }) {
 // Scroll to the cited passage, and mark the quoted words in it.
 function show(passage, quote, question) {
   const find = () => document.querySelector(`#passages [data-id="${CSS.escape(passage.id)}"]`);
-  if (!find()) $("passages").append(card(passage, question));
+  if (!find()) $("passages").append(card(passage, { query: question }, []));
   const element = find();
   element.classList.add("open");
   mark(element.querySelector(".text"), passage.text.trim(), quote);

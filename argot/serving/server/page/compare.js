@@ -38,7 +38,8 @@ function column(system, before, found) {
       before ? move(passage.ranks[before], rank) : null,
     );
   });
-  return make("section", { class: "column", data: { system } }, make("h3", {}, capitalised(found.names[system])), make("ol", {}, ...cards));
+  const ships = system === found.ships ? make("span", { class: "ships" }, "ships") : null;
+  return make("section", { class: "column", data: { system } }, make("h3", {}, capitalised(found.names[system]), " ", ships), make("ol", {}, ...cards));
 }
 
 function move(was, is) {

@@ -3,14 +3,15 @@
 import { post } from "./api.js";
 import { make, place, readable, say, shape } from "./dom.js";
 
-// `query` is the question that a thumb judges the passage for; `rankers` are those of the release.
-export function card(passage, query, rankers) {
+// `asked` is the query that a thumb judges the passage for, and the id of its search, which is empty
+// unless releases are compared. `rankers` are those of the release.
+export function card(passage, asked, rankers) {
   const text = make("div", { class: "text" }, ...readable(passage.text, passage.matched ?? []));
   return make(
     "li",
-    { class: "passage", tabindex: "-1", data: { id: passage.id }, on: { click: (event) => toggle(event) } },
+    { class: "passage", tabindex: "-1", data: { id: passage.id }, on: { click: (event) => toggle(event, passage, asked) } },
     make("span", { class: "rank" }, String(passage.rank)),
-    make("div", { class: "body" }, place(passage.document, passage.heading), text, found(passage, query, rankers)),
+    make("div", { class: "body" }, place(passage.document, passage.heading), text, found(passage, asked, rankers)),
   );
 }
 
@@ -22,23 +23,21 @@ export function markLong(cards) {
   }
 }
 
-export function open(element) {
-  element.classList.toggle("open");
-}
-
 // A click opens a long passage; a click that selects words, or presses a button, does not.
-function toggle(event) {
-  if (!event.target.closest("button") && !String(getSelection())) open(event.currentTarget);
+function toggle(event, passage, asked) {
+  if (event.target.closest("button") || String(getSelection())) return;
+  event.currentTarget.classList.toggle("open");
+  if (asked.search) post("/feedback", { ...asked, passage: passage.id, verdict: "opened" }).catch(() => {});
 }
 
-function found(passage, query, rankers) {
-  return make(
-    "p",
-    { class: "why" },
+function found(passage, asked, rankers) {
+  // Of two releases, ranks and scores can't be compared, and would show whose passage this is.
+  const why = asked.search ? [] : [
     ...rankers.map((ranker) => rank(passage.ranks[ranker], RANKERS[ranker])),
     make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
-    make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, query), thumb("down", "This doesn't answer it", passage, query)),
-  );
+  ];
+  const thumbs = make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, asked), thumb("down", "This doesn't answer it", passage, asked));
+  return make("p", { class: "why" }, ...why, thumbs);
 }
 
 // What each ranker looks at.
@@ -54,10 +53,10 @@ function rank(value, { name, title }) {
 
 const HAND = "M7 11v8H4v-8zm0 0 4-8c1.500 0 2.500 1 2.500 2.500V9H19l-1.500 10H7";
 
-function thumb(verdict, title, passage, query) {
+function thumb(verdict, title, passage, asked) {
   const button = make("button", {
     type: "button", class: `thumb ${verdict}`, title, "aria-label": title, "aria-pressed": "false",
-    on: { click: () => judge(button, { query, passage: passage.id, verdict }) },
+    on: { click: () => judge(button, { ...asked, passage: passage.id, verdict }) },
   });
   button.append(shape("svg", { viewBox: "0 0 24 24" }, shape("path", { d: HAND })));
   return button;

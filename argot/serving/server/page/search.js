@@ -3,7 +3,7 @@
 import { answer, forget } from "./answer.js";
 import { post } from "./api.js";
 import { $, capitalised, say } from "./dom.js";
-import { card, markLong, open } from "./passage.js";
+import { card, markLong } from "./passage.js";
 
 const SHOWN = 10;
 let running = null;
@@ -30,10 +30,10 @@ export async function search(query, about) {
   }
 }
 
-function show({ notice, passages }, query, rankers) {
+function show({ notice, passages, search: id }, query, rankers) {
   if (notice) say(`${capitalised(notice)}.`, "notice");
   else say(passages.length ? "" : "Nothing found. Try other words.");
-  $("passages").replaceChildren(...passages.map((passage) => card(passage, query, rankers)));
+  $("passages").replaceChildren(...passages.map((passage) => card(passage, { query, search: id }, rankers)));
   markLong($("passages").children);
 }
 
@@ -47,7 +47,7 @@ export function key(event) {
     else cards[Math.min(to, cards.length - 1)]?.focus();
     event.preventDefault();
   } else if (at >= 0 && event.key === "Enter" && document.activeElement === cards[at]) {
-    open(cards[at]);
+    cards[at].click();
     event.preventDefault();
   } else if (at >= 0 && "+-".includes(event.key)) {
     cards[at].querySelector(event.key === "+" ? ".thumb.up" : ".thumb.down").click();

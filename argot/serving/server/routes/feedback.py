@@ -1,4 +1,4 @@
-"""POST /feedback: a thumb up or down for a passage, on the disk before it is acknowledged."""
+"""POST /feedback: a thumb or a click for a passage, on the disk before it is acknowledged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from argot.feedback.journal import FeedbackRecord, JournalFull, Thumb
+from argot.feedback.journal import FeedbackRecord, JournalFull, Kind, Thumb
 from argot.serving.server.identities import Asking
 from argot.serving.server.routes.search import Text
 from argot.serving.server.state import ERRORS, ServerState
@@ -25,12 +25,15 @@ class FeedbackRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     query: Text
     passage: str = Field(max_length=64, description="The passage's id, as /search returned it.")
-    verdict: Thumb
+    verdict: Thumb | Literal["opened"] = Field(
+        description="A thumb; or that the passage was opened, which counts only with `search`."
+    )
     comment: str = Field("", max_length=1_000)
+    search: str = Field("", max_length=64, description="As /search returned it.")
 
 
 class FeedbackReply(BaseModel):
-    """The thumb is on the disk."""
+    """The thumb or click is on the disk."""
 
     kept: Literal[True] = True
 
@@ -42,15 +45,20 @@ def router(state: ServerState) -> APIRouter:
 
     @routes.post("/feedback")
     def feedback(given: FeedbackRequest, groups: Asking) -> FeedbackReply:
-        """Keep a thumb up or down. The passage's text is read from the release, not the request."""
+        """Keep a thumb or a click. The passage's text is read from the release, not the request."""
         release = state.release
         row = release.passage(given.passage, groups)
+        if row is None and state.candidate:
+            row = state.candidate.current.passage(given.passage, groups)
         if row is None:
             raise HTTPException(404, "no such passage in this release; search again")
         if len(given.query) > most:
             raise HTTPException(422, f"query: at most {most} characters")
+        if given.verdict == "opened" and not given.search:
+            raise HTTPException(422, "search: what was opened counts only for a search of two")
+        kind: Kind = "click" if given.verdict == "opened" else "thumb"
         record = FeedbackRecord(
-            kind="thumb",
+            kind=kind,
             query=given.query,
             verdict=given.verdict,
             document=row["document"],
@@ -58,12 +66,13 @@ def router(state: ServerState) -> APIRouter:
             quote=quoted(row),
             comment=given.comment,
             release=release.id,
+            search=given.search,
         )
         try:
             state.journal.append(record).result()
         except (JournalFull, OSError) as error:
             raise HTTPException(507, f"not kept: {error}") from None
-        state.metrics.feedback.labels("thumb").inc()
+        state.metrics.feedback.labels(kind).inc()
         return FeedbackReply()
 
     return routes

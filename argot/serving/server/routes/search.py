@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from argot.search.retriever import Passage
 from argot.serving.server.identities import Asking
+from argot.serving.server.interleaved import SearchCall
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
 from argot.serving.server.state import ERRORS, ServerState
 
@@ -58,6 +59,10 @@ class SearchReply(BaseModel):
     )
     release: str
     passages: list[FoundPassage]
+    search: str = Field(
+        description="Send it back with /feedback. Not empty where the passages are those of two "
+        "releases, so that scores can't be compared."
+    )
 
 
 def router(state: ServerState) -> APIRouter:
@@ -74,13 +79,17 @@ def router(state: ServerState) -> APIRouter:
             raise HTTPException(422, f"k: at most {limits.passages}")
         release = state.release
         outcome = release.find(asked.query, asked.k, asked.mode, asked.filter, groups)
-        state.keep_asked(asked.query, release, outcome)
+        mixed = None
+        if asked.mode in (None, release.manifest.verdict.mode):
+            call = SearchCall(asked.query, asked.k, asked.filter, groups)
+            mixed = state.interleave(call, release, outcome)
+        state.keep_asked(asked.query, release, outcome, mixed)
         found = [
             FoundPassage(
                 **vars(passage),
                 matched=release.matched(asked.query, passage) if asked.explain else None,
             )
-            for passage in outcome.passages
+            for passage in (mixed.passages if mixed else outcome.passages)
         ]
         return SearchReply(
             query=asked.query,
@@ -88,6 +97,7 @@ def router(state: ServerState) -> APIRouter:
             notice=_notice(asked.query, release, outcome),
             release=release.id,
             passages=found,
+            search=mixed.search if mixed else "",
         )
 
     return routes

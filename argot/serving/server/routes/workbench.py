@@ -54,11 +54,12 @@ def router(workbench: Workbench, given: Sequence[str]) -> APIRouter:
 
     @routes.post("/compare")
     def compare(asked: QuestionRequest) -> dict[str, Any]:
-        """The best passages of each system, and the rank of each passage in all systems."""
+        """Which system ships, each one's best passages, and their ranks in all systems."""
         rankings = workbench.search(asked.query)
         best = {system: rankings[system][:SHOWN] for system in side_by_side(rankings)}
         return {
             "names": {system: name(system) for system in best},
+            "ships": workbench.ships,
             "systems": {system: [asdict(place) for place in best[system]] for system in best},
             "passages": _passages(workbench, best, _ranks(rankings)),
         }

@@ -129,3 +129,13 @@ def test_no_control_character_in_an_error(
     error = capsys.readouterr().err.rstrip("\n")
     assert "pwned" in error
     assert printable(error) == error
+
+
+@pytest.mark.usefixtures("inputs")
+def test_compared_systems_say_which_of_them_ships(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "260")
+    assert argot(monkeypatch, "search", "error E-17", "--compare", "-k", "1") == 0
+    shown = capsys.readouterr().out
+    assert shown.count("(ships)") == 1 and "tuned + BM25 + tokens (ships)" in shown

@@ -124,3 +124,12 @@ def test_the_log_has_the_time_and_no_control_character() -> None:
     record = logging.LogRecord("argot", 30, "", 1, "a\x1b[2J\x9b%s", ("\r!",), None)
     line = command._PrintableFormatter("%(asctime)s %(levelname)s %(message)s").format(record)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \S+ WARNING a�\[2J��!", line)
+
+
+def test_a_candidate_needs_the_questions(
+    started: list[ServerSettings], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert argot(monkeypatch, "serve", "--candidate", "new", "--no-keep-questions") == 2
+    assert "leave out --no-keep-questions" in capsys.readouterr().err
+    assert argot(monkeypatch, "serve", "--candidate", "new") == 0
+    assert [settings.candidate for settings in started] == [Path("new")]

@@ -211,6 +211,28 @@ def test_a_release_without_tokens_shows_none(
         assert told == ["words", "meaning"]
 
 
+def test_of_two_releases_it_keeps_what_is_opened_and_hides_whose_passage_it_is(
+    driver: webdriver.Chrome, settings: ServerSettings, spoilt: Path
+) -> None:
+    without_tokens(spoilt)
+    app = create_app(replace(settings, candidate=spoilt))
+    for watcher in (app.state.server.watcher, app.state.server.candidate):
+        watcher.current.batcher.ready.wait()
+
+    def opened() -> list[str]:
+        return [one.search for one in read_feedback(settings.feedback)[0] if one.kind == "click"]
+
+    with listening(app) as address:
+        page = Page(driver, address)
+        page.open("/?q=rotor")
+        page.until(lambda: page.all(".passage"))
+        assert not page.all(".score, .system")
+        page.one(".passage .text").click()
+        page.until(opened)
+    [asked] = [one for one in read_feedback(settings.feedback)[0] if one.teams]
+    assert opened() == [asked.search]
+
+
 def test_a_citation_leads_to_the_words_it_quotes(page: Page) -> None:
     page.open("/?q=what+does+error+E-17+mean")
     page.until(lambda: page.all(".claim"))
@@ -272,7 +294,7 @@ def test_systems_stand_side_by_side_with_each_passages_moves(page: Page) -> None
         "Base + BM25",
         "Base + BM25 + tokens",
         "BM25",
-        "Tuned + BM25 + tokens",
+        "Tuned + BM25 + tokens ships",
         "Tuned + BM25",
         "Tuned",
     ]
