@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from argot.core.params import Settings
 from argot.ranking.hits import MISSING, Hits, ranked, union
+from argot.ranking.probability import Calibration
 
 if TYPE_CHECKING:
     from argot.ranking.hits import Ranker
@@ -67,12 +68,13 @@ class Fusion(Part):
 
 
 class Verdict(Part):
-    """data/verdict.json: which model ships, why, and how its rankers are fused."""
+    """data/verdict.json: which model ships, how its rankers are fused, and what scores mean."""
 
     model: Literal["base", "tuned"]
     verdict: Literal["base", "tuned", "unproven"]
     system: str  # the evaluation's row that ships, such as tuned+bm25
     fusion: Fusion
+    calibration: Calibration | None = None  # None where there was no dev query
 
     @property
     def mode(self) -> str:

@@ -37,8 +37,16 @@ function found(passage, query, rankers) {
     { class: "why" },
     ...rankers.map((ranker) => rank(passage.ranks[ranker], RANKERS[ranker])),
     make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
+    likely(passage.probability),
     make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, query), thumb("down", "This doesn't answer it", passage, query)),
   );
+}
+
+// No probability is known where the release is searched in another way than it was evaluated.
+function likely(probability) {
+  if (probability === null) return null;
+  const title = "How probable it is that this passage answers, by the questions of the evaluation";
+  return make("span", { class: "score", title }, `${Math.round(100 * probability)} %`);
 }
 
 // What each ranker looks at.
