@@ -32,7 +32,7 @@ from argot.core.stage import run, stage_parser, write_figures
 from argot.documents.words import count_words
 from argot.encoding.store.vectors import Vectors, read_vectors
 from argot.errors import ParamsError
-from argot.evaluation import slices
+from argot.evaluation import repeated, slices
 from argot.evaluation.advice import Facts, advise, overlap
 from argot.evaluation.agreement import WORDS, shared, weights
 from argot.evaluation.answerable import calibrated
@@ -154,6 +154,7 @@ def main() -> str:
         **measured(judged, compared, settings.draw),
         "fusion": fusion,
         "probability": probability,
+        "repeated": repeated.figures(judged, models[0], compared),
         "verdict": decision.numbers,
         "paid": paid,
         "text": {

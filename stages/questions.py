@@ -108,9 +108,13 @@ class QuotedDocument:
         return [chunk.id for chunk in self.chunks]
 
     def spans(self, quote: str) -> list[tuple[int, int]]:
-        """The quote's spans: word for word, or else the same letters and digits in order."""
+        """The quote's spans: word for word, or else the same letters and digits in order.
+
+        No span begins or ends within a word or number: "10 days" is not in "110 days".
+        """
         exact = [match.span() for match in re.finditer(re.escape(quote.strip()), self.text)]
-        return exact or self._loosely(quote)
+        whole = [span for span in exact if self._between_words(span)]
+        return whole or self._loosely(quote)
 
     def holding(self, span: tuple[int, int], share: float) -> list[str]:
         """The passages that hold at least `share` of the span, or else its largest part."""
@@ -262,11 +266,12 @@ def merge(row: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 def spare_dev(rows: dict[str, list[dict[str, Any]]]) -> int:
-    """Turn test questions about a fifth of the document groups into dev questions; their number.
+    """Turn test questions about a fifth of the documents into dev questions; their number.
 
     How rankers are fused can't be chosen without people's questions. Nothing is done where some
     question is marked dev already, where there are few questions, or where the fifth would hold too
-    few or too many. A hash decides, so that new questions move no old one.
+    few or too many. A hash of the first document that a question is judged on decides, so that
+    neither new questions nor new documents move an old one.
     """
     if rows["dev"] or len(rows["test"]) < ENOUGH_TO_SPARE:
         return 0
@@ -274,7 +279,7 @@ def spare_dev(rows: dict[str, list[dict[str, Any]]]) -> int:
     for row in rows["test"]:
         # The hash is another than that of `synthesize`, or all of them would ask about documents
         # that are not trained on.
-        sides[split_of(f"question {row['cluster']}", DEV_SHARE, 0.0)].append(row)
+        sides[split_of(f"question {row['documents'][0]}", DEV_SHARE, 0.0)].append(row)
     if not LEAST_DEV <= len(sides["dev"]) <= MOST_DEV_SHARE * len(rows["test"]):
         return 0
     rows["dev"], rows["test"] = sides["dev"], sides["train"]

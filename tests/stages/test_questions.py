@@ -82,6 +82,13 @@ def test_letters_inside_a_longer_word_are_no_quote(project: Path) -> None:
     assert refused() == {"quote not found": 1}
 
 
+def test_a_quote_is_not_found_within_a_word_or_number() -> None:
+    document = QuotedDocument("d", "After 110 days, or 10 days. Or $10 days", "d", [], ["d"])
+    found = [document.text[slice(*span)] for span in document.spans("10 days")]
+    assert found == ["10 days", "10 days"]
+    assert document.spans("10 days")[0][0] == document.text.index("or 10") + 3
+
+
 def test_a_quote_over_several_passages(
     project: Path,
 ) -> None:
