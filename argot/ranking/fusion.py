@@ -76,6 +76,12 @@ class Verdict(Part):
     fusion: Fusion
     calibration: Calibration | None = None  # None where there was no dev query
 
+    @model_validator(mode="after")
+    def _of_the_same_rankers(self) -> Self:
+        if self.calibration and sorted(self.calibration.scores) != self.fusion.rankers:
+            raise ValueError("calibration: its scores must be those of the fusion's rankers")
+        return self
+
     @property
     def mode(self) -> str:
         """How the release is searched where nothing else is asked for: hybrid, or by one ranker."""
