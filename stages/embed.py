@@ -109,7 +109,7 @@ def read_texts(kind: str, home: Path, settings: TokenSettings) -> tuple[list[str
         split: read_table(path, module.SCHEMA, ["query"])["query"].to_pylist()
         for split, path in module.PATHS.items()
     }
-    measured = {query for split in ("dev", "test") for query in queries[split]}
+    measured = {query for split, own in queries.items() if split != "train" for query in own}
     texts = list(dict.fromkeys(query for split in queries.values() for query in split))
     return texts, set() if settings.tokens == "off" else measured
 

@@ -32,9 +32,10 @@ from argot.core.stage import run, stage_parser, write_figures
 from argot.documents.words import count_words
 from argot.encoding.store.vectors import Vectors, read_vectors
 from argot.errors import ParamsError
-from argot.evaluation import slices
+from argot.evaluation import repeated, slices
 from argot.evaluation.advice import Facts, advise, overlap
 from argot.evaluation.agreement import WORDS, shared, weights
+from argot.evaluation.answerable import calibrated
 from argot.evaluation.choosing import TWO, Weights, beside_bm25, choose, curve, grid
 from argot.evaluation.judged import JudgedCorpus, Queries, read_pairs, read_questions
 from argot.evaluation.managed import MachineCompare, bought, estimate, shown_passages
@@ -122,7 +123,14 @@ def main() -> str:
     if dim:
         decision = replace(decision, reason=f"{decision.reason}, vectors cut to {dim} dimensions")
 
-    # 4. Explain: what the fusions lost on test, and the advice.
+    # 4. What the scores of the system that ships mean, as probabilities.
+    ships = next(system for system in systems if system.name == decision.verdict.system)
+    model = next((one for one in models if one.model == ships.model and one.dim == ships.dim), None)
+    sets, finds = [dev, tests[0]], [on_dev, found[0]]
+    calibration, probability = calibrated(sets, finds, ships, model, corpus)
+    shipped = decision.verdict.model_copy(update={"calibration": calibration})
+
+    # 5. Explain: what the fusions lost on test, and the advice.
     fusion: dict[str, Any] = {"dev_queries": len(dev), "dev_is_real": int(dev.set == "questions")}
     for queries, hits in zip(tests, found, strict=True):
         if len(queries):
@@ -130,14 +138,16 @@ def main() -> str:
     known = facts(judged, decision.verdict, compared, corpus, fusion)
     known = replace(known, managed=best_managed(shown_of(judged), managed, compared))
 
-    # 5. Write the three files and the figures.
+    # 6. Write the three files and the figures.
     judgments_table = pa.concat_tables([as_table(one, corpus) for one in judged])
     write_table(judgments.PATH, judgments_table, judgments.SCHEMA)
     write_systems(systems)
-    write_json(VERDICT, decision.verdict.model_dump())
+    write_json(VERDICT, shipped.model_dump())
     figures = {
         **measured(judged, compared),
         "fusion": fusion,
+        "probability": probability,
+        "repeated": repeated.figures(judged, models[0], compared),
         "verdict": {**decision.numbers, "looks": rules.looks},
         "paid": paid,
         "text": {

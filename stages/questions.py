@@ -5,6 +5,8 @@ quote from it:
 
 {"query": "...", "relevant": [{"document": "policies/returns.md", "quote": "..."}],
  "split": "test", "kind": "..."}
+
+An empty list says that no document answers: such questions measure whether the search knows it.
 """
 
 from __future__ import annotations
@@ -31,9 +33,11 @@ from argot.queries.refusals import Refusals, Refused, shortened
 from argot.queries.splits import split_of
 from argot.tables import documents, questions
 from argot.tables.chunks import Corpus
+from argot.tables.questions import UNANSWERED
 
 QUERIES = Path("data/queries")
-SPLITS = ("test", "dev", "train")
+# In this order: of two questions in the same words the first one stays.
+TABLES = ("test", "dev", "train", UNANSWERED)
 # Where none is marked dev and there are so many, about a fifth of the questions becomes dev.
 ENOUGH_TO_SPARE, DEV_SHARE = 125, 0.2
 LEAST_DEV, MOST_DEV_SHARE = 20, 0.4
@@ -62,9 +66,14 @@ class QuestionLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     query: Cleaned = Field(pattern=r"\w")
-    relevant: list[Judgment] = Field(min_length=1)
+    relevant: list[Judgment]
     split: Literal["train", "dev", "test"] = "test"
     kind: str = ""
+
+    @property
+    def table(self) -> str:
+        """The table that it goes to: that of its split, or of what no document answers."""
+        return self.split if self.relevant else UNANSWERED
 
 
 class PlacedLine(NamedTuple):
@@ -99,9 +108,13 @@ class QuotedDocument:
         return [chunk.id for chunk in self.chunks]
 
     def spans(self, quote: str) -> list[tuple[int, int]]:
-        """The quote's spans: word for word, or else the same letters and digits in order."""
+        """The quote's spans: word for word, or else the same letters and digits in order.
+
+        No span begins or ends within a word or number: "10 days" is not in "110 days".
+        """
         exact = [match.span() for match in re.finditer(re.escape(quote.strip()), self.text)]
-        return exact or self._loosely(quote)
+        whole = [span for span in exact if self._between_words(span)]
+        return whole or self._loosely(quote)
 
     def holding(self, span: tuple[int, int], share: float) -> list[str]:
         """The passages that hold at least `share` of the span, or else its largest part."""
@@ -136,14 +149,16 @@ def main() -> str:
     corpus = read_documents()
     refusals = Refusals("questions")
     asked = list(read_questions(QUERIES, refusals))
-    rows = judge_all(asked, corpus, settings.quote_share, refusals)
+    rows, merged = judge_all(asked, corpus, settings.quote_share, refusals)
     spared = spare_dev(rows)
     refusals.show()
-    for split in SPLITS:
-        write_table(questions.PATHS[split], rows[split], questions.SCHEMA)
-    write_figures("questions", {**figures(rows, refusals), "spared_for_dev": spared})
-    counts = ", ".join(f"{len(rows[split])} {split}" for split in SPLITS)
-    return f"{counts}; {refusals.summary()}"
+    for table in TABLES:
+        write_table(questions.PATHS[table], rows[table], questions.SCHEMA)
+    counted = figures(rows, refusals)
+    write_figures("questions", counted | {"merged": merged, "spared_for_dev": spared})
+    counts = ", ".join(f"{len(rows[table])} {table}" for table in TABLES if rows[table])
+    twice = f"; {merged} merged into others in the same words" if merged else ""
+    return f"{counts or 'no questions'}{twice}; {refusals.summary()}"
 
 
 def read_documents() -> dict[str, QuotedDocument]:
@@ -214,49 +229,57 @@ def parse(raw: bytes) -> QuestionLine:
 
 def judge_all(
     asked: Sequence[PlacedLine], corpus: dict[str, QuotedDocument], share: float, refusals: Refusals
-) -> dict[str, list[dict[str, Any]]]:
-    """The rows of each split.
+) -> tuple[dict[str, list[dict[str, Any]]], int]:
+    """The rows of each table, and how many lines were merged into an earlier one.
 
-    A test question is refused in dev and train, and a dev question in train.
+    Lines with the same words and the same split are one question, which all their passages answer:
+    as two questions, each would count the other's answers as wrong. A test question is refused in
+    dev and train, a dev question in train, and what has an answer among those that have none.
     """
-    rows: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
-    split_of: dict[str, str] = {}
-    seen: set[str] = set()
-    for question in sorted(asked, key=lambda question: SPLITS.index(question.line.split)):
+    rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
+    table_of: dict[str, str] = {}
+    known: dict[str, dict[str, Any]] = {}
+    merged = 0
+    for question in sorted(asked, key=lambda question: TABLES.index(question.line.table)):
         try:
             row = judge(question, corpus, share)
-            words, split = " ".join(_words(row["query"])), question.line.split
-            if split_of.setdefault(words, split) != split:
+            words, table = " ".join(_words(row["query"])), question.line.table
+            if table_of.setdefault(words, table) != table:
                 raise Refused(
-                    "leaking", f"a {split_of[words]} question in the same words; keep one of them"
+                    "leaking", f"a {table_of[words]} question in the same words; keep one of them"
                 )
-            if row["question"] in seen:
-                raise Refused(
-                    "repeated", "an earlier line has the same question with the same judgments"
-                )
-            seen.add(row["question"])
-            rows[split].append(row)
+            if words in known:
+                merge(known[words], row)
+                merged += 1
+            else:
+                known[words] = row
+                rows[table].append(row)
         except Refused as refused:
             refusals.add(question.place, refused)
-    return rows
+    return rows, merged
+
+
+def merge(row: dict[str, Any], other: dict[str, Any]) -> None:
+    """Let what answers the `other` row answer this one too."""
+    for column in ("documents", "chunks"):
+        row[column] = list(dict.fromkeys([*row[column], *other[column]]))
 
 
 def spare_dev(rows: dict[str, list[dict[str, Any]]]) -> int:
-    """Turn test questions about a fifth of the document groups into dev questions; their number.
+    """Turn test questions about a fifth of the documents into dev questions; their number.
 
     How rankers are fused can't be chosen without people's questions. Nothing is done where some
     question is marked dev already, where there are few questions, or where the fifth would hold too
-    few or too many. A hash decides, so that new questions move no old one.
+    few or too many. A hash of the first document that a question is judged on decides, so that
+    neither new questions nor new documents move an old one.
     """
     if rows["dev"] or len(rows["test"]) < ENOUGH_TO_SPARE:
         return 0
-    first: dict[str, str] = {}
     sides: dict[str, list[dict[str, Any]]] = {"train": [], "dev": []}
     for row in rows["test"]:
-        # Questions in the same words stay together. The hash is another than that of `synthesize`,
-        # or all of them would ask about documents that are not trained on.
-        group = first.setdefault(" ".join(_words(row["query"])), row["cluster"])
-        sides[split_of(f"question {group}", DEV_SHARE, 0.0)].append(row)
+        # The hash is another than that of `synthesize`, or all of them would ask about documents
+        # that are not trained on.
+        sides[split_of(f"question {row['documents'][0]}", DEV_SHARE, 0.0)].append(row)
     if not LEAST_DEV <= len(sides["dev"]) <= MOST_DEV_SHARE * len(rows["test"]):
         return 0
     rows["dev"], rows["test"] = sides["dev"], sides["train"]
@@ -277,7 +300,7 @@ def judge(question: PlacedLine, corpus: dict[str, QuotedDocument], share: float)
         "kind": line.kind,
         "documents": list(held),
         "chunks": [id for ids in held.values() for id in ids],
-        "cluster": corpus[next(iter(held))].group,
+        "cluster": corpus[next(iter(held))].group if held else "",
         "source": question.file,
     }
 
@@ -320,10 +343,10 @@ def answering(
 
 
 def figures(rows: dict[str, list[dict[str, Any]]], refusals: Refusals) -> dict[str, Any]:
-    """Counts, by split and by reason of refusal."""
+    """Counts, by table and by reason of refusal."""
     documents = {name for found in rows.values() for row in found for name in row["documents"]}
     return {
-        "questions": {split: len(found) for split, found in rows.items()},
+        "questions": {table: len(found) for table, found in rows.items()},
         "documents_asked_about": len(documents),
         "refused": dict(refusals.counts),
     }

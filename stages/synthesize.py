@@ -34,7 +34,7 @@ from argot.queries.brought.reading import read_brought
 from argot.queries.by_model import grounded, llm_drafts, requests_for
 from argot.queries.draft import Context, Draft, QuerySource
 from argot.queries.refusals import Refusals, Refused
-from argot.queries.splits import split_of
+from argot.queries.splits import side_of
 from argot.tables import pairs, questions
 from argot.tables.chunks import ChunkRow, Corpus
 
@@ -203,15 +203,18 @@ class Sieve:
         return any(_jaccard(stems, other) >= self.settings.near_duplicate for other in others)
 
     def by_split(self, drafts: Iterable[Draft]) -> dict[str, list[Draft]]:
-        """Share out the drafts by document groups; one made from two documents needs both in one.
+        """Share out the drafts by documents; one made from two documents needs both on one side.
 
         Dev and test get only the sources that are most like people's questions.
         """
         group_of = dict(zip(self.context.documents, self.context.groups, strict=True))
         splits: dict[str, list[Draft]] = {"train": [], "dev": [], "test": []}
         for draft in drafts:
-            split = self._split(self.context.chunk(draft.chunk).group)
-            if split != self._split(group_of[draft.document]):
+            chunk = self.context.chunk(draft.chunk)
+            split = self._side(chunk.document, chunk.group)
+            if not split:
+                self.dropped[draft.source, "near-copy of another split"] += 1
+            elif split != self._side(draft.document, group_of[draft.document]):
                 self.dropped[draft.source, "across splits"] += 1
             elif split == "train" or self._is_measured(draft.source):
                 splits[split].append(draft)
@@ -219,8 +222,8 @@ class Sieve:
                 self.dropped[draft.source, "not measured"] += 1
         return splits
 
-    def _split(self, group: str) -> str:
-        return split_of(group, self.settings.dev_share, self.settings.test_share)
+    def _side(self, document: str, group: str) -> str:
+        return side_of(document, group, self.settings.dev_share, self.settings.test_share)
 
     def _is_measured(self, source: str) -> bool:
         return source in self.settings.measured or source.startswith(("llm:", "own"))

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from argot.documents.words import WORD
 
 SHINGLE, PERMUTATIONS, SEED = 5, 128, 13
-# The probability that a pair exactly at the threshold is found.
+# The probability that a pair exactly at the threshold is a candidate.
 RECALL = 0.999
+# Documents whose shingles stay in memory: neighbours by path are often copies of each other.
+REMEMBERED = 256
 
 
 def group(rows: Sequence[dict[str, Any]], threshold: float) -> None:
     """Set each row's `group`: the smallest path among its near-duplicates and theirs.
 
-    Near-duplicates have a Jaccard similarity of their shingles of at least `threshold`, as MinHash
-    estimates it (Broder 1997). The rows, with keys `document` and `text`, are sorted by path.
+    Near-duplicates have a Jaccard similarity of their shingles of at least `threshold`: MinHash
+    finds the candidates (Broder 1997), which are then compared exactly. The rows, with keys
+    `document` and `text`, are sorted by path.
     """
     from rensa import RMinHash, RMinHashLSH
 
-    leaders: dict[tuple[int, ...], int] = {}  # the first of those with the same signature
-    signatures: list[tuple[int, ...]] = []
+    leaders: dict[str, int] = {}  # the first of those with the same words
     index = RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=bands(threshold))
     parents = list(range(len(rows)))
+    shingles_of = lru_cache(REMEMBERED)(lambda number: frozenset(shingles(rows[number]["text"])))
     for number, row in enumerate(rows):
+        leader = leaders.setdefault(" ".join(WORD.findall(row["text"].lower())), number)
+        parents[number] = leader
+        if leader != number:
+            continue
         sketch = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
         sketch.update(shingles(row["text"]))
-        signatures.append(tuple(sketch.digest()))
-        leader = leaders.setdefault(signatures[number], number)
-        parents[number] = leader
-        if leader == number:
-            for other in index.query(sketch):
-                if _similarity(signatures[number], signatures[other]) >= threshold:
-                    _join(parents, number, other)
-            index.insert(number, sketch)
+        for other in index.query(sketch):
+            # Of many copies of one text one comparison is enough.
+            known = _root(parents, number) == _root(parents, other)
+            if not known and _jaccard(shingles_of(number), shingles_of(other)) >= threshold:
+                _join(parents, number, other)
+        index.insert(number, sketch)
     for number, row in enumerate(rows):
         row["group"] = rows[_root(parents, number)]["document"]
 
@@ -47,8 +53,9 @@ def shingles(text: str) -> list[str]:
 
 
 def bands(threshold: float) -> int:
-    """The fewest bands of a signature that find a pair at the threshold t with a probability of
-    RECALL.
+    """The fewest bands of a signature that make a pair at the threshold t a candidate.
+
+    They do so with a probability of at least RECALL.
 
     Two signatures agree in a band of r values with probability t^r, so they agree in at least one
     of b bands with probability 1 - (1 - t^r)^b.
@@ -61,8 +68,8 @@ def bands(threshold: float) -> int:
     return next(fits, PERMUTATIONS)
 
 
-def _similarity(one: Sequence[int], other: Sequence[int]) -> float:
-    return sum(map(int.__eq__, one, other)) / PERMUTATIONS
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other)
 
 
 def _root(parents: list[int], number: int) -> int:

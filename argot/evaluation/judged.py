@@ -11,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argot.core.parquet import read_table
+from argot.documents.near_duplicates import group
 from argot.evaluation.metrics import Relevance
 from argot.ranking.hits import tie_order
 from argot.tables import pairs, questions
 from argot.tables.chunks import Corpus, numbered
+
+# The Jaccard similarity of the shingles of two passages that are the same passage.
+SAME_PASSAGE = 0.9
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,15 @@ class JudgedCorpus(Corpus):
         """The document groups that training pairs were made from."""
         known = (chunk for chunk in self._training_chunks if chunk in self.places)
         return frozenset(self.groups[self.places[chunk]] for chunk in known)
+
+    @cached_property
+    def learnt(self) -> NDArray[np.bool_]:
+        """Is each passage, or one with nearly its words, in a document trained on? (passages,)."""
+        trained = np.array([group in self.trained for group in self.groups], dtype=bool)
+        rows = [{"document": str(at), "text": text} for at, text in enumerate(self.texts)]
+        group(rows, SAME_PASSAGE)
+        near = np.array([int(row["group"]) for row in rows], dtype=np.int64)
+        return np.isin(near, near[trained])
 
     @property
     def training_pairs(self) -> int:
@@ -61,7 +74,7 @@ class Queries:
     groups: list[str]  # the group of the first document that answers each query
     cluster: NDArray[np.int64]  # the same by number, (queries,)
     documents: NDArray[np.int64]  # the groups of all that answer, by number, (queries, most)
-    seen: NDArray[np.bool_]  # were training pairs made from a document that answers it?
+    seen: NDArray[np.bool_]  # does a passage that answers it stand in a document trained on?
     relevance: Relevance
 
     def __len__(self) -> int:
@@ -72,9 +85,8 @@ def read_questions(split: str, corpus: JudgedCorpus) -> Queries:
     """Real questions of a split; all passages that their table names are relevant."""
     table = read_table(questions.PATHS[split], questions.SCHEMA).to_pydict()
     relevant = [corpus.places_of(ids) for ids in table["chunks"]]
-    # A question is seen if any passage that answers it is of a document that was trained on.
-    trained = np.array([group in corpus.trained for group in corpus.groups], dtype=bool)
-    seen = [trained[places].any() for places in relevant]
+    # A question is seen if any passage that answers it was learnt.
+    seen = [corpus.learnt[places].any() for places in relevant]
     return Queries(
         set="questions",
         split=split,
@@ -119,7 +131,7 @@ def read_pairs(split: str, corpus: JudgedCorpus) -> Queries:
     for query, at in zip(table["query"], places, strict=True):
         asked[query].update(copies[corpus.passages[at]])
     groups = [corpus.groups[at] for at in places]
-    seen = [group in corpus.trained for group in groups]
+    seen = corpus.learnt[places]
     relevant = [sorted(asked[query]) for query in table["query"]]
     return Queries(
         set="pairs",

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from argot.core.params import Settings
 from argot.ranking.hits import MISSING, Hits, ranked, union
+from argot.ranking.probability import Calibration
 
 if TYPE_CHECKING:
     from argot.ranking.hits import Ranker
@@ -67,12 +68,19 @@ class Fusion(Part):
 
 
 class Verdict(Part):
-    """data/verdict.json: which model ships, why, and how its rankers are fused."""
+    """data/verdict.json: which model ships, how its rankers are fused, and what scores mean."""
 
     model: Literal["base", "tuned"]
     verdict: Literal["base", "tuned", "unproven"]
     system: str  # the evaluation's row that ships, such as tuned+bm25
     fusion: Fusion
+    calibration: Calibration | None = None  # None where there was no dev query
+
+    @model_validator(mode="after")
+    def _of_the_same_rankers(self) -> Self:
+        if self.calibration and sorted(self.calibration.scores) != self.fusion.rankers:
+            raise ValueError("calibration: its scores must be those of the fusion's rankers")
+        return self
 
     @property
     def mode(self) -> str:

@@ -65,6 +65,8 @@ class Passage:
     score: float
     rank: int  # from 1
     ranks: dict[str, int]  # its rank by each ranker that found it among its best
+    # How probable it is that it answers, where the release is searched as it was evaluated.
+    probability: float | None = None
 
     def __repr__(self) -> str:
         """One line for a notebook: the fields hold whole texts."""
@@ -156,7 +158,8 @@ class Retriever:
         seen = self.seen(groups)
         rows = self._rows(filter, seen) if filter else seen
         ranked, hits = self._fused(fusion, queries, count, rows, seen)
-        found = [self._passages(row, hits, ranked) for row in range(len(queries))]
+        chances = self._probabilities(fusion, hits, ranked)
+        found = [self._passages(row, hits, ranked, chances) for row in range(len(queries))]
         # 3. The cross-encoder, if there is one, ranks them again.
         if self.reranker is None:
             return found
@@ -350,7 +353,35 @@ class Retriever:
         rows = np.flatnonzero(allowed[owner])
         return rows if seen is None else np.intersect1d(rows, seen)
 
-    def _passages(self, row: int, hits: Hits, ranked: Mapping[str, Hits]) -> list[Passage]:
+    def nothing_fits(self, found: Sequence[Passage]) -> bool:
+        """Is even the best of these passages unlikely to answer?
+
+        The release's threshold tells this of one in twenty dev questions, which documents do
+        answer. Without probabilities nothing can be said, and this is false.
+        """
+        calibration = self.manifest.verdict.calibration
+        chances = [one.probability for one in found if one.probability is not None]
+        return bool(calibration and chances and max(chances) < calibration.least)
+
+    def _probabilities(
+        self, fusion: Fusion, hits: Hits, ranked: Mapping[str, Hits]
+    ) -> NDArray[np.float64] | None:
+        """The probability that each of the passages answers, (queries, k).
+
+        None where it was not measured: by another fusion, or with a cross-encoder after it.
+        """
+        verdict = self.manifest.verdict
+        if self.reranker or verdict.calibration is None or fusion != verdict.fusion:
+            return None
+        return verdict.calibration.of(hits, ranked)
+
+    def _passages(
+        self,
+        row: int,
+        hits: Hits,
+        ranked: Mapping[str, Hits],
+        chances: NDArray[np.float64] | None,
+    ) -> list[Passage]:
         """The passages that were found for the query number `row`, best first."""
         positions = hits.positions[row][hits.positions[row] != MISSING]
         ranks = {name: _ranks(found.positions[row]) for name, found in ranked.items()}
@@ -368,6 +399,7 @@ class Retriever:
                 score=float(hits.scores[row, place]),
                 rank=place + 1,
                 ranks={name: own[at] for name, own in ranks.items() if at in own},
+                probability=None if chances is None else round(float(chances[row, place]), 4),
             )
             for place, (at, chunk) in enumerate(zip(positions.tolist(), table, strict=True))
         ]

@@ -17,7 +17,7 @@ SCHEMA = pa.schema(
         pa.field("query", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),  # question's kind, or pair's source
         pa.field("cluster", pa.string(), nullable=False),  # the first document's group
-        # Were training pairs made from its documents?
+        # Does a passage that answers it stand in a document that was trained on?
         pa.field("seen", pa.bool_(), nullable=False),
         # Such as bm25, base, base+bm25, tuned (argot.evaluation.names).
         pa.field("system", pa.string(), nullable=False),

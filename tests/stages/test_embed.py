@@ -69,7 +69,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_table(chunks.PATH, rows, chunks.SCHEMA)
     for module in (pairs, questions):
         for split, path in module.PATHS.items():
-            write_table(path, [row(module, query=query) for query in QUERIES[split]], module.SCHEMA)
+            write_table(
+                path, [row(module, query=query) for query in QUERIES.get(split, [])], module.SCHEMA
+            )
     return tmp_path
 
 

@@ -115,8 +115,13 @@ def add_tokens(folder: Path, base: float, tuned: float) -> None:
             save_tokens(folder / VECTORS / model / kind / "tokens", made)
 
 
-def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: int = 1) -> None:
-    """A workspace ready to evaluate; a model's query vector is its passage's times skill, plus noise."""
+def workspace(
+    folder: Path, base: float, tuned: float, asked: int = 120, seed: int = 1, unanswered: int = 0
+) -> None:
+    """A workspace ready to evaluate; a model's query vector is its passage's times skill, plus noise.
+
+    That of a question that nothing answers is noise alone.
+    """
     rng = np.random.default_rng(seed)
     rows = chunk_rows(rng)
     write_table(folder / chunks.PATH, rows, chunks.SCHEMA)
@@ -139,6 +144,10 @@ def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: i
     for split, count in (("train", 0), ("dev", 0), ("test", asked)):
         real = [question_row(rows[at % 160], query(at % 160, f"ask{at}")) for at in range(count)]
         write_table(folder / questions.PATHS[split], real, questions.SCHEMA)
+    nobody = [f"nobody{at} {' '.join(rng.choice(WORDS, 3))}" for at in range(unanswered)]
+    nothing = {"documents": [], "chunks": [], "cluster": ""}
+    real = [{**question_row(rows[0], text), **nothing} for text in nobody]
+    write_table(folder / questions.PATHS[questions.UNANSWERED], real, questions.SCHEMA)
     passages = [passage(row["heading"], row["text"]) for row in rows]
     for model, skill in (("base", base), ("tuned", tuned)):
         stored = unit(rng.normal(size=(len(rows), DIMENSION)))
@@ -148,10 +157,11 @@ def workspace(folder: Path, base: float, tuned: float, asked: int = 120, seed: i
         towards = unit(
             skill * stored[list(targets.values())] * 3 + rng.normal(size=(len(targets), DIMENSION))
         )
+        noise = unit(rng.normal(size=(unanswered, DIMENSION)))
+        keys = [key(text) for text in [*targets, *nobody]]
         for texts in ("pairs", "questions"):
-            write_vectors(
-                folder / VECTORS / model / texts, Vectors([key(text) for text in targets], towards)
-            )
+            known = Vectors(keys, np.concatenate([towards, noise]))
+            write_vectors(folder / VECTORS / model / texts, known)
 
 
 def outcome(
@@ -173,7 +183,7 @@ def rerun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any]
 def test_a_model_that_knows_more_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verdict, figures = outcome(tmp_path, monkeypatch, base=0.4, tuned=3.0)
     assert (verdict["model"], verdict["verdict"]) == ("tuned", "tuned")
-    assert set(verdict) == {"model", "verdict", "system", "fusion"}
+    assert set(verdict) == {"model", "verdict", "system", "fusion", "calibration"}
     systems = figures["questions"]["test"]
     assert list(systems) == sorted(row for row in ALWAYS if "tokens" not in row)
     assert systems["tuned"]["ndcg@10"] > systems["base"]["ndcg@10"] + 0.2
@@ -216,6 +226,22 @@ def test_tokens_that_know_nothing_do_not_ship_where_they_harm(
     means = {row: values["ndcg@10"] for row, values in figures["questions"]["test"].items()}
     assert means["base+bm25+tokens"] < means["base+bm25"] - 0.05
     assert "tokens" not in verdict["system"]
+
+
+def test_scores_become_probabilities_and_tell_what_nothing_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace(tmp_path, 3.0, 3.0, unanswered=60)
+    verdict, figures = rerun(tmp_path, monkeypatch)
+    calibration, measured = verdict["calibration"], figures["probability"]
+    assert set(calibration["scores"]) == set(verdict["fusion"]["weights"])
+    assert (calibration["source"], calibration["rank"] < 0) == ("pairs", True)
+    assert measured["unanswered"] == 60
+    assert measured["auc"] > 0.9
+    assert measured["auc_by_kind"] == {"phone": measured["auc"]}
+    assert measured["error"] < 0.05
+    told = measured["nothing_fits"]
+    assert told["answered"] < 0.2 < told["unanswered"]
 
 
 def test_a_model_that_knows_the_same_does_not(

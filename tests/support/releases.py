@@ -23,5 +23,6 @@ def without_tokens(release: Path) -> None:
     content = json.loads((release / MANIFEST).read_text())
     content["verdict"]["system"] = "tuned+bm25"
     content["verdict"]["fusion"]["weights"] = {"bm25": 0.5, "dense": 0.5}
+    content["verdict"]["calibration"] = None
     del content["rankers"]["tokens"]
     reseal(release, verdict=content["verdict"], rankers=content["rankers"])

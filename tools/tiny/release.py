@@ -85,6 +85,13 @@ VERDICT: dict[str, Any] = {
     "verdict": "tuned",
     "system": "tuned+bm25+tokens",
     "fusion": {"method": "convex", "weights": {"bm25": 0.4, "dense": 0.3, "tokens": 0.3}},
+    "calibration": {
+        "intercept": -2.0,
+        "scores": {"bm25": 2.0, "dense": 0.5, "tokens": 0.5},
+        "rank": -0.5,
+        "least": 0.3,
+        "source": "questions",
+    },
 }
 TWO, THREE = beside_bm25("convex", 0.5), Fusion.model_validate(VERDICT["fusion"])
 SYSTEMS = systems.table(

@@ -73,7 +73,7 @@ def search(
         for passage in found:
             typer.echo(escaped(json.dumps(asdict(passage), ensure_ascii=False)))
     else:
-        print_passages(found)
+        print_passages(found, retriever.nothing_fits(found))
 
 
 def chosen_groups(groups: list[str] | None, manifest: Manifest) -> Groups:
@@ -102,20 +102,25 @@ def parse_where(conditions: list[str]) -> dict[str, Any]:
     return {key: value for key, _, value in pairs}
 
 
-def print_passages(found: list[Passage]) -> None:
-    """Print passages for a person to read."""
+def print_passages(found: list[Passage], nothing_fits: bool = False) -> None:
+    """Print passages for a person to read; `nothing_fits` says that none of them may answer."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console()
     if not found:
         console.print("No passage found.")
+    if nothing_fits:
+        console.print("Perhaps nothing fits: these are the nearest passages.\n", style="yellow")
     for passage in found:
         head = Text(f"{passage.rank}. ", style="bold")
         head.append(printable(passage.document), style="bold cyan")
         if passage.heading:
             head.append(printable(f" › {passage.heading}"), style="cyan")
-        console.print(head.append(f"  {passage.score:.3f}", style="dim"))
+        head.append(f"  {passage.score:.3f}", style="dim")
+        if passage.probability is not None:
+            head.append(f"  {passage.probability:.0%} that it answers", style="dim")
+        console.print(head)
         console.print(Text(printable(passage.text.strip())), "\n", sep="\n", end="")
 
 

@@ -25,10 +25,17 @@ def test_copies_and_near_copies_share_the_smallest_path() -> None:
     ]
 
 
-def test_near_duplicates_match_the_jaccard_similarity_they_are_named_after() -> None:
-    words = [f"w{number}" for number in range(2000)]
-    texts = [" ".join(words[:1000]), " ".join(words[:600] + words[1000:1400])]
-    one, other = (set(shingles(text)) for text in texts)
-    jaccard = len(one & other) / len(one | other)
-    assert len(set(grouped(*texts, threshold=jaccard - 0.15))) == 1
-    assert len(set(grouped(*texts, threshold=jaccard + 0.15))) == 2
+def test_near_duplicates_are_those_of_exactly_this_jaccard_similarity() -> None:
+    """Every pair is far from the others, and a little above or below the threshold, or on it."""
+    texts, expected = [], []
+    for pair, changed in enumerate(range(1, 41)):
+        words = [f"p{pair}w{number}" for number in range(404)]
+        texts += [
+            " ".join(words),
+            " ".join([*words[:-changed], *(f"x{at}" for at in words[:changed])]),
+        ]
+        one, other = (set(shingles(text)) for text in texts[-2:])
+        expected.append(len(one & other) / len(one | other) >= 0.9)
+    assert 15 < sum(expected) < 25
+    groups = grouped(*texts)
+    assert [one == other for one, other in zip(groups[::2], groups[1::2], strict=True)] == expected

@@ -10,7 +10,7 @@ import pytest
 from argot.errors import InputError, ReleaseError
 from argot.search.release import MANIFEST, check, inventory, read_manifest, sealed
 from argot.search.retriever import Retriever
-from tests.support.releases import without_tokens
+from tests.support.releases import reseal, without_tokens
 
 
 def flip(path: Path) -> None:
@@ -208,6 +208,14 @@ def test_a_release_without_tokens_is_searched_by_the_two_other_rankers(spoilt: P
     }
     with pytest.raises(InputError, match="mode must be one of hybrid, bm25, dense, got 'tokens'"):
         retriever.search("pump seal", mode="tokens")
+
+
+def test_a_calibration_of_other_rankers_is_refused(spoilt: Path) -> None:
+    verdict = json.loads((spoilt / MANIFEST).read_text())["verdict"]
+    del verdict["calibration"]["scores"]["tokens"]
+    reseal(spoilt, verdict=verdict)
+    with pytest.raises(ReleaseError, match="must be those of the fusion's rankers"):
+        Retriever.load(spoilt)
 
 
 def test_no_release_and_no_manifest_are_different_errors(tmp_path: Path) -> None:

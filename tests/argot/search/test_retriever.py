@@ -79,6 +79,21 @@ def test_hybrid_search_is_the_fusion_of_all_rankers(retriever: Retriever) -> Non
     ]
 
 
+def test_a_passage_has_a_probability_where_the_release_is_searched_as_evaluated(
+    retriever: Retriever,
+) -> None:
+    found = retriever.search("error E-17 means the rotor is stuck", k=3)
+    chances = [one.probability for one in found]
+    assert chances == sorted(chances, reverse=True)  # type: ignore[type-var]
+    assert not retriever.nothing_fits(found)
+    nothing = retriever.search("zebra", k=3)
+    assert retriever.nothing_fits(nothing)
+    assert (nothing[0].probability or 1) < (found[0].probability or 0)
+    alone = retriever.search("zebra", mode="dense")
+    assert {one.probability for one in alone} == {None}
+    assert not retriever.nothing_fits(alone) and not retriever.nothing_fits([])
+
+
 def test_tokens_rank_what_the_other_rankers_find(retriever: Retriever) -> None:
     texts = [passage(row["heading"], row["text"]) for row in rows()]
     ids = [row["chunk"] for row in rows()]

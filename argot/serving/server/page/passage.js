@@ -35,9 +35,17 @@ function found(passage, asked, rankers) {
   const why = asked.search ? [] : [
     ...rankers.map((ranker) => rank(passage.ranks[ranker], RANKERS[ranker])),
     make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
+    likely(passage.probability),
   ];
   const thumbs = make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, asked), thumb("down", "This doesn't answer it", passage, asked));
   return make("p", { class: "why" }, ...why, thumbs);
+}
+
+// No probability is known where the release is searched in another way than it was evaluated.
+function likely(probability) {
+  if (probability === null) return null;
+  const title = "How probable it is that this passage answers, by the questions of the evaluation";
+  return make("span", { class: "score", title }, `${Math.round(100 * probability)} %`);
 }
 
 // What each ranker looks at.

@@ -30,8 +30,9 @@ export async function search(query, about) {
   }
 }
 
-function show({ notice, passages, search: id }, query, rankers) {
+function show({ notice, nothing_fits, passages, search: id }, query, rankers) {
   if (notice) say(`${capitalised(notice)}.`, "notice");
+  else if (nothing_fits) say("Perhaps nothing fits: these are the nearest passages.", "notice");
   else say(passages.length ? "" : "Nothing found. Try other words.");
   $("passages").replaceChildren(...passages.map((passage) => card(passage, { query, search: id }, rankers)));
   markLong($("passages").children);

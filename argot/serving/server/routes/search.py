@@ -57,6 +57,10 @@ class SearchReply(BaseModel):
         description="Why the result is less than it could be: the model failed and BM25 answered "
         "alone, or the query is longer than the model's window. Usually empty."
     )
+    nothing_fits: bool = Field(
+        description="Perhaps no passage answers: the best one's probability is below the release's "
+        "threshold."
+    )
     release: str
     passages: list[FoundPassage]
     search: str = Field(
@@ -95,6 +99,7 @@ def router(state: ServerState) -> APIRouter:
             query=asked.query,
             mode=outcome.mode,
             notice=_notice(asked.query, release, outcome),
+            nothing_fits=release.retriever.nothing_fits(outcome.passages),
             release=release.id,
             passages=found,
             search=mixed.search if mixed else "",

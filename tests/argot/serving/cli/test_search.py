@@ -38,6 +38,16 @@ def test_passages_are_printed_with_document_heading_and_score(
 
 
 @pytest.mark.usefixtures("here")
+def test_probabilities_are_printed_and_that_nothing_fits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert argot(monkeypatch, "search", "error E-17") == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("% that it answers")
+    assert argot(monkeypatch, "search", "zebra") == 0
+    assert capsys.readouterr().out.startswith("Perhaps nothing fits")
+
+
+@pytest.mark.usefixtures("here")
 def test_json_is_one_passage_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
