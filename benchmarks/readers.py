@@ -4,8 +4,8 @@
     python -m benchmarks.readers FOLDER      files of your own
 
 What a reader should make of your files is in FOLDER/expected.json. Without that file PDFs are
-compared with the words that pdfium finds, and NAME.rtf with what LibreOffice made of it, NAME.fodt:
-`soffice --headless --convert-to fodt *.rtf` in FOLDER.
+compared with the words that pdfium finds, running heads left out, and NAME.rtf with NAME.fodt,
+which LibreOffice makes of it: `soffice --headless --convert-to fodt *.rtf` in FOLDER.
 
 `expected.json` maps a file's path in FOLDER to what a reader should make of it, all of it optional:
 {"content": ["a run of words"], "chrome": ["a run of words"], "headings": ["Fees"],
@@ -129,13 +129,23 @@ def expectations(folder: Path) -> dict[str, Expected]:
 
 
 def _pdfium(path: Path) -> Expected:
+    """The words of a PDF's pages without the lines that most pages have, digits aside."""
     import pypdfium2
 
     try:
-        pages = list(pypdfium2.PdfDocument(path))
+        pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(path)]
     except pypdfium2.PdfiumError:
         return Expected([])
-    return Expected([page.get_textpage().get_text_range() for page in pages])
+    # pdfium's mark for a hyphen at a line's end
+    lines = [page.replace("\ufffe", "").splitlines() for page in pages]
+    seen = Counter(shape for page in lines for shape in {_shape(line) for line in page})
+    running = {shape for shape, count in seen.items() if count > 2 and count * 2 > len(pages)}
+    content = [[line for line in page if _shape(line) not in running] for page in lines]
+    return Expected(["\n".join(page) for page in content])
+
+
+def _shape(line: str) -> str:
+    return re.sub(r"\d+", "#", line.strip())
 
 
 def _libreoffice(path: Path) -> Expected:
