@@ -1,12 +1,17 @@
-"""Readers of documents compared: ours, markitdown and xberg, on files whose content is known.
+"""Readers of documents compared: ours, markitdown, xberg, and pandoc where it is installed.
 
     python -m benchmarks.readers             made files, one of each kind and format
-    python -m benchmarks.readers FOLDER      the files that FOLDER/expected.json names
+    python -m benchmarks.readers FOLDER      files of your own
+
+What a reader should make of your files is in FOLDER/expected.json. Without that file PDFs are
+compared with the words that pdfium finds, running heads left out, and NAME.rtf with NAME.fodt,
+which LibreOffice makes of it: `soffice --headless --convert-to fodt *.rtf` in FOLDER.
 
 `expected.json` maps a file's path in FOLDER to what a reader should make of it, all of it optional:
 {"content": ["a run of words"], "chrome": ["a run of words"], "headings": ["Fees"],
 "rows": [["Port", "Fee"]]}.
-Prints a table for docs/PERFORMANCE.md. Both libraries come with the extra `bench`.
+Prints a table for docs/PERFORMANCE.md. "words kept" counts words in any order, "pairs kept" those
+that follow each other. The libraries come with the extra `bench`.
 """
 
 from __future__ import annotations
@@ -17,10 +22,14 @@ import email.message
 import io
 import json
 import re
+import shutil
+import subprocess
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -28,12 +37,21 @@ from typing import Any, NamedTuple
 from argot.documents.formats import UnreadableError
 from argot.documents.formats.reader import parse
 
-WORD = re.compile(r"\w+")
+WORD = re.compile(r"[^\W_]+")
+# Marks of Markdown within a word, and HTML, which some readers write.
+MARKS = re.compile(r"\*\*|\\(?=[^\w\s\\])")
+TAG = re.compile(r"</?(?:su[bp]|br|[biu]|em|strong|table|t[rdh]|thead|tbody|p|div|span)\b[^<>]*>")
+FENCED = re.compile(r"^(`{3,}).*?^\1", re.DOTALL | re.MULTILINE)
 HEAD = (
-    "| {} | reader | files read | words kept | headings found | table rows right | chrome kept "
-    "| ms a file |"
+    "| {} | reader | files read | words kept | pairs kept | headings found | table rows right "
+    "| chrome kept | ms a file |"
 )
-RULE = "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+RULE = "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+# OpenDocument's names, and what is in a paragraph of it but is no part of its text.
+TEXT, TABLE = (
+    f"{{urn:oasis:names:tc:opendocument:xmlns:{name}:1.0}}" for name in ("text", "table")
+)
+APART = {"note", "annotation", "frame", "custom-shape", "tracked-changes"}
 
 TITLE = "Berth tariff of the north harbour"
 SECTIONS = {
@@ -74,9 +92,10 @@ class Expected(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Found and wanted, of words, headings, rows and chrome; and seconds."""
+    """Found and wanted, of words, pairs of words, headings, rows and chrome; and seconds."""
 
     words: tuple[int, int]
+    pairs: tuple[int, int]
     headings: tuple[int, int]
     rows: tuple[int, int]
     chrome: tuple[int, int]
@@ -90,12 +109,78 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     folder = parser.parse_args().folder
     if folder:
-        named = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
-        expected = {name: Expected(**({"content": []} | entry)) for name, entry in named.items()}
-        print(compared(folder, expected))
+        print(compared(folder, expectations(folder)))
         return
     with TemporaryDirectory() as made:
         print(compared(Path(made), make(Path(made))))
+
+
+def expectations(folder: Path) -> dict[str, Expected]:
+    """What a reader should find in the files of a folder, by their paths in it."""
+    if (folder / "expected.json").exists():
+        named = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+        return {name: Expected(**({"content": []} | entry)) for name, entry in named.items()}
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.*")}
+    expected = {name: _pdfium(path) for name, path in files.items() if path.suffix == ".pdf"}
+    for name, path in files.items():
+        if path.suffix == ".rtf":
+            expected[name] = _libreoffice(path.with_suffix(".fodt"))
+    return {name: wanted for name, wanted in expected.items() if any(wanted.content)}
+
+
+def _pdfium(path: Path) -> Expected:
+    """The words of a PDF's pages without the lines that most pages have, digits aside."""
+    import pypdfium2
+
+    try:
+        pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(path)]
+    except pypdfium2.PdfiumError:
+        return Expected([])
+    # pdfium's mark for a hyphen at a line's end
+    lines = [page.replace("\ufffe", "").splitlines() for page in pages]
+    seen = Counter(shape for page in lines for shape in {_shape(line) for line in page})
+    running = {shape for shape, count in seen.items() if count > 2 and count * 2 > len(pages)}
+    content = [[line for line in page if _shape(line) not in running] for page in lines]
+    return Expected(["\n".join(page) for page in content])
+
+
+def _shape(line: str) -> str:
+    return re.sub(r"\d+", "#", line.strip())
+
+
+def _libreoffice(path: Path) -> Expected:
+    from lxml import etree
+
+    parser = etree.XMLParser(huge_tree=True, resolve_entities=False)
+    body = etree.parse(path, parser).getroot().find("{*}body")
+    runs = [run for paragraph in body.iter(f"{TEXT}p", f"{TEXT}h") for run in _runs(paragraph)]
+    rows = [
+        [" ".join(" ".join(_runs(cell)).split()) for cell in row.iterchildren("{*}table-cell")]
+        for row in body.iter(f"{TABLE}table-row")
+    ]
+    headings = [" ".join(_runs(heading)) for heading in body.iter(f"{TEXT}h")]
+    return Expected(
+        runs,
+        headings=[heading for heading in headings if heading.strip()],
+        rows=[row for row in rows if sum(map(bool, row)) > 1],
+    )
+
+
+def _runs(element: Any) -> list[str]:
+    """The text of a paragraph or a cell, in parts where a note or a picture is between."""
+    return "".join(_text(element)).split("\n")
+
+
+def _text(element: Any) -> Iterator[str]:
+    yield (element.text or "").replace("\n", " ")
+    for child in element:
+        name = child.tag.partition("}")[2]
+        if name in APART:
+            yield "\n"
+        else:
+            yield " " * (name in ("p", "h", "s", "tab", "line-break"))
+            yield from _text(child)
+        yield (child.tail or "").replace("\n", " ")
 
 
 def compared(folder: Path, expected: dict[str, Expected]) -> str:
@@ -128,29 +213,30 @@ def scored(read: Callable[[Path], str], path: Path, wanted: Expected) -> Score |
     except Exception:
         return None
     seconds = time.perf_counter() - started
-    flat = f" {' '.join(WORD.findall(text))} "
-    headings = [line for line in text.split("\n") if line.lstrip().startswith("#")]
-    tables = [_cells(line) for line in text.split("\n") if line.lstrip().startswith("|")]
-    words = [word for run in wanted.content for word in WORD.findall(run)]
+    text = MARKS.sub("", TAG.sub(" ", text))
+    flat = _flat(text)
+    headings = [line for line in FENCED.sub("", text).split("\n") if line.lstrip().startswith("#")]
+    tables = Counter(
+        _squeezed(_cells(line)) for line in text.split("\n") if line.lstrip().startswith("|")
+    )
+    runs = [WORD.findall(run) for run in wanted.content]
+    words = WORD.findall(text)
+    rows = Counter(_squeezed(row) for row in wanted.rows)
     return Score(
-        (sum(_kept(run, flat) for run in wanted.content), len(words)),
+        _shared(Counter(word for run in runs for word in run), Counter(words)),
+        _shared(Counter(pair for run in runs for pair in pairwise(run)), Counter(pairwise(words))),
         (
             sum(any(_flat(title) in _flat(line) for line in headings) for title in wanted.headings),
             len(wanted.headings),
         ),
-        (sum(list(row) in tables for row in wanted.rows), len(wanted.rows)),
+        _shared(rows, tables),
         (sum(_flat(run) in flat for run in wanted.chrome), len(wanted.chrome)),
         seconds,
     )
 
 
-def _kept(run: str, flat: str) -> int:
-    """How many words of a run are kept: all if they are in order, else those that are there."""
-    return (
-        len(WORD.findall(run))
-        if _flat(run) in flat
-        else sum(f" {word} " in flat for word in WORD.findall(run)) // 2
-    )
+def _shared(wanted: Counter[Any], found: Counter[Any]) -> tuple[int, int]:
+    return (wanted & found).total(), wanted.total()
 
 
 def _flat(text: str) -> str:
@@ -158,14 +244,22 @@ def _flat(text: str) -> str:
 
 
 def _cells(line: str) -> list[str]:
-    return [" ".join(cell.replace("**", "").split()) for cell in line.strip().strip("|").split("|")]
+    return line.strip().strip("|").split("|")
+
+
+def _squeezed(cells: Sequence[str]) -> tuple[str, ...]:
+    """The letters and digits of a row's cells; empty cells at its end do not count."""
+    texts = ["".join(WORD.findall(cell)) for cell in cells]
+    while texts and not texts[-1]:
+        texts.pop()
+    return tuple(texts)
 
 
 def _row(kind: str, reader: str, scores: Sequence[Score | None]) -> str:
-    found = [score for score in scores if score is not None]
+    found = [score for score in scores if score is not None]  # a refusal is in "files read" only
     shares = [
         _share([getattr(score, name) for score in found])
-        for name in ("words", "headings", "rows", "chrome")
+        for name in ("words", "pairs", "headings", "rows", "chrome")
     ]
     speed = f"{1000 * sum(score.seconds for score in found) / len(found):.0f}" if found else ""
     return f"| {kind} | {reader} | {len(found)}/{len(scores)} | {' | '.join(shares)} | {speed} |"
@@ -173,7 +267,8 @@ def _row(kind: str, reader: str, scores: Sequence[Score | None]) -> str:
 
 def _share(pairs: Sequence[tuple[int, int]]) -> str:
     wanted = sum(total for _, total in pairs)
-    return f"{100 * sum(part for part, _ in pairs) / wanted:.0f} %" if wanted else ""
+    share = 100 * sum(part for part, _ in pairs) / wanted if wanted else 0
+    return f"{share:.1f}".removesuffix(".0") + " %" if wanted else ""
 
 
 def ours(path: Path) -> str:
@@ -197,7 +292,14 @@ def xberg(path: Path) -> str:
     return str(result.results[0].content)
 
 
+def pandoc(path: Path) -> str:
+    command = ["pandoc", "--sandbox", "--wrap=none", "--to=gfm", str(path)]
+    return subprocess.run(command, check=True, capture_output=True, timeout=120).stdout.decode()
+
+
 READERS: dict[str, Callable[[Path], str]] = {"ours": ours, "markitdown": markitdown, "xberg": xberg}
+if shutil.which("pandoc"):
+    READERS["pandoc"] = pandoc
 
 
 def make(folder: Path) -> dict[str, Expected]:

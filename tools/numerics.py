@@ -18,7 +18,7 @@ DECIDING = {
     "beautifulsoup4", "bm25s", "charset-normalizer", "datasets", "faiss-cpu", "lxml", "mammoth",
     "markdownify", "numpy", "openpyxl", "pdfplumber", "peft", "py3langid", "pyarrow", "pypdfium2",
     "pystemmer", "python-pptx", "rensa", "safetensors", "scipy", "sentence-transformers",
-    "sentencex", "striprtf", "tokenizers", "torch", "transformers", "tree-sitter",
+    "sentencex", "tokenizers", "torch", "transformers", "tree-sitter",
     "tree-sitter-c-sharp", "tree-sitter-cpp", "tree-sitter-go", "tree-sitter-java",
     "tree-sitter-javascript", "tree-sitter-php", "tree-sitter-python", "tree-sitter-ruby",
     "tree-sitter-rust", "tree-sitter-typescript",

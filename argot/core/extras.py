@@ -29,7 +29,6 @@ MODULES = {
         "pypdfium2",
         "rensa",
         "sentencex",
-        "striprtf",
         "tree_sitter",
         "tree_sitter_c_sharp",
         "tree_sitter_cpp",

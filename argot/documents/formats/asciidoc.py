@@ -23,6 +23,8 @@ COLUMNS = re.compile(r"cols=\"?([^\"\]]+)")
 OPTIONS = re.compile(r"\[[^\[\]]*\]|\[\[[^\[\]]*\]\]")
 DIRECTIVE = re.compile(r"(?:ifdef|ifndef|ifeval|endif|include|image|video|audio|toc)::.*")
 ITEM = re.compile(r"\s*(\*{1,5}|-|\.{1,5})\s+(\S.*)")
+# What a definition list explains: at a line's end, or before its explanation.
+TERM = re.compile(r"(\s*\S.*?):{2,4}(?=\s|$)")
 CELL = re.compile(r"(?:(?:^|(?<=\s))(?:\d+(?:\.\d+)?[+*])?[.<^>]*[aehlmsdv]?)?(?<!\\)\|")
 LINK = re.compile(
     r"(?:link:|xref:|mailto:)?(?<![\w:/])((?:link:|xref:|https?://|mailto:)[^\s\[\]]+)\[([^\[\]]*)\]"
@@ -96,7 +98,7 @@ def _line(line: str, attributes: dict[str, str]) -> str:
     if item:
         deep = "  " * (len(item[1]) - 1)
         return f"{deep}{'1.' if '.' in item[1] else '-'} {_inline(item[2], attributes)}"
-    text = line.removesuffix(" +")
+    text = TERM.sub(r"\1:", line.removesuffix(" +"), count=1)
     title = re.fullmatch(r"\.([^\s.].*)", text)
     return _inline(f"{title[1]}\n" if title else text, attributes)
 

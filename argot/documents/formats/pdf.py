@@ -43,6 +43,14 @@ class Paragraph(NamedTuple):
     open: bool = False  # its column ends with it
 
 
+class Column(NamedTuple):
+    """Where the lines of paragraphs begin and end, and their distance in sizes of their letters."""
+
+    left: float
+    right: float
+    pitch: float
+
+
 def read_pdf(data: bytes) -> Parsed:
     """The pages' text in reading order; running heads, page numbers and pictures are left out."""
     import pypdfium2
@@ -179,53 +187,54 @@ def _indented(lines: Sequence[Line]) -> str:
 
 def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
     """The lines of a column by paragraphs."""
-    edge = max(line.x1 for line in lines)
-    pitch = _pitch(lines, edge)
+    column = _measured(lines)
     group = [lines[0]]
     for before, line in pairwise(lines):
-        if _opens(group, before, line, edge, pitch):
+        if _opens(group, before, line, column):
             yield group
             group = []
         group.append(line)
     yield group
 
 
-def _pitch(lines: Sequence[Line], edge: float) -> float:
-    """The distance between the lines of a paragraph, as a multiple of their letters' size.
+def _measured(lines: Sequence[Line]) -> Column:
+    """The edges of a column, and how far its lines are apart.
 
     A line that fills its column is followed by one of its paragraph, so those are measured.
     """
-    width = edge - min(line.x0 for line in lines)
-    pairs = [(before, line) for before, line in pairwise(lines) if _same_size(before, line)]
-    gaps = [
-        (line.y - before.y) / line.size for before, line in pairs if before.x1 > edge - 0.15 * width
-    ]
-    return median(gaps) if gaps else 1.3
+    left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
+    full = right - 0.15 * (right - left)
+    pairs = [pair for pair in pairwise(lines) if _same_size(*pair) and pair[0].x1 > full]
+    if not pairs:
+        return Column(left, right, 1.3)
+    pitch = median((line.y - before.y) / line.size for before, line in pairs)
+    return Column(median(line.x0 for _, line in pairs), right, pitch)
 
 
 def _same_size(one: Line, other: Line) -> bool:
     return abs(one.size - other.size) <= SAME_SIZE * max(one.size, other.size)
 
 
-def _opens(group: Sequence[Line], before: Line, line: Line, edge: float, pitch: float) -> bool:
+def _opens(group: Sequence[Line], before: Line, line: Line, column: Column) -> bool:
     """Whether a paragraph begins with `line`."""
     if not _same_size(before, line) or before.code != line.code:
         return True
     # A sentence that begins in bold letters goes on in others.
     if before.bold != line.bold and not line.text[:1].islower():
         return True
-    if not 0 < line.y - before.y <= GAP * pitch * line.size:
+    if not 0 < line.y - before.y <= GAP * column.pitch * line.size:
         return True
     if before.code:
         return False
     if _item(line.text) or (_item(group[0].text) and line.x0 < group[0].x0 - line.size):
         return True
-    indented = line.x0 > before.x0 + line.size and not _item(before.text)
-    if (indented and before.x1 > edge - 3 * line.size) or line.bold:
+    # Where first lines begin farther left than others, being farther right means nothing.
+    indented = line.x0 > max(before.x0, column.left) + line.size and not _item(before.text)
+    if (indented and before.x1 > column.right - 3 * line.size) or line.bold:
         return indented and not line.bold
     # The writer broke the line although its next word had room.
     room = line.size if UNSPACED.match(line.text) else line.first + 0.3 * line.size
-    return before.x1 + room < edge - line.size
+    return before.x1 + room < column.right - line.size
 
 
 def _item(text: str) -> bool:

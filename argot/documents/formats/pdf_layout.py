@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ from argot.documents.formats.pdf_tables import Ruled, merge, ruled
 
 MARKER = re.compile(r"[•‣◦▪●■○□–-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)]")
 # As shares of the letters' size: the gap between columns, the gap between words, and how far up or
-# down the letters of one line may be.
+# down the letters of one line may be. Words cover each other that overlap by more than COVERED.
 COLUMN_GAP, WORD_GAP, SAME_LINE = 0.9, 0.15, 0.45
+COVERED = 0.5
 # At least this many lines side by side make columns.
 FEWEST = 3
 # A column is prose if its median line is at least this many letters wide and this share full.
@@ -90,10 +92,11 @@ def joined(words: Sequence[PageWord]) -> str:
     """The text of words of one line; raised digits after a letter or digit get a ^ before them."""
     letters = Counter(unicodedata.bidirectional(letter) for word in words for letter in word.text)
     right_to_left = letters["R"] + letters["AL"] > letters["L"]
-    # pdfium has put the words of a line from right to left in order already.
-    ordered = sorted(
-        words, key=(lambda word: word.number) if right_to_left else (lambda word: word.x0)
-    )
+    # pdfium has put the words of a line from right to left in order already. Words drawn over
+    # others, as what was filled into a form may be, are kept together by the file's order too.
+    ordered = sorted(words, key=lambda word: word.x0)
+    if right_to_left or any(_covers(*pair) for pair in pairwise(ordered)):
+        ordered.sort(key=lambda word: word.number)
     text = ""
     for number, word in enumerate(ordered):
         between = _between(ordered[number - 1], word) if number else ""
@@ -102,6 +105,12 @@ def joined(words: Sequence[PageWord]) -> str:
         else:
             text += between + word.text
     return text
+
+
+def _covers(before: PageWord, word: PageWord) -> bool:
+    """Whether two words are drawn over each other, by more than letters that lean may be."""
+    overlap = min(before.x1, word.x1) - max(before.x0, word.x0)
+    return overlap > COVERED * max(before.size, word.size) and word.number != before.number + 1
 
 
 def _between(before: PageWord, word: PageWord) -> str:
@@ -121,7 +130,8 @@ def _between(before: PageWord, word: PageWord) -> str:
     if lowered and before.size < word.size and before.text[-1].isdigit() and word.text[0].isalnum():
         return " "
     follows = word.number == before.number + 1
-    return "" if close and not (follows and word.spaced) else " "
+    apart = (follows and word.spaced) or _covers(before, word)
+    return "" if close and not apart else " "
 
 
 def _segments(line: Sequence[PageWord]) -> Iterator[Segment]:

@@ -15,13 +15,31 @@ NUMBERED = re.compile(
 )
 NAMED = re.compile(r"[A-Z]\w+\s+\d")
 ITEM = re.compile(r"\s*[-*+•]\s")
+HASH = re.compile(r"(#{1,6})(?:\s|$)")
 CAPITALS, COLON, LONGEST = 2, 3, 12
 
 
 def read_text(data: bytes) -> Parsed:
     """Text whose headings are underlined, numbered, in CAPITALS or end with a colon."""
-    lines = clean(decode(data)).split("\n")
+    lines = list(escaped_comments(clean(decode(data)).split("\n")))
     return Parsed("text", "\n".join(marked(lines)))
+
+
+def escaped_comments(lines: Sequence[str]) -> Iterator[str]:
+    """The lines with a \\ in front of those that begin with `#` and are comments of a program.
+
+    Text may be Markdown. A heading in it has no other line with `#` beside it, and a blank line
+    below it or a heading of a lower level elsewhere. A text with fences is Markdown as it is.
+    """
+    around = zip(["", *lines], lines, [*lines[1:], ""], strict=False)
+    alone = [before[:1] != "#" != after[:1] for before, _, after in around]
+    marks = [HASH.match(line) for line in lines]
+    lower = any(mark and only and len(mark[1]) > 1 for mark, only in zip(marks, alone, strict=True))
+    fences = any(line.startswith("```") for line in lines)
+    for number, line in enumerate(lines):
+        blank = number + 1 == len(lines) or not lines[number + 1].strip()
+        heading = fences or (alone[number] and (lower or blank))
+        yield line if heading or not marks[number] else f"\\{line}"
 
 
 def marked(lines: Sequence[str]) -> Iterator[str]:
@@ -65,7 +83,7 @@ def _level(line: str, following: tuple[str, bool]) -> int:
     after, blank_between = following
     if (
         not text
-        or line[0].isspace()
+        or line[0] in " \t\\"
         or len(text.split()) > LONGEST
         or text[-1] in ".,;"
         or not after

@@ -1,8 +1,6 @@
-"""reStructuredText, AsciiDoc, Org and notebooks become Markdown."""
+"""reStructuredText, AsciiDoc and Org become Markdown."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 
@@ -165,19 +163,6 @@ def test_org() -> None:
     assert (parsed.title, parsed.metadata) == ("Fees", {"author": "Ann"})
 
 
-@pytest.mark.parametrize("old", [False, True])
-def test_notebooks_of_both_formats(old: bool) -> None:
-    code = {
-        "cell_type": "code",
-        "input" if old else "source": ["# x\n", "y = 1"],
-        "outputs": [{"data": {"image/png": "aGk="}}],
-    }
-    cells = [{"cell_type": "markdown", "source": "# Dwell\n\nCounted.<!-- -->"}, code]
-    book = {"worksheets": [{"cells": cells}]} if old else {"cells": cells, "metadata": {}}
-    text = parse("a.ipynb", json.dumps(book).encode()).text
-    assert text == "# Dwell\n\nCounted.<!-- -->\n\n```\n# x\ny = 1\n```"
-
-
 @pytest.mark.parametrize("name", ["a.rst", "a.adoc", "a.org"])
 def test_a_block_without_end_and_odd_lines_are_read(name: str) -> None:
     for text in (
@@ -204,3 +189,10 @@ def test_blocks_within_blocks_and_line_ends_of_org() -> None:
     assert parse("a.org", "\n".join(lines).encode()).text == "Outer.\nInner.\nAfter.\nEnd."
     code = "#+begin_src org\n#+begin_src\n#+end_src\nEnd."
     assert parse("a.org", code.encode()).text == "```\n#+begin_src\n```\n\nEnd."
+
+
+def test_definition_lists_of_asciidoc() -> None:
+    lines = ["-q::", "--quiet::", "\tSay nothing.", "Port:: Where ships lie.", "See std::vector."]
+    assert parse("a.adoc", "\n".join(lines).encode()).text == (
+        "-q:\n--quiet:\n\tSay nothing.\nPort: Where ships lie.\nSee std::vector."
+    )

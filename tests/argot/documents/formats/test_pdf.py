@@ -72,6 +72,24 @@ def test_a_wider_gap_and_a_short_line_end_a_paragraph() -> None:
     assert read(draw).text == f"{LONG} and at night.\n\n{LONG} and in fog.\n\n{LONG}"
 
 
+def test_first_lines_farther_left_than_others_begin_paragraphs() -> None:
+    def draw(canvas: Any) -> None:
+        for number in range(3):
+            canvas.drawString(60, 700 - 42 * number, f"{number} {LONG}")
+            lines(canvas, [LONG, "and at night."], x=72, y=686 - 42 * number)
+
+    whole = [f"{number} {LONG} {LONG} and at night." for number in range(3)]
+    assert read(draw).text == "\n\n".join(whole)
+
+
+def test_what_is_drawn_over_other_words_stays_whole() -> None:
+    def draw(canvas: Any) -> None:
+        canvas.drawString(60, 700, "Name of the haulier in capitals")
+        canvas.drawString(70, 698, "MILLPIER TRUCKS")
+
+    assert read(draw).text == "Name of the haulier in capitals MILLPIER TRUCKS"
+
+
 def test_a_hyphen_at_a_lines_end_is_taken_out() -> None:
     assert read(
         lambda canvas: lines(canvas, [f"{LONG} con-", "tainers stand there."])
