@@ -63,6 +63,7 @@ class IndexSettings(params.Settings):
     dim: int = Field(ge=0)
     groups: bool
     tokens: Literal["auto", "on", "off"]  # `embed` follows it
+    url: str = Field(pattern=r"^(https?://\S+)?$")
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def main(home: Path = HERE) -> str:
         if settings.groups:
             figures["unseen"] = len(unseen)
         # 3. The manifest is the last file, because it holds the hashes of all others.
-        manifest = describe(folder, origin, index, figures, settings.groups)
+        manifest = describe(folder, origin, index, figures, settings)
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
@@ -172,11 +173,11 @@ def describe(
     origin: Origin,
     index: VectorIndex,
     figures: Mapping[str, int | float],
-    groups: bool,
+    settings: IndexSettings,
 ) -> Manifest:
     """The manifest of a release, without its files' hashes."""
     return Manifest(
-        format=RIGHTS if groups else FORMAT,
+        format=RIGHTS if settings.groups else FORMAT,
         verdict=origin.verdict,
         rankers=rankers_of(origin.verdict),
         fingerprint=fingerprint(folder / EMBEDDER),
@@ -188,6 +189,7 @@ def describe(
         passages=len(index),
         figures=dict(figures),
         libraries=read_versions(),
+        url=settings.url,
         refreshed=origin.refreshed,
         files={},
     )

@@ -25,6 +25,7 @@ from argot.ranking.dense import Dense
 from argot.ranking.fusion import DEPTH, Fusion, alone, fuse, scored_again
 from argot.ranking.hits import MISSING, Finder, Hits, Ranker, Rows, tie_order
 from argot.ranking.tokens import ByToken, TokenIndex
+from argot.search.document import Document, address, pieces, rows_of
 from argot.search.index import VectorIndex, read_head
 from argot.search.release import CHUNKS, EMBEDDER, Manifest, check, check_again, mismatch
 from argot.search.remote import fetch, is_remote
@@ -65,6 +66,7 @@ class Passage:
     score: float
     rank: int  # from 1
     ranks: dict[str, int]  # its rank by each ranker that found it among its best
+    url: str = ""  # where people read the document; empty: the release names no address
 
     def __repr__(self) -> str:
         """One line for a notebook: the fields hold whole texts."""
@@ -194,6 +196,21 @@ class Retriever:
             return ranked, best
         ranked = scored_again(rankers, queries, deep, self._ties)
         return ranked, best.followed_by(fuse(ranked, fusion, len(FINDERS) * depth, self._ties), k)
+
+    def document(self, id: str, groups: Groups | None = None) -> Document | None:
+        """The document of this name, or the one that holds the passage of this id.
+
+        None where there is none that `groups` may see.
+        """
+        rows, seen = rows_of(self.chunks, id), self.seen(groups)
+        if seen is not None:
+            rows = np.intersect1d(rows, seen)
+        if not len(rows):
+            return None
+        table = self.chunks.take(rows).to_pylist()
+        name, metadata = table[0]["document"], json.loads(table[0]["metadata"])
+        url = address(name, metadata, self.manifest.url)
+        return Document(name, table[0]["title"], url, metadata, list(pieces(table)))
 
     def seen(self, groups: Groups | None) -> Rows | None:
         """The positions of the passages that `groups` may see, or None for all.
@@ -355,6 +372,7 @@ class Retriever:
         positions = hits.positions[row][hits.positions[row] != MISSING]
         ranks = {name: _ranks(found.positions[row]) for name, found in ranked.items()}
         table = self.chunks.take(positions).to_pylist()
+        metadata = [json.loads(chunk["metadata"]) for chunk in table]
         return [
             Passage(
                 id=chunk["chunk"],
@@ -364,10 +382,11 @@ class Retriever:
                 heading=chunk["heading"],
                 start=chunk["start"],
                 end=chunk["end"],
-                metadata=json.loads(chunk["metadata"]),
+                metadata=metadata[place],
                 score=float(hits.scores[row, place]),
                 rank=place + 1,
                 ranks={name: own[at] for name, own in ranks.items() if at in own},
+                url=address(chunk["document"], metadata[place], self.manifest.url),
             )
             for place, (at, chunk) in enumerate(zip(positions.tolist(), table, strict=True))
         ]

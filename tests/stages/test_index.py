@@ -167,6 +167,16 @@ def test_a_missing_verdict_is_an_error(inputs: Path) -> None:
         index.main()
 
 
+def test_a_release_links_to_its_documents(inputs: Path) -> None:
+    change('\n  url: ""\n', "\n  url: https://wiki.example.com/kb/\n")
+    index.main()
+    best = Retriever.load(index.RELEASE, device="cpu").search("error E-17", 1, "bm25")[0]
+    assert best.url == "https://wiki.example.com/kb/pumps/noise.md"
+    change("url: https://wiki.example.com/kb/", "url: javascript:x")
+    with pytest.raises(ParamsError, match=r"index\.url"):
+        index.main()
+
+
 def test_an_unknown_kind_of_index_is_an_error(inputs: Path) -> None:
     Path("params.yaml").write_text(
         (ROOT / "params.yaml").read_text().replace("kind: auto", "kind: tree")
