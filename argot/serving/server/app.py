@@ -24,7 +24,15 @@ from argot.serving.server.guard import Guard, error_body
 from argot.serving.server.identities import Identify, read_identities
 from argot.serving.server.prometheus import ServerMetrics
 from argot.serving.server.release_watcher import ReleaseWatcher
-from argot.serving.server.routes import answer, embeddings, feedback, health, search, workbench
+from argot.serving.server.routes import (
+    answer,
+    documents,
+    embeddings,
+    feedback,
+    health,
+    search,
+    workbench,
+)
 from argot.serving.server.served_release import ServedRelease
 from argot.serving.server.server_settings import ServerSettings
 from argot.serving.server.state import ServerState
@@ -64,7 +72,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         # For the description alone: generated clients learn of the key. Guard checks it.
         dependencies=[Depends(HTTPBearer(auto_error=False))] if settings.asks_for_key else [],
     )
-    for module in (search, embeddings, answer, feedback, health):
+    for module in (search, documents, embeddings, answer, feedback, health):
         app.include_router(module.router(state))
     if state.workbench:
         app.include_router(workbench.router(state.workbench, settings.questions))
@@ -104,7 +112,7 @@ def open_state(settings: ServerSettings) -> ServerState:
 
 def _add_page(app: FastAPI) -> None:
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
-    for path, file in (("/", "index.html"), ("/docs", "docs.html")):
+    for path, file in (("/", "index.html"), ("/docs", "docs.html"), ("/read", "read.html")):
         send = _file(PAGE / file)
         app.add_api_route(path, send, methods=["GET", "HEAD"], include_in_schema=False)
 

@@ -33,7 +33,7 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-OPEN = {"/", "/healthz", "/readyz", "/docs"}  # need no key; nor do the files of the page
+OPEN = {"/", "/healthz", "/readyz", "/docs", "/read"}  # need no key; nor do the files of the page
 PAGE = "/page/"
 PROBES = {"/healthz", "/readyz"}  # under any host name: they say nothing of the documents
 ALWAYS = {*PROBES, "/metrics"}  # answered however busy the server is

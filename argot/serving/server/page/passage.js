@@ -1,6 +1,6 @@
-// One passage of a result: its text, the ranks by which it was found, and thumbs to judge it.
+// One passage of a result: its text, its document, the ranks by which it was found, and thumbs.
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { make, place, readable, say, shape } from "./dom.js";
 
 // `query` is the question that a thumb judges the passage for; `rankers` are those of the release.
@@ -10,7 +10,7 @@ export function card(passage, query, rankers) {
     "li",
     { class: "passage", tabindex: "-1", data: { id: passage.id }, on: { click: (event) => toggle(event) } },
     make("span", { class: "rank" }, String(passage.rank)),
-    make("div", { class: "body" }, place(passage.document, passage.heading), text, found(passage, query, rankers)),
+    make("div", { class: "body" }, place(passage.document, passage.heading, passage.url), text, found(passage, query, rankers)),
   );
 }
 
@@ -22,13 +22,13 @@ export function markLong(cards) {
   }
 }
 
-export function open(element) {
-  element.classList.toggle("open");
+export function open(element, always) {
+  element.classList.toggle("open", always);
 }
 
-// A click opens a long passage; a click that selects words, or presses a button, does not.
+// A click opens a long passage; a click that selects words, a link or a button does not.
 function toggle(event) {
-  if (!event.target.closest("button") && !String(getSelection())) open(event.currentTarget);
+  if (!event.target.closest("button, a") && !String(getSelection())) open(event.currentTarget);
 }
 
 function found(passage, query, rankers) {
@@ -37,8 +37,29 @@ function found(passage, query, rankers) {
     { class: "why" },
     ...rankers.map((ranker) => rank(passage.ranks[ranker], RANKERS[ranker])),
     make("span", { class: "score", title: "Score of the whole search" }, passage.score.toFixed(3)),
+    make("button", { type: "button", class: "around", title: "Show what comes before and after", on: { click: (event) => around(event.target, passage) } }, "around"),
     make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, query), thumb("down", "This doesn't answer it", passage, query)),
   );
+}
+
+// The address of a document's text.
+export const documentPath = (name) => `/documents/${name.split("/").map(encodeURIComponent).join("/")}`;
+
+// Show the passages before and after this one.
+async function around(button, passage) {
+  button.disabled = true;
+  try {
+    const { pieces } = await get(`${documentPath(passage.document)}?${new URLSearchParams({ around: passage.id })}`);
+    const text = button.closest(".passage").querySelector(".text");
+    const at = pieces.findIndex(({ id }) => id === passage.id);
+    const beside = (some) => some.map((piece) => make("div", { class: "text context" }, ...readable(piece.text)));
+    text.before(...beside(pieces.slice(0, at)));
+    text.after(...beside(pieces.slice(at + 1)));
+    open(button.closest(".passage"), true);
+  } catch (error) {
+    button.disabled = false;
+    say(error.message, "wrong");
+  }
 }
 
 // What each ranker looks at.

@@ -1,15 +1,17 @@
-"""POST /search."""
+"""Search: GET and POST /search for one question, POST /search/batch for several."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from argot.search.retriever import Passage
 from argot.serving.server.identities import Asking
+from argot.serving.server.routes.documents import linked
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
 from argot.serving.server.state import ERRORS, ServerState
 
@@ -19,25 +21,47 @@ Characters = Annotated[str, StringConstraints(min_length=0)]
 Value = Characters | int | float | bool
 
 
-class SearchRequest(BaseModel):
-    """What to look for."""
+class SearchOptions(BaseModel):
+    """How to search."""
 
     model_config = ConfigDict(extra="forbid")
-    query: Text
     k: int = Field(10, ge=1, description="How many passages.")
     mode: Characters | None = Field(
         None,
         description="hybrid: all rankers of the release, fused; bm25, dense or tokens: that one, "
         "if the release has it (/about lists them). Without a mode: as the evaluation found best.",
     )
+
+
+class SearchQuery(SearchOptions):
+    """What to look for, in an address: /search?q=pump&k=3."""
+
+    q: Text
+
+
+class FilteredOptions(SearchOptions):
+    """How to search, and among which documents."""
+
     filter: dict[Characters, Value] = Field(
         default={},
         max_length=16,
         description='Only documents with this metadata, such as {"year": 2026}.',
     )
+
+
+class SearchRequest(FilteredOptions):
+    """What to look for."""
+
+    query: Text
     explain: bool = Field(
         False, description="Also return the words of each passage that match words of the query."
     )
+
+
+class BatchRequest(FilteredOptions):
+    """Several questions, searched in the same way."""
+
+    queries: list[Text] = Field(min_length=1, max_length=64)
 
 
 @dataclass(frozen=True)
@@ -60,37 +84,77 @@ class SearchReply(BaseModel):
     passages: list[FoundPassage]
 
 
+class BatchReply(BaseModel):
+    """A reply for each question, in the order of the questions."""
+
+    replies: list[SearchReply]
+
+
 def router(state: ServerState) -> APIRouter:
-    """The route."""
+    """The routes."""
     routes = APIRouter(tags=["search"], responses=ERRORS)
-    limits = state.settings.limits
+
+    @routes.get("/search")
+    def search_by_address(
+        asked: Annotated[SearchQuery, Query()], request: Request, groups: Asking
+    ) -> SearchReply:
+        """As POST /search, for a browser or curl. Proxies log addresses, so questions too."""
+        options = SearchRequest(query=asked.q, k=asked.k, mode=asked.mode)
+        return search(options, request, groups)
 
     @routes.post("/search")
-    def search(asked: SearchRequest, groups: Asking) -> SearchReply:
+    def search(asked: SearchRequest, request: Request, groups: Asking) -> SearchReply:
         """Find the passages that answer a question best."""
-        if len(asked.query) > limits.query_characters:
-            raise HTTPException(422, f"query: at most {limits.query_characters} characters")
-        if asked.k > limits.passages:
-            raise HTTPException(422, f"k: at most {limits.passages}")
         release = state.release
-        outcome = release.find(asked.query, asked.k, asked.mode, asked.filter, groups)
+        (outcome,) = _find(release, asked, [asked.query], groups)
         state.keep_asked(asked.query, release, outcome)
-        found = [
-            FoundPassage(
-                **vars(passage),
-                matched=release.matched(asked.query, passage) if asked.explain else None,
-            )
-            for passage in outcome.passages
-        ]
-        return SearchReply(
-            query=asked.query,
-            mode=outcome.mode,
-            notice=_notice(asked.query, release, outcome),
-            release=release.id,
-            passages=found,
-        )
+        return _reply(release, asked.query, outcome, request, asked.explain)
+
+    @routes.post("/search/batch")
+    def search_batch(asked: BatchRequest, request: Request, groups: Asking) -> BatchReply:
+        """Search for several questions at once. They are not kept: programs ask them, not users."""
+        release = state.release
+        outcomes = _find(release, asked, asked.queries, groups)
+        found = zip(asked.queries, outcomes, strict=True)
+        replies = [_reply(release, query, outcome, request) for query, outcome in found]
+        return BatchReply(replies=replies)
 
     return routes
+
+
+def _find(
+    release: ServedRelease,
+    asked: FilteredOptions,
+    queries: Sequence[str],
+    groups: frozenset[str] | None,
+) -> list[SearchOutcome]:
+    """What is found for each query; an error where the server's limits are passed."""
+    limits = release.limits
+    if any(len(query) > limits.query_characters for query in queries):
+        raise HTTPException(422, f"query: at most {limits.query_characters} characters")
+    if asked.k > limits.passages:
+        raise HTTPException(422, f"k: at most {limits.passages}")
+    return release.find_many(queries, asked.k, asked.mode, asked.filter, groups)
+
+
+def _reply(
+    release: ServedRelease,
+    query: str,
+    outcome: SearchOutcome,
+    request: Request,
+    explain: bool = False,
+) -> SearchReply:
+    found = [
+        FoundPassage(**vars(passage), matched=release.matched(query, passage) if explain else None)
+        for passage in linked(outcome.passages, request)
+    ]
+    return SearchReply(
+        query=query,
+        mode=outcome.mode,
+        notice=_notice(query, release, outcome),
+        release=release.id,
+        passages=found,
+    )
 
 
 def _notice(query: str, release: ServedRelease, outcome: SearchOutcome) -> str:
