@@ -7,7 +7,6 @@ refresh/models/release/ is written.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ from argot.search.release import (
 )
 from argot.search.rights import groups_of
 from argot.tables import chunks
-from argot.tables.chunks import Corpus
+from argot.tables.chunks import Corpus, read_metadata
 
 VERDICT = Path("data/verdict.json")
 MODELS = Path("models")
@@ -84,7 +83,8 @@ def main(home: Path = HERE) -> str:
     corpus = Corpus(home / chunks.PATH)
     # 1. The model, and the passages' vectors as they were judged.
     origin = evaluated(settings.dim) if home == HERE else released(home, corpus.ids)
-    unseen = without_groups(corpus) if settings.groups else []
+    hidden = without_groups(corpus)  # reads all metadata, so that damaged ones are found here
+    unseen = hidden if settings.groups else []
     verdict = origin.verdict
     vectors = cut(read_vectors(origin.vectors).of(corpus.passages), origin.dim)
     sample = cut(read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE], origin.dim)
@@ -122,8 +122,8 @@ def main(home: Path = HERE) -> str:
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
     ships = f"{verdict.model} model ({verdict.verdict}), {verdict.mode} search"
-    hidden = f"; nobody sees {len(unseen):,} without groups ({unseen[0]}, …)" if unseen else ""
-    passages = f"{len(corpus.passages):,} passages{hidden}"
+    nobody = f"; nobody sees {len(unseen):,} without groups ({unseen[0]}, …)" if unseen else ""
+    passages = f"{len(corpus.passages):,} passages{nobody}"
     return f"{passages}, {ships}; {manifest.age} → {home / RELEASE}"
 
 
@@ -131,7 +131,9 @@ def without_groups(corpus: Corpus) -> list[str]:
     """The document of each passage that no group may see."""
     table = corpus.table(["document", "metadata"])
     rows = zip(table["document"].to_pylist(), table["metadata"].to_pylist(), strict=True)
-    return [document for document, metadata in rows if not groups_of(json.loads(metadata))]
+    return [
+        document for document, metadata in rows if not groups_of(read_metadata(metadata, document))
+    ]
 
 
 def evaluated(dim: int) -> Origin:

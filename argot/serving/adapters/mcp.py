@@ -78,6 +78,8 @@ def search_server(
     @server.tool(description=SEARCH.format(corpus=corpus), annotations=READS)
     def search(query: Query, k: Count = 8, where: dict[str, str] | None = None) -> dict[str, Any]:
         found = retriever.search(query, k, filter=where, groups=groups)
+        if not found and where and (why := retriever.unmet(where, groups)):
+            raise InputError(why)
         return {"results": [asdict(passage) for passage in found]}
 
     @server.tool(description=FETCH.format(corpus=corpus), annotations=READS)

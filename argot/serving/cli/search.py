@@ -78,6 +78,8 @@ def search(
             typer.echo(escaped(json.dumps(asdict(passage), ensure_ascii=False)))
     else:
         print_passages(found)
+    if not found and filter and (why := retriever.unmet(filter, asking)):
+        typer.secho(printable(f"argot: {why}"), fg="yellow", err=True)
 
 
 def chosen_groups(groups: list[str] | None, manifest: Manifest) -> Groups:

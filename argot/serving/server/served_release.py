@@ -39,11 +39,12 @@ class SearchKey(NamedTuple):
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """The passages and the mode they were found by; `problem` says why the model did not search."""
+    """The passages and the mode they were found by."""
 
     passages: list[Passage]
     mode: str
-    problem: str = ""
+    problem: str = ""  # why the model did not search
+    unmet: str = ""  # why no document passes the filter
 
 
 class ServedRelease:

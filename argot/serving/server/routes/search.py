@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -78,7 +78,8 @@ class SearchReply(BaseModel):
     mode: str
     notice: str = Field(
         description="Why the result is less than it could be: the model failed and BM25 answered "
-        "alone, or the query is longer than the model's window. Usually empty."
+        "alone, the query is longer than the model's window, or no document passes the filter. "
+        "Usually empty."
     )
     release: str
     passages: list[FoundPassage]
@@ -134,7 +135,11 @@ def _find(
         raise HTTPException(422, f"query: at most {limits.query_characters} characters")
     if asked.k > limits.passages:
         raise HTTPException(422, f"k: at most {limits.passages}")
-    return release.find_many(queries, asked.k, asked.mode, asked.filter, groups)
+    found = release.find_many(queries, asked.k, asked.mode, asked.filter, groups)
+    if asked.filter and not all(outcome.passages for outcome in found):
+        unmet = release.retriever.unmet(asked.filter, groups)
+        return [replace(outcome, unmet=unmet) for outcome in found]
+    return found
 
 
 def _reply(
@@ -158,6 +163,8 @@ def _reply(
 
 
 def _notice(query: str, release: ServedRelease, outcome: SearchOutcome) -> str:
+    if outcome.unmet:
+        return outcome.unmet
     if outcome.problem:
         return f"found by words alone: {outcome.problem}"
     return "" if outcome.mode == "bm25" else release.cut_off(query)

@@ -88,6 +88,11 @@ def test_a_result_leads_to_its_whole_document(release: Path) -> None:
             "no document has metadata 'author'; known are: draft, tags, year",
         ),
         (
+            "search",
+            {"query": "pump", "where": {"year": "2024"}},
+            "no document has year=2024; known are: 2025, 2026",
+        ),
+        (
             "fetch",
             {"id": "no.md"},
             "no document or passage 'no.md'; take an id that search returned",

@@ -117,6 +117,16 @@ def test_help_loads_nothing_heavy() -> None:
     assert out.splitlines()[-1] == "[]"
 
 
+@pytest.mark.usefixtures("here")
+def test_a_filter_that_nothing_passes_names_the_known_values(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert argot(monkeypatch, "search", "pump", "--mode", "bm25", "--where", "year=2024") == 0
+    shown = capsys.readouterr()
+    assert shown.out == "No passage found.\n"
+    assert shown.err == "argot: no document has year=2024; known are: 2025, 2026\n"
+
+
 HOSTILE = "\x1b]0;pwned\x07 \x9b2J \rrm -rf \u202egpj"
 
 

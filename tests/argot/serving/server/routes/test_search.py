@@ -34,6 +34,12 @@ def test_filter_keeps_documents_with_that_metadata(client: TestClient) -> None:
     assert {one["metadata"]["year"] for one in found} == {2026}
 
 
+def test_a_filter_that_nothing_passes_is_told(client: TestClient) -> None:
+    reply = client.post("/search", json={"query": "pump", "filter": {"year": 2024}}).json()
+    assert not reply["passages"]
+    assert reply["notice"] == "no document has year=2024; known are: 2025, 2026"
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_query_longer_than_the_models_window_is_answered_with_a_notice(
     client: TestClient, release: Path
