@@ -131,9 +131,8 @@ def without_groups(corpus: Corpus) -> list[str]:
     """The document of each passage that no group may see."""
     table = corpus.table(["document", "metadata"])
     rows = zip(table["document"].to_pylist(), table["metadata"].to_pylist(), strict=True)
-    return [
-        document for document, metadata in rows if not groups_of(read_metadata(metadata, document))
-    ]
+    read = ((document, read_metadata(metadata, document)) for document, metadata in rows)
+    return [document for document, metadata in read if not groups_of(metadata)]
 
 
 def evaluated(dim: int) -> Origin:

@@ -12,6 +12,7 @@ from typing import Any
 import anyio.to_thread
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, Response
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
@@ -36,6 +37,7 @@ from argot.serving.server.routes import (
 from argot.serving.server.served_release import ServedRelease
 from argot.serving.server.server_settings import ServerSettings
 from argot.serving.server.state import ServerState
+from argot.serving.server.traces import trace
 
 PAGE = Path(__file__).parent / "page"
 WITH_RIGHTS = (
@@ -62,6 +64,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
         yield
         state.watcher.close()
         state.journal.close()
+        if traces:
+            traces.shutdown()
 
     app = FastAPI(
         title="Argot",
@@ -69,6 +73,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # FastAPI's page loads scripts from another host; /docs is the project's own
         redoc_url=None,
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
         # For the description alone: generated clients learn of the key. Guard checks it.
         dependencies=[Depends(HTTPBearer(auto_error=False))] if settings.asks_for_key else [],
     )
@@ -84,6 +89,14 @@ def create_app(settings: ServerSettings) -> FastAPI:
     if state.identities:
         app.add_middleware(Identify, identities=state.identities)
     app.add_middleware(Guard, settings=settings, metrics=state.metrics)
+    if settings.origins:  # outside the guard: a browser asks first without a key
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+        )
+    traces = trace(app)
     app.state.server = state
     return app
 

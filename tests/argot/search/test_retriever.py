@@ -186,8 +186,8 @@ def test_a_filter_that_nothing_passes_is_explained(
 
 def test_what_a_filter_is_told_is_of_what_is_seen(restricted: Path) -> None:
     retriever = Retriever.load(restricted, device="cpu")
-    told = retriever.unmet({"tags": "seal"}, {"nobody"})
-    assert told == "no document has tags=seal; known are: "
+    told = retriever.unmet({"year": 2025}, {"nobody"})
+    assert told == "no document has year=2025; known are: 2026"
 
 
 def test_more_than_there_is_gives_all_there_is(retriever: Retriever) -> None:

@@ -67,7 +67,7 @@ def linked(passages: Sequence[Passage], request: Request) -> list[Passage]:
 def view(request: Request, document: str, passage: str = "") -> str:
     """The path of the page that shows a document, with a passage marked."""
     asked = {"document": document, **({"passage": passage} if passage else {})}
-    return f"{request.scope.get('root_path', '')}/read?{urlencode(asked)}"
+    return f"{request.app.state.server.settings.root_path}/read?{urlencode(asked)}"
 
 
 def _reply(found: Document, url: str) -> DocumentReply:

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import socket
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,33 @@ def test_the_log_has_the_time_and_no_control_character() -> None:
     record = logging.LogRecord("argot", 30, "", 1, "a\x1b[2J\x9b%s", ("\r!",), None)
     line = command._PrintableFormatter("%(asctime)s %(levelname)s %(message)s").format(record)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \S+ WARNING a�\[2J��!", line)
+
+
+def test_json_logs_hold_the_fields_of_a_request() -> None:
+    record = logging.LogRecord("argot", 20, "", 1, "a\x1b\n%s", ("é",), None)
+    record.fields = {"status": 200}
+    told = json.loads(command._JsonFormatter().format(record))
+    assert (told["level"], told["message"], told["status"]) == ("info", "a\x1b\né", 200)
+    assert datetime.fromisoformat(told["time"]).utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--cors-origin", "*"], "--cors-origin expects a site"),
+        (["--cors-origin", "https://example.com/path"], "--cors-origin expects a site"),
+        (["--cors-origin", "example.com"], "--cors-origin expects a site"),
+        (["--root-path", "argot"], "--root-path expects a path"),
+        (["--root-path", "/argot/"], "--root-path expects a path"),
+    ],
+)
+def test_origins_and_sub_paths_are_checked(
+    started: list[ServerSettings],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    arguments: list[str],
+    told: str,
+) -> None:
+    assert argot(monkeypatch, "serve", *arguments) == 2
+    assert told in capsys.readouterr().err
+    assert not started
