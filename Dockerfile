@@ -14,7 +14,7 @@ WORKDIR /build
 # Libraries first, so that a change of code installs none of them again. torch without CUDA: 200 MB instead of 3 GB.
 COPY pyproject.toml README.md requirements.lock ./
 RUN mkdir argot && touch argot/__init__.py && \
-    pip install --extra-index-url https://download.pytorch.org/whl/cpu -c requirements.lock '.[cpu,serve]'
+    pip install --extra-index-url https://download.pytorch.org/whl/cpu -c requirements.lock '.[cpu,serve,traces]'
 COPY argot argot
 RUN pip install --no-deps --force-reinstall .
 

@@ -7,7 +7,6 @@ refresh/models/release/ is written.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ from argot.search.release import (
 )
 from argot.search.rights import groups_of
 from argot.tables import chunks
-from argot.tables.chunks import Corpus
+from argot.tables.chunks import Corpus, read_metadata
 
 VERDICT = Path("data/verdict.json")
 MODELS = Path("models")
@@ -63,6 +62,7 @@ class IndexSettings(params.Settings):
     dim: int = Field(ge=0)
     groups: bool
     tokens: Literal["auto", "on", "off"]  # `embed` follows it
+    url: str = Field(pattern=r"^(https?://\S+)?$")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def main(home: Path = HERE) -> str:
     corpus = Corpus(home / chunks.PATH)
     # 1. The model, and the passages' vectors as they were judged.
     origin = evaluated(settings.dim) if home == HERE else released(home, corpus.ids)
-    unseen = without_groups(corpus) if settings.groups else []
+    hidden = without_groups(corpus)  # reads all metadata, so that damaged ones are found here
+    unseen = hidden if settings.groups else []
     verdict = origin.verdict
     vectors = cut(read_vectors(origin.vectors).of(corpus.passages), origin.dim)
     sample = cut(read_vectors(VECTORS / verdict.model / "pairs").values[:SAMPLE], origin.dim)
@@ -116,13 +117,13 @@ def main(home: Path = HERE) -> str:
         if settings.groups:
             figures["unseen"] = len(unseen)
         # 3. The manifest is the last file, because it holds the hashes of all others.
-        manifest = describe(folder, origin, index, figures, settings.groups)
+        manifest = describe(folder, origin, index, figures, settings)
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
     ships = f"{verdict.model} model ({verdict.verdict}), {verdict.mode} search"
-    hidden = f"; nobody sees {len(unseen):,} without groups ({unseen[0]}, …)" if unseen else ""
-    passages = f"{len(corpus.passages):,} passages{hidden}"
+    nobody = f"; nobody sees {len(unseen):,} without groups ({unseen[0]}, …)" if unseen else ""
+    passages = f"{len(corpus.passages):,} passages{nobody}"
     return f"{passages}, {ships}; {manifest.age} → {home / RELEASE}"
 
 
@@ -130,7 +131,8 @@ def without_groups(corpus: Corpus) -> list[str]:
     """The document of each passage that no group may see."""
     table = corpus.table(["document", "metadata"])
     rows = zip(table["document"].to_pylist(), table["metadata"].to_pylist(), strict=True)
-    return [document for document, metadata in rows if not groups_of(json.loads(metadata))]
+    read = ((document, read_metadata(metadata, document)) for document, metadata in rows)
+    return [document for document, metadata in read if not groups_of(metadata)]
 
 
 def evaluated(dim: int) -> Origin:
@@ -172,11 +174,11 @@ def describe(
     origin: Origin,
     index: VectorIndex,
     figures: Mapping[str, int | float],
-    groups: bool,
+    settings: IndexSettings,
 ) -> Manifest:
     """The manifest of a release, without its files' hashes."""
     return Manifest(
-        format=RIGHTS if groups else FORMAT,
+        format=RIGHTS if settings.groups else FORMAT,
         verdict=origin.verdict,
         rankers=rankers_of(origin.verdict),
         fingerprint=fingerprint(folder / EMBEDDER),
@@ -188,6 +190,7 @@ def describe(
         passages=len(index),
         figures=dict(figures),
         libraries=read_versions(),
+        url=settings.url,
         refreshed=origin.refreshed,
         files={},
     )

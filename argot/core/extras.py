@@ -45,6 +45,7 @@ MODULES = {
     "ray": ("ray",),
     "remote": ("dvc", "platformdirs", "scmrepo"),
     "serve": ("fastapi", "jwt", "prometheus_client", "starlette", "uvicorn"),
+    "traces": ("opentelemetry",),
 }
 
 

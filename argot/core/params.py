@@ -29,6 +29,11 @@ LARGEST = 2**32
 # PyYAML reads 1e-3 as text, DVC reads it as a number: the two must never differ.
 EXPONENT_WITHOUT_POINT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
+# Each stage reads some keys of this section and none reads all, so that unknown ones are looked for
+# here.
+SHARED = "machine"
+SHARED_KEYS = {"llm", "compare", "device", "processes", "engine", "ingest"}
+
 
 class Settings(BaseModel):
     """The base of every settings class: frozen, strict about types, closed to unknown keys."""
@@ -59,6 +64,9 @@ def load(section: str, settings: type[S], path: Path = PARAMS) -> S:
                 f"put it back from the repository's own {path.name}"
             )
         value = value[part]
+        if part == SHARED and isinstance(value, dict):
+            for key in sorted(map(str, value.keys() - SHARED_KEYS)):
+                raise ParamsError(f"{path}: {part}.{key}: {_unknown(key, sorted(SHARED_KEYS))}")
     try:
         return settings.model_validate(value or {})
     except ValidationError as error:
@@ -129,13 +137,17 @@ def _explain(section: str, settings: type[Settings], error: ValidationError) -> 
     key = ".".join([section, *(str(part) for part in first["loc"])])
     if first["type"] == "extra_forbidden":
         known = _keys_at(settings, first["loc"][:-1])
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
-        return f"{key}: unknown key; {hint}"
+        return f"{key}: {_unknown(str(first['loc'][-1]), known)}"
     if first["type"] == "missing":
         return f"{key}: missing; put it back"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}{more}"
+
+
+def _unknown(key: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
+    return f"unknown key; {hint}"
 
 
 def _keys_at(settings: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

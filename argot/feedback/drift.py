@@ -28,11 +28,13 @@ LEVEL = 0.01  # significance level: the chance of a false alarm, over all three 
 LARGE = 0.2  # smallest Kolmogorov-Smirnov distance, in [0, 1], that counts as drift
 FEW = 50  # fewest questions that a sample may have
 MOST = 2_000  # only the newest questions are compared
+LABEL = "label some of the new questions (`argot label`) and run `dvc repro`"
+EASIER = f"users' questions are easier than those of the test; {LABEL}, to measure theirs"
+# What to do where a number has risen, and where it has fallen.
 ADVICE = {
-    "length": "label some of the new questions (`argot label`) and run `dvc repro`",
-    "unknown words": "add documents that hold these words, then run `dvc repro`",
-    "best score": "label some of the new questions (`argot label`) and run `dvc repro`; "
-    "where no passage answers them, add documents",
+    "length": (f"questions are longer; {LABEL}", f"questions are shorter; {LABEL}"),
+    "unknown words": ("add documents that hold these words, then run `dvc repro`", EASIER),
+    "best score": (EASIER, f"{LABEL}; where no passage answers them, add documents"),
 }
 
 
@@ -54,7 +56,8 @@ class SampleDifference:
     @property
     def advice(self) -> str:
         """What a person can do about this kind of drift."""
-        return ADVICE[self.name]
+        risen, fallen = ADVICE[self.name]
+        return risen if self.now > self.before else fallen
 
 
 def compare_samples(

@@ -66,6 +66,7 @@ class Manifest(Part):
     passages: int
     figures: dict[str, int | float]
     libraries: dict[str, str]  # the versions of those libraries that change numbers
+    url: str = ""  # below it people read the documents; empty: nowhere
     refreshed: Refreshed | None  # set by `make refresh`; None if the model was made for these texts
     files: dict[str, File]
     seal: str = ""  # SHA-256 of all other fields

@@ -25,6 +25,7 @@ from argot.ranking.dense import Dense
 from argot.ranking.fusion import DEPTH, Fusion, alone, fuse, scored_again
 from argot.ranking.hits import MISSING, Finder, Hits, Ranker, Rows, tie_order
 from argot.ranking.tokens import ByToken, TokenIndex
+from argot.search.document import Document, address, pieces, rows_of
 from argot.search.index import VectorIndex, read_head
 from argot.search.release import CHUNKS, EMBEDDER, Manifest, check, check_again, mismatch
 from argot.search.remote import fetch, is_remote
@@ -48,6 +49,8 @@ SAME = 0.98
 # The same for token vectors, as a mean over passages, for rounding may pool a passage differently.
 # In bfloat16 the mean was 0.995, by the tuned model 0.86.
 SAME_TOKENS = 0.95
+# An error names so many known values of a filter's key.
+VALUES = 10
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Passage:
     ranks: dict[str, int]  # its rank by each ranker that found it among its best
     # How probable it is that it answers, where the release is searched as it was evaluated.
     probability: float | None = None
+    url: str = ""  # where people read the document; empty: the release names no address
 
     def __repr__(self) -> str:
         """One line for a notebook: the fields hold whole texts."""
@@ -198,6 +202,21 @@ class Retriever:
         ranked = scored_again(rankers, queries, deep, self._ties)
         return ranked, best.followed_by(fuse(ranked, fusion, len(FINDERS) * depth, self._ties), k)
 
+    def document(self, id: str, groups: Groups | None = None) -> Document | None:
+        """The document of this name, or the one that holds the passage of this id.
+
+        None where there is none that `groups` may see.
+        """
+        rows, seen = rows_of(self.chunks, id), self.seen(groups)
+        if seen is not None:
+            rows = np.intersect1d(rows, seen)
+        if not len(rows):
+            return None
+        table = self.chunks.take(rows).to_pylist()
+        name, metadata = table[0]["document"], json.loads(table[0]["metadata"])
+        url = address(name, metadata, self.manifest.url)
+        return Document(name, table[0]["title"], url, metadata, list(pieces(table)))
+
     def seen(self, groups: Groups | None) -> Rows | None:
         """The positions of the passages that `groups` may see, or None for all.
 
@@ -212,10 +231,20 @@ class Retriever:
 
     def metadata_keys(self, seen: Rows | None = None) -> list[str]:
         """The keys that a filter may have: those of the documents of the passages `seen` (all)."""
-        distinct, owner = self._metadata
-        if seen is not None:
-            distinct = [distinct[at] for at in np.unique(owner[seen])]
-        return sorted(set().union(*distinct))
+        return sorted(set().union(*self._distinct(seen)))
+
+    def unmet(self, filter: Filter, groups: Groups | None = None) -> str:
+        """Why a filter lets no document through, in a line; "" where it lets some through."""
+        known = self._distinct(self.seen(groups))
+        if any(_matches(metadata, filter) for metadata in known):
+            return ""
+        for key, wanted in filter.items():
+            if not any(_holds(metadata.get(key), wanted) for metadata in known):
+                given = [value for one in known for value in _listed(one.get(key))]
+                values = sorted({str(value) for value in given if value is not None})
+                shown = ", ".join(values[:VALUES]) + (", …" if len(values) > VALUES else "")
+                return f"no document has {key}={wanted}; known are: {shown}"
+        return f"no document has all of {', '.join(filter)} as asked"
 
     def fusion(self, mode: str | None = None) -> Fusion:
         """How a mode searches; InputError for an unknown one."""
@@ -328,6 +357,11 @@ class Retriever:
         distinct = [json.loads(text) for text in encoded.dictionary.to_pylist()]
         return distinct, encoded.indices.to_numpy()
 
+    def _distinct(self, seen: Rows | None) -> list[dict[str, Any]]:
+        """The distinct metadata of the passages `seen` (all)."""
+        distinct, owner = self._metadata
+        return distinct if seen is None else [distinct[at] for at in np.unique(owner[seen])]
+
     @cached_property
     def _groups(self) -> list[frozenset[str]]:
         """The groups of each distinct set of metadata."""
@@ -386,6 +420,7 @@ class Retriever:
         positions = hits.positions[row][hits.positions[row] != MISSING]
         ranks = {name: _ranks(found.positions[row]) for name, found in ranked.items()}
         table = self.chunks.take(positions).to_pylist()
+        metadata = [json.loads(chunk["metadata"]) for chunk in table]
         return [
             Passage(
                 id=chunk["chunk"],
@@ -395,11 +430,12 @@ class Retriever:
                 heading=chunk["heading"],
                 start=chunk["start"],
                 end=chunk["end"],
-                metadata=json.loads(chunk["metadata"]),
+                metadata=metadata[place],
                 score=float(hits.scores[row, place]),
                 rank=place + 1,
                 ranks={name: own[at] for name, own in ranks.items() if at in own},
                 probability=None if chances is None else round(float(chances[row, place]), 4),
+                url=address(chunk["document"], metadata[place], self.manifest.url),
             )
             for place, (at, chunk) in enumerate(zip(positions.tolist(), table, strict=True))
         ]
@@ -442,8 +478,12 @@ def _matches(metadata: Mapping[str, Any], filter: Filter) -> bool:
 
 def _holds(value: Any, wanted: Any) -> bool:
     """Is `wanted` the value, or one of a list? A text such as "3" is equal to the number 3."""
-    values = value if isinstance(value, list) else [value]
+    values = _listed(value)
     return any(one == wanted or (one is not None and str(one) == str(wanted)) for one in values)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _ranks(positions: NDArray[np.int32]) -> dict[int, int]:

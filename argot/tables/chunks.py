@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -52,6 +54,20 @@ def commonest(languages: Iterable[str]) -> str:
     """The language of most passages; of equally common ones the first by name; "" of none."""
     counts = Counter(languages)
     return min(counts, key=lambda language: (-counts[language], language), default="")
+
+
+def read_metadata(text: str, document: str) -> dict[str, Any]:
+    """A document's metadata out of their JSON text; InputError where it is no JSON object."""
+    try:
+        metadata = json.loads(text)
+    except (ValueError, RecursionError):
+        metadata = None
+    if not isinstance(metadata, dict):
+        shown = textwrap.shorten(text, 60, placeholder="…")
+        raise InputError(
+            f"{document}: metadata must be a JSON object, got {shown!r}; run `dvc repro`"
+        )
+    return metadata
 
 
 class ChunkRow(NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from argot import Retriever
+from argot.core.parquet import write_table
 from argot.encoding.embedder import fingerprint
 from argot.encoding.store.encoded import tokens_of
 from argot.encoding.store.vectors import read_vectors
@@ -17,6 +18,7 @@ from argot.ranking.bm25 import LEXICAL
 from argot.ranking.tokens import TokenIndex
 from argot.search.index import VectorIndex
 from argot.search.release import inventory, read_manifest
+from argot.tables import chunks
 from argot.tables.chunks import passage
 from stages import index
 from tests.support.limits import room
@@ -167,6 +169,16 @@ def test_a_missing_verdict_is_an_error(inputs: Path) -> None:
         index.main()
 
 
+def test_a_release_links_to_its_documents(inputs: Path) -> None:
+    change('\n  url: ""\n', "\n  url: https://wiki.example.com/kb/\n")
+    index.main()
+    best = Retriever.load(index.RELEASE, device="cpu").search("error E-17", 1, "bm25")[0]
+    assert best.url == "https://wiki.example.com/kb/pumps/noise.md"
+    change("url: https://wiki.example.com/kb/", "url: javascript:x")
+    with pytest.raises(ParamsError, match=r"index\.url"):
+        index.main()
+
+
 def test_an_unknown_kind_of_index_is_an_error(inputs: Path) -> None:
     Path("params.yaml").write_text(
         (ROOT / "params.yaml").read_text().replace("kind: auto", "kind: tree")
@@ -216,3 +228,11 @@ def test_no_release_is_made_of_a_bm25_index_that_cannot_be_read(inputs: Path, ho
     with pytest.raises(InputError, match="BM25|can't be read"):
         index.main()
     assert (index.RELEASE / "manifest.json").read_bytes() == made
+
+
+@pytest.mark.parametrize("metadata", ["[1]", "null", "{", '"text"'])
+def test_metadata_that_are_no_object_are_one_line(inputs: Path, metadata: str) -> None:
+    table = [*rows()[:-1], {**rows()[-1], "metadata": metadata}]
+    write_table(chunks.PATH, table, chunks.SCHEMA)
+    with pytest.raises(InputError, match=r"pay\.md: metadata must be a JSON object, got"):
+        index.main()

@@ -50,6 +50,7 @@ def _applies(requirement: Requirement, extras: set[str]) -> bool:
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in {*extras, ""})
 
 
+@cache
 def modules(*extras: str) -> set[str]:
     """The top-level modules that these distributions hold."""
     brought = distributions(*extras)

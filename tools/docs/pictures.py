@@ -23,7 +23,7 @@ from tools.tiny.server import listening
 
 IMAGES = ROOT / "docs/images"
 REPORT, RELEASE = ROOT / "reports/index.html", ROOT / "models/release"
-QUESTION = "who pays when the box comes back late?"
+QUESTION = "who releases a K4 hold?"
 WIDTH, REPORT_HEIGHT, PAGE_HEIGHT = 1200, 980, 900
 FLAGS = (
     "--headless=new",

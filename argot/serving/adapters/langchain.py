@@ -26,5 +26,6 @@ class LangChainRetriever(BaseRetriever):
     ) -> list[Document]:
         retriever: Retriever = self.retriever
         found = retriever.search(query, self.k, self.mode, self.filter, self.groups)
-        rows = (asdict(passage) for passage in found)
+        # LangChain's chains cite by `source`.
+        rows = ({**asdict(one), "source": one.url or one.document} for one in found)
         return [Document(id=row["id"], page_content=row.pop("text"), metadata=row) for row in rows]

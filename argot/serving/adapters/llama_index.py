@@ -30,10 +30,12 @@ class LlamaIndexRetriever(BaseRetriever):
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         found = self._argot.search(query_bundle.query_str, self._k, **self._how)
-        rows = ((passage.score, asdict(passage)) for passage in found)
-        return [
-            NodeWithScore(
-                node=TextNode(id_=row["id"], text=row.pop("text"), metadata=row), score=score
-            )
-            for score, row in rows
-        ]
+        return [NodeWithScore(node=_node(asdict(one)), score=one.score) for one in found]
+
+
+def _node(row: dict[str, Any]) -> TextNode:
+    """A passage as a node; a language model is shown where it is from, no ranks and scores."""
+    hidden = sorted(row.keys() - {"document", "title", "heading", "url"})
+    return TextNode(
+        id_=row["id"], text=row.pop("text"), metadata=row, excluded_llm_metadata_keys=hidden
+    )

@@ -30,7 +30,7 @@ from argot.serving.cli.serve import serve
 app = typer.Typer(
     help="Search a team's documents in that team's own language.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )

@@ -56,7 +56,7 @@ def read_questions(path: Path) -> list[str]:
 
 def judge_on_page(given: list[str], device: str, port: int, browser: bool) -> None:
     """Serve the page for this machine alone, and open it."""
-    from argot.serving.cli.serve import serve_app
+    from argot.serving.cli.serve import log_to_terminal, serve_app
     from argot.serving.server.server_settings import ServerSettings
 
     settings = ServerSettings(
@@ -70,6 +70,7 @@ def judge_on_page(given: list[str], device: str, port: int, browser: bool) -> No
     )
     if browser:
         webbrowser.open(f"http://127.0.0.1:{port}/#label")
+    log_to_terminal("warning")
     serve_app(settings, "127.0.0.1", port, "#label")
 
 

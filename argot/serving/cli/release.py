@@ -81,8 +81,14 @@ def export(
     typer.echo(f"{count:,} passages → {folder}")
 
 
-def mcp(groups: AskingGroups = None, release: Release = RELEASE) -> None:
-    """Offer search to agents as a tool: Model Context Protocol on standard input and output.
+def mcp(
+    name: Annotated[
+        str, typer.Option(help="What the documents are, for the agent: 'the handbook of Acme'.")
+    ] = "",
+    groups: AskingGroups = None,
+    release: Release = RELEASE,
+) -> None:
+    """Offer search and fetch to agents: Model Context Protocol on standard input and output.
 
     claude mcp add docs -- argot mcp --release /path/to/models/release
 
@@ -91,4 +97,4 @@ def mcp(groups: AskingGroups = None, release: Release = RELEASE) -> None:
     from argot.search.retriever import Retriever
     from argot.serving.adapters.mcp import search_server
 
-    search_server(Retriever.load(release), groups or None).run()
+    search_server(Retriever.load(release), groups or None, name).run()

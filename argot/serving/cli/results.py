@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from argot.report.terminal import print_results
+from argot.serving.cli.search import own_console
 
 
 def results() -> None:
@@ -12,4 +11,4 @@ def results() -> None:
 
     argot results
     """
-    print_results(Console())
+    print_results(own_console())

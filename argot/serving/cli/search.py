@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +14,15 @@ from argot.core.terminal import escaped, printable
 from argot.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from argot.search.release import Manifest
     from argot.search.retriever import Passage
     from argot.search.rights import Groups
 
 Release = Annotated[Path, typer.Option(help="The release's folder.", envvar="ARGOT_RELEASE")]
 RELEASE = Path("models/release")
+UNBROKEN = 100_000  # characters: no line is as long
 AskingGroups = Annotated[
     list[str] | None,
     typer.Option(
@@ -74,6 +78,8 @@ def search(
             typer.echo(escaped(json.dumps(asdict(passage), ensure_ascii=False)))
     else:
         print_passages(found, retriever.nothing_fits(found))
+    if not found and filter and (why := retriever.unmet(filter, asking)):
+        typer.secho(printable(f"argot: {why}"), fg="yellow", err=True)
 
 
 def chosen_groups(groups: list[str] | None, manifest: Manifest) -> Groups:
@@ -102,12 +108,18 @@ def parse_where(conditions: list[str]) -> dict[str, Any]:
     return {key: value for key, _, value in pairs}
 
 
+def own_console() -> Console:
+    """Standard output; only a terminal gets broken lines, other programs want each line whole."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else UNBROKEN)
+
+
 def print_passages(found: list[Passage], nothing_fits: bool = False) -> None:
     """Print passages for a person to read; `nothing_fits` says that none of them may answer."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    console = own_console()
     if not found:
         console.print("No passage found.")
     if nothing_fits:
@@ -121,12 +133,13 @@ def print_passages(found: list[Passage], nothing_fits: bool = False) -> None:
         if passage.probability is not None:
             head.append(f"  {passage.probability:.0%} that it answers", style="dim")
         console.print(head)
+        if passage.url:
+            console.print(Text(passage.url, style="dim"))
         console.print(Text(printable(passage.text.strip())), "\n", sep="\n", end="")
 
 
 def print_compared(question: str, k: int) -> None:
     """The best passages of each system, side by side, and which of them ships."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -143,4 +156,4 @@ def print_compared(question: str, k: int) -> None:
             row = workbench.passage(places[rank].id) if rank < len(places) else None
             cells.append(f"{row['document']} › {row['heading']}\n{row['text']}" if row else "")
         table.add_row(str(rank + 1), *(Text(printable(cell)) for cell in cells))
-    Console().print(table)
+    own_console().print(table)

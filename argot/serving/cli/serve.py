@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import logging
 import os
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
 
 import typer
 
@@ -36,6 +39,13 @@ def serve(
         list[str] | None,
         typer.Option(help="A host name to answer to, besides addresses; as behind a proxy."),
     ] = None,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A site whose pages may ask this server: https://intranet.example.com."),
+    ] = None,
+    root_path: Annotated[
+        str, typer.Option(help="The sub-path at which a proxy serves this server: /search.")
+    ] = "",
     everyone: Annotated[
         bool, typer.Option("--open", help="Let everyone in who reaches it, without a key.")
     ] = False,
@@ -56,6 +66,13 @@ def serve(
     patience: Annotated[
         float, typer.Option(min=0.01, help="Seconds for the model before BM25 answers alone.")
     ] = 3.0,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        typer.Option(metavar="LEVEL", help="error, warning, info (requests) or debug (probes)."),
+    ] = "info",
+    log_format: Annotated[
+        Literal["text", "json"], typer.Option(help="json: an object a line, for collectors.")
+    ] = "text",
     release: Release = RELEASE,
     candidate: Annotated[
         Path | None,
@@ -89,6 +106,8 @@ def serve(
         keys=keys,
         device=device,
         hosts=names,
+        origins=tuple(map(origin_of, cors_origin or ())),
+        root_path=checked_root(root_path),
         public=public,
         keep_questions=keep_questions,
         workbench=not public and is_repository(),
@@ -97,7 +116,23 @@ def serve(
         base_url=base_url,
         limits=RequestLimits(concurrency=concurrency, patience=patience),
     )
+    log_to_terminal(log_level, log_format)
     serve_app(settings, host, port)
+
+
+def origin_of(site: str) -> str:
+    """An origin as browsers send it; InputError for anything else, such as *."""
+    parts = urlsplit(site)
+    if parts.scheme not in ("http", "https") or site != f"{parts.scheme}://{parts.netloc.lower()}":
+        raise InputError(f"--cors-origin expects a site such as https://example.com, got '{site}'")
+    return site
+
+
+def checked_root(path: str) -> str:
+    """A sub-path; InputError where it does not begin with a slash, or ends with one."""
+    if path and (not path.startswith("/") or path.endswith("/")):
+        raise InputError(f"--root-path expects a path such as /search, got '{path}'")
+    return path
 
 
 def is_loopback(host: str) -> bool:
@@ -136,7 +171,6 @@ def serve_app(settings: ServerSettings, host: str, port: int, path: str = "") ->
     from argot.serving.server.app import create_app
     from argot.serving.server.connection import TimedConnection
 
-    log_to_terminal()
     with listening_socket(host, port) as held:
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{held.getsockname()[1]}/{path}"
@@ -170,14 +204,24 @@ def listening_socket(host: str, port: int) -> socket.socket:
         raise InputError(f"cannot listen at {host}, port {port}: {error.strerror}") from None
 
 
-def log_to_terminal() -> None:
+def log_to_terminal(level: str = "info", format: str = "text") -> None:
     """Send the log to standard error: a line a message, its time first, no control characters."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
+    line = "%(asctime)s %(levelname)s %(message)s"
+    handler.setFormatter(_JsonFormatter() if format == "json" else _PrintableFormatter(line))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("argot").setLevel(logging.INFO)
+    logging.getLogger("argot").setLevel(level.upper())
 
 
 class _PrintableFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
+
+
+class _JsonFormatter(logging.Formatter):
+    """An object with time, level and message, and the fields of a request."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told = {"time": time, "level": record.levelname.lower(), "message": super().format(record)}
+        return json.dumps({**told, **getattr(record, "fields", {})})

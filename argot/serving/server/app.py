@@ -14,6 +14,7 @@ from typing import Any
 import anyio.to_thread
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, Response
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
@@ -27,10 +28,19 @@ from argot.serving.server.identities import Identify, read_identities
 from argot.serving.server.interleaved import PATIENCE
 from argot.serving.server.prometheus import ServerMetrics
 from argot.serving.server.release_watcher import ReleaseWatcher
-from argot.serving.server.routes import answer, embeddings, feedback, health, search, workbench
+from argot.serving.server.routes import (
+    answer,
+    documents,
+    embeddings,
+    feedback,
+    health,
+    search,
+    workbench,
+)
 from argot.serving.server.served_release import ServedRelease
 from argot.serving.server.server_settings import RequestLimits, ServerSettings
 from argot.serving.server.state import ServerState
+from argot.serving.server.traces import trace
 
 PAGE = Path(__file__).parent / "page"
 WITH_RIGHTS = (
@@ -60,6 +70,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
         for watcher in watchers:
             watcher.close()
         state.journal.close()
+        if traces:
+            traces.shutdown()
 
     app = FastAPI(
         title="Argot",
@@ -67,10 +79,11 @@ def create_app(settings: ServerSettings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # FastAPI's page loads scripts from another host; /docs is the project's own
         redoc_url=None,
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
         # For the description alone: generated clients learn of the key. Guard checks it.
         dependencies=[Depends(HTTPBearer(auto_error=False))] if settings.asks_for_key else [],
     )
-    for module in (search, embeddings, answer, feedback, health):
+    for module in (search, documents, embeddings, answer, feedback, health):
         app.include_router(module.router(state))
     if state.workbench:
         app.include_router(workbench.router(state.workbench, settings.questions))
@@ -82,6 +95,14 @@ def create_app(settings: ServerSettings) -> FastAPI:
     if state.identities:
         app.add_middleware(Identify, identities=state.identities)
     app.add_middleware(Guard, settings=settings, metrics=state.metrics)
+    if settings.origins:  # outside the guard: a browser asks first without a key
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+        )
+    traces = trace(app)
     app.state.server = state
     return app
 
@@ -114,7 +135,7 @@ def open_state(settings: ServerSettings) -> ServerState:
 
 def _add_page(app: FastAPI) -> None:
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
-    for path, file in (("/", "index.html"), ("/docs", "docs.html")):
+    for path, file in (("/", "index.html"), ("/docs", "docs.html"), ("/read", "read.html")):
         send = _file(PAGE / file)
         app.add_api_route(path, send, methods=["GET", "HEAD"], include_in_schema=False)
 

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,7 +34,7 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-OPEN = {"/", "/healthz", "/readyz", "/docs"}  # need no key; nor do the files of the page
+OPEN = {"/", "/healthz", "/readyz", "/docs", "/read"}  # need no key; nor do the files of the page
 PAGE = "/page/"
 PROBES = {"/healthz", "/readyz"}  # under any host name: they say nothing of the documents
 ALWAYS = {*PROBES, "/metrics"}  # answered however busy the server is
@@ -45,6 +46,7 @@ FORWARDED = {
 SHORT = 64 << 10  # bytes of a body for which there is always room
 RATE = 64 << 10  # bytes a second that a longer body must come with
 LOG = logging.getLogger("argot.serving.server")
+ACCESS = logging.getLogger("argot.serving.access")
 LOG_SECONDS = 1.0  # between two lines about wrong keys: whoever guesses must not fill the log
 Refusal = tuple[int, str]
 
@@ -62,6 +64,9 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        root = self.settings.root_path
+        if root and scope["path"].startswith(f"{root}/"):  # a proxy may strip it, or not
+            scope = {**scope, "path": scope["path"].removeprefix(root)}
         reply = _ReplyWithHeaders(send)
         started = time.perf_counter()
         try:
@@ -73,8 +78,10 @@ class Guard:
                 await refuse(reply, *body)
         finally:
             route = getattr(scope.get("route"), "path", "other")
+            seconds = time.perf_counter() - started
             self.metrics.requests.labels(route, str(reply.status)).inc()
-            self.metrics.seconds.labels(route).observe(time.perf_counter() - started)
+            self.metrics.seconds.labels(route).observe(seconds)
+            log_access(scope, reply.status, seconds)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application answer. A request takes a place only now that its body is here."""
@@ -99,7 +106,8 @@ class Guard:
         if not self.settings.public and not FORWARDED.isdisjoint(headers):
             return 403, "this server is for its own machine: behind a proxy it needs --allow-host"
         origin = headers.get(b"origin")
-        if origin and scope["method"] not in ("GET", "HEAD") and origin.split("://")[-1] != host:
+        own = origin in self.settings.origins or (origin or "").split("://")[-1] == host
+        if origin and scope["method"] not in ("GET", "HEAD") and not own:
             return 403, "requests from other origins are not allowed"
         if not self._allowed(scope, headers):
             return 401, "this server asks for an API key: send it as 'Authorization: Bearer KEY'"
@@ -204,6 +212,18 @@ class _ReplyWithHeaders:
             own = [pair for pair in RAW_HEADERS if pair[0] not in given]
             message = {**message, "headers": [*message["headers"], *own]}
         await self.send(message)
+
+
+def log_access(scope: Scope, status: int, seconds: float) -> None:
+    """A line for each request: who, what, which status, how long; never the question."""
+    client = scope["client"][0] if scope.get("client") else "unknown"
+    path = quote(scope["path"])  # a path may hold line breaks
+    fields = {"client": client, "method": scope["method"], "path": path, "status": status}
+    fields["milliseconds"] = round(1000 * seconds, 1)
+    # Probes and metrics come every few seconds.
+    level = logging.DEBUG if scope["path"] in ALWAYS else logging.INFO
+    line = "{client} {method} {path} {status} {milliseconds} ms".format_map(fields)
+    ACCESS.log(level, "%s", line, extra={"fields": fields})
 
 
 def needs_key(path: str) -> bool:

@@ -39,11 +39,12 @@ class SearchKey(NamedTuple):
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """The passages and the mode they were found by; `problem` says why the model did not search."""
+    """The passages and the mode they were found by."""
 
     passages: list[Passage]
     mode: str
-    problem: str = ""
+    problem: str = ""  # why the model did not search
+    unmet: str = ""  # why no document passes the filter
 
 
 class ServedRelease:
@@ -86,18 +87,34 @@ class ServedRelease:
         groups: frozenset[str] | None = None,
     ) -> SearchOutcome:
         """Search as `groups`; where the model fails or takes too long, by BM25 alone."""
+        return self.find_many([query], k, mode, filter, groups)[0]
+
+    def find_many(
+        self,
+        queries: Sequence[str],
+        k: int,
+        mode: str | None = None,
+        filter: Filter | None = None,
+        groups: frozenset[str] | None = None,
+    ) -> list[SearchOutcome]:
+        """`find` for several queries, which are computed together."""
         # An unknown mode is refused here, so that it takes no place in a batch.
         self.retriever.fusion(mode)
         mode = mode or self.manifest.verdict.mode
         problem = ""
         if mode != "bm25":
             key = SearchKey(k, mode, json.dumps(filter or {}, sort_keys=True), groups)
+            futures: list[Future[Any]] = []
             try:
-                return SearchOutcome(self._wait(self._submit(key, query)), mode)
+                for query in queries:
+                    futures.append(self._submit(key, query))
+                return [SearchOutcome(self._wait(future), mode) for future in futures]
             except ModelError as error:
                 problem = str(error)
-        passages = self.retriever.search(query, k, "bm25", filter, groups)
-        return SearchOutcome(passages, "bm25", problem)
+                for future in futures:
+                    future.cancel()
+        found = self.retriever.search_many(queries, k, "bm25", filter, groups)
+        return [SearchOutcome(passages, "bm25", problem) for passages in found]
 
     def search(
         self,
@@ -189,7 +206,6 @@ class ServedRelease:
             passages: list[Passage] = future.result(self.limits.patience)
             return passages
         except TimeoutError:
-            future.cancel()
             raise ModelError(f"the model took more than {self.limits.patience:g} s") from None
 
     def _warm_up(self) -> int:

@@ -37,6 +37,8 @@ class ServerSettings:
     device: str = "auto"
     # Names in Host headers that are answered, besides addresses. Empty: with a key any, else none.
     hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()  # of other sites, whose pages may read and ask (CORS)
+    root_path: str = ""  # the sub-path below which a proxy serves this server
     public: bool = False  # other machines can reach it, directly or through a proxy
     keep_questions: bool = True
     workbench: bool = False  # routes to compare systems and label questions, for the owner alone

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from dvc.utils.serialize import load_yaml
 
-from argot.core.params import Settings, load
+from argot.core.params import PARAMS, SHARED, SHARED_KEYS, Settings, SomeSettings, load
 from argot.errors import ParamsError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,6 +47,17 @@ def test_an_unknown_key_of_a_nested_section_lists_that_sections_keys(tmp_path: P
     assert "known keys: rate" in refusal(
         tmp_path, "outer: {max_words: 1, inner: {rate: 1.0, zzz: 2}}"
     )
+
+
+def test_an_unknown_key_of_the_shared_section_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "machine: {devise: cpu, device: cpu}")
+    with pytest.raises(ParamsError, match=r"machine\.devise: unknown key; did you mean 'device'"):
+        load("machine", SomeSettings, path)
+
+
+def test_the_keys_of_the_shared_section_are_those_of_params() -> None:
+    content = yaml.safe_load((ROOT / PARAMS).read_text())
+    assert content[SHARED].keys() == SHARED_KEYS
 
 
 def test_a_mistyped_value_is_named(tmp_path: Path) -> None:

@@ -5,7 +5,15 @@ import pytest
 
 from argot import Retriever
 from argot.errors import InputError
-from argot.feedback.drift import FEW, LEVEL, compare_samples, describe_queries, holm, unknown_share
+from argot.feedback.drift import (
+    FEW,
+    LEVEL,
+    SampleDifference,
+    compare_samples,
+    describe_queries,
+    holm,
+    unknown_share,
+)
 
 
 def sample(
@@ -35,6 +43,21 @@ def test_a_real_change_is_found_and_named() -> None:
     for trial in range(50):
         found = compare_samples(sample(random, 150), sample(random, 150, score=0.5))
         assert [one.name for one in found if one.drifted] == ["best score"], trial
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "now", "advice"),
+    [
+        ("unknown words", 0.1, 0.4, "add documents"),
+        ("unknown words", 0.4, 0.1, "users' questions are easier"),
+        ("best score", 0.6, 0.9, "users' questions are easier"),
+        ("best score", 0.9, 0.6, "where no passage answers them, add documents"),
+        ("length", 4, 9, "questions are longer"),
+        ("length", 9, 4, "questions are shorter"),
+    ],
+)
+def test_advice_follows_the_direction(name: str, before: float, now: float, advice: str) -> None:
+    assert advice in SampleDifference(name, before, now, 0.5, 0.001).advice
 
 
 def test_a_trifle_is_no_drift_however_many_ask() -> None:

@@ -183,6 +183,28 @@ def test_a_filter_by_an_unknown_key_names_the_known_ones(retriever: Retriever) -
         retriever.search("the pump seal", filter={"nobody": "knows"})
 
 
+@pytest.mark.parametrize(
+    ("filter", "told"),
+    [
+        ({"year": 2026}, ""),
+        ({"year": 2024}, "no document has year=2024; known are: 2025, 2026"),
+        ({"tags": "rotor"}, "no document has tags=rotor; known are: pump, seal"),
+        ({"year": 2025, "draft": True}, "no document has all of year, draft as asked"),
+    ],
+)
+def test_a_filter_that_nothing_passes_is_explained(
+    retriever: Retriever, filter: dict[str, object], told: str
+) -> None:
+    assert retriever.unmet(filter) == told
+    assert bool(retriever.search("pump", 5, "dense", filter)) == (told == "")
+
+
+def test_what_a_filter_is_told_is_of_what_is_seen(restricted: Path) -> None:
+    retriever = Retriever.load(restricted, device="cpu")
+    told = retriever.unmet({"year": 2025}, {"nobody"})
+    assert told == "no document has year=2025; known are: 2026"
+
+
 def test_more_than_there_is_gives_all_there_is(retriever: Retriever) -> None:
     assert len(retriever.search("pump", k=1000, mode="dense")) == 8
 

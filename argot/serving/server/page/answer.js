@@ -58,7 +58,7 @@ function show(passage, quote, question) {
   if (!find()) $("passages").append(card(passage, { query: question }, []));
   const element = find();
   element.classList.add("open");
-  mark(element.querySelector(".text"), passage.text.trim(), quote);
+  mark(element.querySelector(".text:not(.context)"), passage.text.trim(), quote);
   element.focus({ preventScroll: true });
   element.scrollIntoView({ behavior: "smooth", block: "center" });
   say("");

@@ -2,6 +2,7 @@
 
 import { $ } from "./dom.js";
 
+// Paths begin with a slash and are below this page's own folder: a proxy may serve it at a sub-path.
 const KEY = "argot-key";
 
 export class Refused extends Error {}
@@ -13,7 +14,7 @@ async function send(path, body, signal) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const request = { method: body === undefined ? "GET" : "POST", headers, signal };
   if (body !== undefined) request.body = JSON.stringify(body);
-  const reply = await fetch(path, request);
+  const reply = await fetch(`.${path}`, request);
   if (reply.status === 401) {
     await askKey();
     return send(path, body, signal);

@@ -74,12 +74,13 @@ function bold(text, matched) {
 }
 
 // "policies/returns.md › Returns › Damaged goods"
-export function place(document_, heading) {
+export function place(document_, heading, url = "") {
   const path = document_.split("/");
   const name = path.pop();
   const folder = path.length ? make("span", { class: "folder" }, `${path.join("/")}/`) : null;
   const crumbs = heading ? heading.split(" > ").map((part) => make("span", { class: "crumb" }, part)) : [];
-  return make("p", { class: "place" }, make("span", { class: "document" }, folder, name), ...crumbs);
+  const shown = make(url ? "a" : "span", { class: "document", href: url || null }, folder, name);
+  return make("p", { class: "place" }, shown, ...crumbs);
 }
 
 let fading = 0;

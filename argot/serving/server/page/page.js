@@ -28,7 +28,7 @@ function show() {
   for (const name of VIEWS) $(name).hidden = name !== view();
   for (const link of document.querySelectorAll("#views a")) {
     const own = link.dataset.view;
-    link.href = `/${query && own !== "label" ? `?${new URLSearchParams({ q: query })}` : ""}${own === "search" ? "" : `#${own}`}`;
+    link.href = `./${query && own !== "label" ? `?${new URLSearchParams({ q: query })}` : ""}${own === "search" ? "" : `#${own}`}`;
     link.toggleAttribute("aria-current", own === view());
   }
   say("");
@@ -38,8 +38,8 @@ function show() {
 }
 
 function go(query) {
-  const address = `/${query ? `?${new URLSearchParams({ q: query })}` : ""}${location.hash}`;
-  if (address !== location.pathname + location.search + location.hash) history.pushState(null, "", address);
+  const address = new URL(`./${query ? `?${new URLSearchParams({ q: query })}` : ""}${location.hash}`, location);
+  if (address.href !== location.href) history.pushState(null, "", address);
   show();
 }
 

@@ -1,6 +1,6 @@
-// One passage of a result: its text, the ranks by which it was found, and thumbs to judge it.
+// One passage of a result: its text, its document, the ranks by which it was found, and thumbs.
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { make, place, readable, say, shape } from "./dom.js";
 
 // `asked` is the query that a thumb judges the passage for, and the id of its search, which is empty
@@ -11,7 +11,7 @@ export function card(passage, asked, rankers) {
     "li",
     { class: "passage", tabindex: "-1", data: { id: passage.id }, on: { click: (event) => toggle(event, passage, asked) } },
     make("span", { class: "rank" }, String(passage.rank)),
-    make("div", { class: "body" }, place(passage.document, passage.heading), text, found(passage, asked, rankers)),
+    make("div", { class: "body" }, place(passage.document, passage.heading, passage.url), text, found(passage, asked, rankers)),
   );
 }
 
@@ -23,10 +23,14 @@ export function markLong(cards) {
   }
 }
 
-// A click opens a long passage; a click that selects words, or presses a button, does not.
+export function open(element, always) {
+  element.classList.toggle("open", always);
+}
+
+// A click opens a long passage; a click that selects words, a link or a button does not.
 function toggle(event, passage, asked) {
-  if (event.target.closest("button") || String(getSelection())) return;
-  event.currentTarget.classList.toggle("open");
+  if (event.target.closest("button, a") || String(getSelection())) return;
+  open(event.currentTarget);
   if (asked.search) post("/feedback", { ...asked, passage: passage.id, verdict: "opened" }).catch(() => {});
 }
 
@@ -38,7 +42,8 @@ function found(passage, asked, rankers) {
     likely(passage.probability),
   ];
   const thumbs = make("span", { class: "thumbs" }, thumb("up", "This answers it", passage, asked), thumb("down", "This doesn't answer it", passage, asked));
-  return make("p", { class: "why" }, ...why, thumbs);
+  const more = make("button", { type: "button", class: "around", title: "Show what comes before and after", on: { click: (event) => around(event.target, passage) } }, "around");
+  return make("p", { class: "why" }, ...why, more, thumbs);
 }
 
 // No probability is known where the release is searched in another way than it was evaluated.
@@ -46,6 +51,26 @@ function likely(probability) {
   if (probability === null) return null;
   const title = "How probable it is that this passage answers, by the questions of the evaluation";
   return make("span", { class: "score", title }, `${Math.round(100 * probability)} %`);
+}
+
+// The address of a document's text.
+export const documentPath = (name) => `/documents/${name.split("/").map(encodeURIComponent).join("/")}`;
+
+// Show the passages before and after this one.
+async function around(button, passage) {
+  button.disabled = true;
+  try {
+    const { pieces } = await get(`${documentPath(passage.document)}?${new URLSearchParams({ around: passage.id })}`);
+    const text = button.closest(".passage").querySelector(".text");
+    const at = pieces.findIndex(({ id }) => id === passage.id);
+    const beside = (some) => some.map((piece) => make("div", { class: "text context" }, ...readable(piece.text)));
+    text.before(...beside(pieces.slice(0, at)));
+    text.after(...beside(pieces.slice(at + 1)));
+    open(button.closest(".passage"), true);
+  } catch (error) {
+    button.disabled = false;
+    say(error.message, "wrong");
+  }
 }
 
 // What each ranker looks at.

@@ -8,15 +8,17 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from argot.errors import ArgotError
 from argot.llm.providers.base import Provider
-from argot.serving.ask.ask import Said, Searched, ask
+from argot.search.retriever import Passage
+from argot.serving.ask.ask import Said, Search, Searched, ask
 from argot.serving.ask.chat import chosen_provider, open_chat
 from argot.serving.server.identities import Asking
+from argot.serving.server.routes.documents import linked
 from argot.serving.server.routes.search import Text
 from argot.serving.server.served_release import SearchOutcome, ServedRelease
 from argot.serving.server.server_settings import ServerSettings
@@ -64,12 +66,17 @@ def router(state: ServerState) -> APIRouter:
         response_class=StreamingResponse,
         dependencies=[Depends(place)],
     )
-    def answer(asked: AnswerRequest, groups: Asking) -> StreamingResponse:
+    def answer(asked: AnswerRequest, request: Request, groups: Asking) -> StreamingResponse:
         """Answer from the documents alone: claims that quote passages, the quotes checked."""
         most = state.settings.limits.query_characters
         if len(asked.question) > most:
             raise HTTPException(422, f"question: at most {most} characters")
-        events = _events(asked, groups, state.release, state)
+        release = state.release
+
+        def search(query: str, k: int) -> list[Passage]:
+            return linked(release.search(query, k, groups=groups), request)
+
+        events = _events(asked, search, release, state)
         return StreamingResponse(events, media_type="text/event-stream")
 
     return routes
@@ -82,7 +89,7 @@ def provider_of(settings: ServerSettings) -> Provider | None:
 
 def _events(
     asked: AnswerRequest,
-    groups: frozenset[str] | None,
+    search: Search,
     release: ServedRelease,
     state: ServerState,
 ) -> Iterator[str]:
@@ -90,7 +97,6 @@ def _events(
     provider = provider_of(settings)
     chat = partial(open_chat, provider, settings.model, settings.base_url, SECONDS)
     try:
-        search = partial(release.search, groups=groups)
         for event in ask(search, asked.question, chat, asked.k, asked.searches):
             if isinstance(event, Said):
                 yield _event("said", {"text": event.text})

@@ -25,6 +25,7 @@ def test_langchain_gets_the_same_passages(retriever: Retriever, mode: str) -> No
     assert [(one.id, one.page_content) for one in found] == [(one.id, one.text) for one in expected]
     assert [one.metadata["score"] for one in found] == [one.score for one in expected]
     assert "text" not in found[0].metadata
+    assert found[0].metadata["source"] == expected[0].document
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "tokens"])
@@ -38,6 +39,8 @@ def test_llama_index_gets_the_same_passages(retriever: Retriever, mode: str) -> 
         (e.id, e.text, e.score) for e in expected
     ]
     assert found[0].metadata["document"] == expected[0].document
+    sent = found[0].node.get_content("llm")
+    assert f"document: {expected[0].document}" in sent and "score" not in sent
 
 
 def test_both_search_with_the_groups_of_who_asks(restricted: Path) -> None:

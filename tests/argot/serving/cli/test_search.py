@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from argot.core.terminal import printable
 from argot.search.retriever import Passage, Retriever
-from argot.serving.cli import main
+from argot.serving.cli import app, main
 
 
 def argot(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -35,6 +36,29 @@ def test_passages_are_printed_with_document_heading_and_score(
     assert lines[0].startswith("1. pumps/noise.md › Pumps > Noise")
     assert float(lines[0].split()[-1]) > 0
     assert lines[1] == "Error E-17 means the rotor is stuck."
+
+
+def test_a_pipe_gets_whole_lines_and_the_address_of_the_document(
+    release: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "https://example.com/" + "long/" * 60
+    long = Passage("1", "word " * 200, "d" * 300, "D", "H", 0, 1, {}, 1.0, 1, {}, url)
+    monkeypatch.setattr(Retriever, "search", lambda *_, **__: [long])
+    assert argot(monkeypatch, "search", "pump", "--release", str(release)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"1. {'d' * 300} › H  1.000", url, ("word " * 200).strip(), ""]
+
+
+def test_python_can_run_the_package_and_h_is_help() -> None:
+    command = [sys.executable, "-m", "argot", "info", "-h"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Print what a release is" in done.stdout
+
+
+def test_shells_complete_the_commands() -> None:
+    asked = {"_ARGOT_COMPLETE": "complete_bash", "COMP_WORDS": "argot se", "COMP_CWORD": "1"}
+    done = CliRunner().invoke(app, env=asked, prog_name="argot")
+    assert done.output.split() == ["search", "serve"]
 
 
 @pytest.mark.usefixtures("here")
@@ -101,6 +125,16 @@ def test_help_loads_nothing_heavy() -> None:
     out = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert "search" in out
     assert out.splitlines()[-1] == "[]"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_filter_that_nothing_passes_names_the_known_values(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert argot(monkeypatch, "search", "pump", "--mode", "bm25", "--where", "year=2024") == 0
+    shown = capsys.readouterr()
+    assert shown.out == "No passage found.\n"
+    assert shown.err == "argot: no document has year=2024; known are: 2025, 2026\n"
 
 
 HOSTILE = "\x1b]0;pwned\x07 \x9b2J \rrm -rf \u202egpj"

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import socket
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,33 @@ def test_a_candidate_needs_the_questions(
     assert "leave out --no-keep-questions" in capsys.readouterr().err
     assert argot(monkeypatch, "serve", "--candidate", "new") == 0
     assert [settings.candidate for settings in started] == [Path("new")]
+
+
+def test_json_logs_hold_the_fields_of_a_request() -> None:
+    record = logging.LogRecord("argot", 20, "", 1, "a\x1b\n%s", ("é",), None)
+    record.fields = {"status": 200}
+    told = json.loads(command._JsonFormatter().format(record))
+    assert (told["level"], told["message"], told["status"]) == ("info", "a\x1b\né", 200)
+    assert datetime.fromisoformat(told["time"]).utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--cors-origin", "*"], "--cors-origin expects a site"),
+        (["--cors-origin", "https://example.com/path"], "--cors-origin expects a site"),
+        (["--cors-origin", "example.com"], "--cors-origin expects a site"),
+        (["--root-path", "argot"], "--root-path expects a path"),
+        (["--root-path", "/argot/"], "--root-path expects a path"),
+    ],
+)
+def test_origins_and_sub_paths_are_checked(
+    started: list[ServerSettings],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    arguments: list[str],
+    told: str,
+) -> None:
+    assert argot(monkeypatch, "serve", *arguments) == 2
+    assert told in capsys.readouterr().err
+    assert not started

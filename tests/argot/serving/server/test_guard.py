@@ -45,6 +45,52 @@ def test_no_other_origin_may_read_or_write(client: TestClient) -> None:
     )  # text/plain needs no preflight
 
 
+SITE = {"Origin": "https://intranet.example.com"}
+ALLOWED = "access-control-allow-origin"
+
+
+def test_pages_of_a_named_site_may_ask(settings: ServerSettings) -> None:
+    given = replace(settings, origins=tuple(SITE.values()), api_key="sesame")
+    wanted = {**SITE, "Access-Control-Request-Method": "POST"}
+    wanted["Access-Control-Request-Headers"] = "x-api-key,content-type"
+    with opened(given) as client:
+        assert client.options("/search", headers=wanted).headers[ALLOWED] == SITE["Origin"]
+        headers = {**SITE, "X-API-Key": "sesame"}
+        reply = client.post("/search", json={"query": "pump"}, headers=headers)
+        assert (reply.status_code, reply.headers[ALLOWED]) == (200, SITE["Origin"])
+        assert client.post("/search", json={"query": "pump"}, headers=SITE).status_code == 401
+        other = {"X-API-Key": "sesame", "Origin": "https://elsewhere.example"}
+        assert client.post("/search", json={"query": "pump"}, headers=other).status_code == 403
+        assert ALLOWED not in client.get("/about", headers=other).headers
+
+
+@pytest.mark.parametrize("prefix", ["/kb", ""])  # a proxy that passes it on, and one that strips it
+def test_a_sub_path_changes_addresses_and_no_right(settings: ServerSettings, prefix: str) -> None:
+    with opened(replace(settings, root_path="/kb", api_key="sesame")) as client:
+        for path in ("/", "/page/page.js", "/healthz", "/readyz", "/read"):
+            assert client.get(prefix + path).status_code == 200
+        for path in ("/about", "/search?q=pump", "/documents/pay.md", "/kb/about", "/metrics"):
+            assert client.get(prefix + path).status_code == 401
+        key = {"X-API-Key": "sesame"}
+        found = client.get(f"{prefix}/search?q=pump", headers=key).json()["passages"][0]
+        assert found["url"].startswith("/kb/read?document=pumps")
+        servers = client.get(f"{prefix}/openapi.json", headers=key).json()["servers"]
+        assert servers == [{"url": "/kb"}]
+
+
+def test_a_line_tells_each_request_and_no_question(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        client.get("/search?q=secret+question&k=0")
+        client.get("/healthz")
+        client.get("/documents/no%0Asuch.md")
+    one, two = (record for record in caplog.records if record.name == "argot.serving.access")
+    assert re.fullmatch(r"testclient GET /search 422 [\d.]+ ms", one.getMessage())
+    assert one.fields["status"] == 422
+    assert two.getMessage().startswith("testclient GET /documents/no%0Asuch.md 404")
+
+
 def test_key_opens_all_but_the_page_and_the_probes(locked: TestClient) -> None:
     for path in ("/", "/page/page.js", "/healthz", "/readyz"):
         assert locked.get(path).status_code == 200

@@ -49,6 +49,7 @@ def entry(key: str, *groups: str) -> dict[str, Any]:
     return {"name": f"of {groups}", "sha256": digest, "groups": list(groups)}
 
 
+GOT = ("/about", "/documents/returns.md")  # by GET; the others by POST
 CONTENT: dict[str, Any] = {
     "keys": [entry(LEGAL, "legal"), entry(MECHANIC, "mechanics"), entry(NOBODY)],
     "tokens": {"issuer": ISSUER, "audience": AUDIENCE, "jwks": "jwks.json"},
@@ -138,11 +139,22 @@ def test_searches_of_different_people_in_one_batch_stay_apart(client: TestClient
     assert replies == {number: expected[number % 3] for number in range(24)}
 
 
-@pytest.mark.parametrize("path", ["/search", "/answer", "/feedback", "/about", "/v1/embeddings"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/search",
+        "/search/batch",
+        "/answer",
+        "/feedback",
+        "/about",
+        "/v1/embeddings",
+        "/documents/returns.md",
+    ],
+)
 @pytest.mark.parametrize("credential", ["", "KEY-OF-LEGAL", "legal", "x.y.z"])
 def test_nobody_unknown_is_answered(client: TestClient, path: str, credential: str) -> None:
     headers = bearer(credential) if credential else {}
-    reply = client.request("GET" if path == "/about" else "POST", path, json={}, headers=headers)
+    reply = client.request("GET" if path in GOT else "POST", path, json={}, headers=headers)
     assert reply.status_code == 401
     assert reply.headers["www-authenticate"] == "Bearer"
 
@@ -171,6 +183,29 @@ def test_no_filter_widens_and_counts_are_of_what_is_seen(client: TestClient) -> 
     about = client.get("/about", headers=bearer(LEGAL)).json()
     assert (about["passages"], about["documents"]) == (4, 2)
     assert b"argot_passages" not in client.get("/metrics", headers=bearer(LEGAL)).content
+
+
+@pytest.mark.parametrize(("credential", "who"), [(LEGAL, "legal"), (MECHANIC, "mechanics")])
+def test_only_its_groups_read_a_document(client: TestClient, credential: str, who: str) -> None:
+    for name in GROUPS:
+        expected = 200 if name in SEEN[who] else 404
+        for asked in (name, f"{name}?around={name}%230", f"{name}%230"):
+            reply = client.get(f"/documents/{asked}", headers=bearer(credential))
+            assert reply.status_code == expected, asked
+    hidden, missing = (
+        client.get(f"/documents/{name}", headers=bearer(credential)).json()
+        for name in ("pay.md", "no/such.md")
+    )
+    assert hidden == missing
+
+
+def test_all_ways_to_search_hide_the_same(client: TestClient) -> None:
+    asked = {"k": 100, "mode": "dense"}
+    by_address = client.get("/search", params={"q": ALL_WORDS, **asked}, headers=bearer(LEGAL))
+    batch = {"queries": [ALL_WORDS, "wages"], **asked}
+    replies = client.post("/search/batch", json=batch, headers=bearer(LEGAL)).json()["replies"]
+    for reply in (by_address.json(), *replies):
+        assert {one["document"] for one in reply["passages"]} == SEEN["legal"]
 
 
 def test_feedback_on_a_hidden_passage_is_as_on_none(client: TestClient) -> None:

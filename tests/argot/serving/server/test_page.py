@@ -44,6 +44,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+READ = "/read?document=pumps/noise.md&passage=pumps/noise.md%231"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 ANSWER = ["The rotor ", 'is stuck. [1 "the rotor is stuck"]', '\nCall the mayor. [1 "the mayor"]']
 
@@ -185,6 +186,21 @@ def test_passages_tell_why_they_matched_and_take_a_thumb(
     assert page.one(".passage .thumb.up").get_attribute("aria-pressed") == "true"
 
 
+def test_a_passage_shows_its_neighbours_and_leads_into_its_document(page: Page) -> None:
+    page.open("/?q=error+E-17")
+    page.until(lambda: page.all(".passage"))
+    page.one(".passage .around").click()
+    page.until(lambda: page.all(".passage .context"))
+    assert page.one(".passage .context").text.startswith("A rattling pump runs dry")
+    page.one(".passage a.document").click()
+    page.until(lambda: page.all(".read .marked"))
+    assert page.one("h1").text == "pumps/noise"
+    assert page.one(".marked").text == "Error E-17 means the rotor is stuck."
+    assert [one.text for one in page.all("#pieces h2")] == ["Noise"]
+    page.driver.back()
+    page.until(lambda: page.all(".passage"))
+
+
 def test_modes_are_those_of_the_release(page: Page) -> None:
     page.open("/?q=rotor")
     page.until(lambda: page.all(".passage"))
@@ -273,13 +289,13 @@ def test_what_a_document_or_a_question_says_is_never_markup(
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1300, "dark")])
 @pytest.mark.parametrize(
-    "path", ["/", "/?q=pump+seal", "/?q=pump+seal#compare", "/?q=pump+seal#label", "/docs"]
+    "path", ["/", "/?q=pump+seal", "/?q=pump+seal#compare", "/?q=pump+seal#label", "/docs", READ]
 )
 def test_it_fits_a_phone_and_the_night(page: Page, width: int, scheme: str, path: str) -> None:
     page.emulate(width, scheme)
     page.driver.get("about:blank")
     page.driver.get(page.address + path)
-    shown = {"/": "#about", "/docs": ".route"}.get(path, ".passage, .slot")
+    shown = {"/": "#about", "/docs": ".route", READ: ".marked"}.get(path, ".passage, .slot")
     page.until(lambda: page.all(shown))
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
     red = int(page.run("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]"))
