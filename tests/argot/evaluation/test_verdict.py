@@ -235,6 +235,7 @@ def test_no_questions_at_all_is_unproven() -> None:
         "verdict": "unproven",
         "system": "base+bm25",
         "fusion": {"method": "convex", "weights": {"bm25": 0.6, "dense": 0.4}},
+        "calibration": None,
     }
 
 

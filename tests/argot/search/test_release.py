@@ -119,7 +119,8 @@ def test_a_manifest_that_is_a_folder_is_told(spoilt: Path) -> None:
 @pytest.mark.parametrize("weights", [{"dense": 7.0}, {"dense": 0.5, "unknown": 0.5}])
 def test_a_fusion_that_can_not_be_is_refused(spoilt: Path, weights: dict[str, float]) -> None:
     verdict = json.loads((spoilt / MANIFEST).read_text())["verdict"]
-    rewrite(spoilt, verdict={**verdict, "fusion": {"method": "convex", "weights": weights}})
+    fusion = {"method": "convex", "weights": weights}
+    rewrite(spoilt, verdict={**verdict, "fusion": fusion, "calibration": None})
     with pytest.raises(ReleaseError, match="weights|no ranker 'unknown'"):
         check(spoilt)
 
