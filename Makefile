@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?= cpu
 WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
-SAMPLE := data/queries/questions.jsonl $(addprefix data/raw/,bookings claims customs dangerous-goods \
+SAMPLE := data/queries/questions.jsonl data/queries/unanswered.jsonl $(addprefix data/raw/, \
+	bookings claims customs dangerous-goods \
 	demurrage-detention documents faq operations people reefer systems tariffs tickets)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

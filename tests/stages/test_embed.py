@@ -45,7 +45,7 @@ def row(table: object, **known: object) -> dict[str, object]:
 
 
 def configure(engine: str, tokens: str = "auto") -> None:
-    machine = {"device": "cpu", "engine": engine, "other": {"workers": 2}}
+    machine = {"device": "cpu", "engine": engine, "ingest": {"workers": 2}}
     Path("params.yaml").write_text(
         json.dumps(
             {"embed": {"precision": "float32"}, "index": {"tokens": tokens}, "machine": machine}

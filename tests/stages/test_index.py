@@ -78,7 +78,7 @@ def test_the_winners_tokens_are_released_with_it(inputs: Path) -> None:
 
 
 def test_a_verdict_without_tokens_releases_none(inputs: Path) -> None:
-    judge(fusion={"method": "convex", "weights": {"bm25": 0.5, "dense": 0.5}})
+    judge(fusion={"method": "convex", "weights": {"bm25": 0.5, "dense": 0.5}}, calibration=None)
     index.main()
     manifest = read_manifest(index.RELEASE)
     assert set(manifest.rankers) == {"bm25", "dense"}

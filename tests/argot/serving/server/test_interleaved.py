@@ -24,7 +24,7 @@ from tests.support import rights
 from tests.support.serving import opened
 
 QUERY = "the pump rattles"
-ASKED = {"query": QUERY, "k": 3}
+ASKED = {"query": QUERY, "k": 4}
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ def both(settings: ServerSettings, folder: Path) -> ServerSettings:
     manifest["verdict"] |= {
         "system": "tuned",
         "fusion": {"method": "convex", "weights": {"dense": 1.0}},
+        "calibration": None,
     }
     write_json(folder / MANIFEST, sealed(manifest))
     return replace(settings, candidate=folder)
@@ -54,7 +55,7 @@ def test_the_server_writes_the_teams_down_and_feedback_counts_for_them(
 ) -> None:
     assert both.candidate
     alone = [
-        [found.id for found in Retriever.load(path).search(QUERY, 3)]
+        [found.id for found in Retriever.load(path).search(QUERY, 4)]
         for path in (both.release, both.candidate)
     ]
     assert alone[0] != alone[1]
@@ -62,8 +63,8 @@ def test_the_server_writes_the_teams_down_and_feedback_counts_for_them(
         reply = search(client)
         assert search(client)["passages"] == reply["passages"]  # the same coins
         ids = [found["id"] for found in reply["passages"]]
-        assert set(ids) <= {*alone[0], *alone[1]} and len(set(ids)) == 3
-        assert [found["rank"] for found in reply["passages"]] == [1, 2, 3]
+        assert set(ids) <= {*alone[0], *alone[1]} and len(set(ids)) == 4
+        assert [found["rank"] for found in reply["passages"]] == [1, 2, 3, 4]
         assert "teams" not in reply and "candidate" not in reply
         assert counted(client, "mixed in")
 
@@ -96,7 +97,7 @@ def test_a_candidate_that_fails_harms_no_answer_and_is_counted(
             raise error
         return true(self, *given)
 
-    expected = [found.id for found in Retriever.load(both.release).search(QUERY, 3)]
+    expected = [found.id for found in Retriever.load(both.release).search(QUERY, 4)]
     with opened(both) as client:
         monkeypatch.setattr(ServedRelease, "find", find)
         reply = search(client)
