@@ -91,7 +91,6 @@ def _write(figures: dict[str, dict[str, Any]]) -> None:
     facts = {
         "figures": figures,
         "name": load("report", ReportSettings).name,
-        "version": lead.data_version(),
         "ladder": ladder,
         "headline": headline,
         "measured": measured,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,8 +11,6 @@ import pyarrow.compute as pc
 from argot.evaluation.names import BM25, Sides, name, with_bm25
 from argot.report.cases import measured
 
-# Where the documents and the questions are, for git. A folder that DVC tracks is there by its file.
-DATA = ("data/raw", "data/raw.dvc", "data/own-pairs", "data/queries/*.jsonl")
 PLENTY = 100  # of fewer queries the count itself is given, not how many of a hundred
 
 
@@ -37,13 +34,6 @@ class Answered(NamedTuple):
         if self.queries < PLENTY:
             return f"{self.answered} of {self.queries}"
         return f"{100 * self.share:.0f} of 100"
-
-
-class DataVersion(NamedTuple):
-    """The commit that last changed documents or questions, and its date."""
-
-    date: str
-    commit: str
 
 
 def ladder(table: pa.Table, evaluation: Mapping[str, Any], sides: Sides) -> list[Answered]:
@@ -79,26 +69,3 @@ def headline(rungs: Sequence[Answered], unit: str) -> str:
     if release is rungs[0]:
         return f"Word search alone {found}, and ships."
     return f"Search {found}; word search alone for {rungs[0].in_words.partition(' ')[0]}."
-
-
-def data_version() -> DataVersion | None:
-    """When documents or questions last changed, as git says.
-
-    None where that can't be told alike by every clone: outside of git, with changes that are not
-    committed, or with a history that was cut off.
-    """
-    if _git("rev-parse", "--is-shallow-repository") != "false":
-        return None
-    if _git("status", "--porcelain", "--", *DATA):
-        return None
-    date, _, commit = (_git("log", "-1", "--format=%cs %H", "--", *DATA) or "").partition(" ")
-    return DataVersion(date, commit[:10]) if commit else None
-
-
-def _git(*arguments: str) -> str | None:
-    """What git prints; None where it fails or is not installed."""
-    try:
-        run = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return run.stdout.strip()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from argot.core.files import read_figures
 from argot.core.terminal import printable
 from argot.errors import InputError
 from argot.evaluation.names import named
+from argot.report.history import data_version, verdicts_on_record
 
 EVALUATION = Path("data/figures/evaluate.json")
 # Keys of these figures.
@@ -30,7 +29,6 @@ EVALUATED = (
     "verdict",
 )
 REPORT = Path("reports/index.html")
-VERDICT = Path("reports/verdict.json")
 RELEASE = Path("models/release")
 # What Python and Arrow raise for values of another type or form than a stage writes.
 DAMAGE = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
@@ -86,6 +84,8 @@ def _print(console: Console, evaluation: dict[str, Any]) -> None:
             f"test questions decided them all, set it to {recorded}.",
             soft_wrap=True,
         )
+    if version := data_version():
+        console.print(f"data:    {version.date}, commit {version.commit}", highlight=False)
     console.print(f"release: {RELEASE}\nreport:  {REPORT}")
 
 
@@ -103,13 +103,3 @@ def print_verdict(console: Console, evaluation: dict[str, Any]) -> None:
         lines += [f"- {advice['text']}", *([f"  {advice['command']}"] if advice["command"] else [])]
     for line in lines:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
-
-
-def verdicts_on_record() -> int:
-    """How many commits of this branch changed the verdict; 0 outside a git repository."""
-    git = shutil.which("git")
-    if not git:
-        return 0
-    count = [git, "rev-list", "--count", "HEAD", "--", str(VERDICT)]
-    found = subprocess.run(count, capture_output=True, text=True, check=False)
-    return int(found.stdout) if found.returncode == 0 else 0

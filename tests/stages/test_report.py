@@ -83,11 +83,6 @@ def evaluated(folder: Path, asked: int) -> Path:
     return folder
 
 
-def git(*arguments: str) -> None:
-    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    subprocess.run(["git", *who, *arguments], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return evaluated(tmp_path_factory.mktemp("asked"), 120)
@@ -271,24 +266,6 @@ def test_few_questions_are_counted_and_not_scaled_to_a_hundred() -> None:
     assert told.endswith("for 5 of 7 questions; word search alone for 3.")
     assert lead.headline([rungs[0]._replace(ships=True)], "questions").startswith("Word search")
     assert lead.headline([], "questions") == ""
-
-
-def test_the_data_are_dated_by_their_own_commit_alone(folder: Path) -> None:
-    questions = Path("data/queries/questions.jsonl")
-    questions.parent.mkdir(parents=True)
-    questions.write_text("1", encoding="utf-8")
-    assert lead.data_version() is None  # no repository
-    git("init", "-q")
-    assert lead.data_version() is None
-    git("add", "data/queries")
-    git("commit", "-qm", "Ask", "--date", "2026-01-02T03:04:05Z")
-    version = lead.data_version()
-    assert version and f"commit <code>{version.commit}</code>" in page()
-    git("add", "reports")
-    git("commit", "-qm", "Report")
-    assert lead.data_version() == version  # a commit of results is none of the data
-    questions.write_text("2", encoding="utf-8")
-    assert lead.data_version() is None  # edited and not committed
 
 
 def test_the_queries_that_changed_most_stand_side_by_side(folder: Path) -> None:

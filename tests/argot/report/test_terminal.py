@@ -11,11 +11,11 @@ from rich.console import Console
 from argot.core.files import write_json
 from argot.errors import InputError
 from argot.evaluation.names import ALWAYS
+from argot.report.history import VERDICT
 from argot.report.terminal import (
     COLUMNS,
     EVALUATED,
     EVALUATION,
-    VERDICT,
     print_results,
     read_evaluation,
 )
@@ -64,8 +64,8 @@ def test_verdicts_beyond_the_looks_allowed_for_are_counted(
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@localhost"]
     subprocess.run([*git, "init", "-q"], check=True)
     for run in range(3):
-        write_json(VERDICT, {"reason": str(run)})
-        subprocess.run([*git, "add", str(VERDICT)], check=True)
+        write_json(Path(VERDICT), {"reason": str(run)})
+        subprocess.run([*git, "add", VERDICT], check=True)
         subprocess.run([*git, "commit", "-qm", "Record a run"], check=True)
     text = told(tmp_path, monkeypatch, {})
     assert "3 verdicts are in git, and `release.looks` allows for 1:" in text

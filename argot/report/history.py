@@ -1,0 +1,45 @@
+"""What git knows of the data and of earlier verdicts. No stage reads it: git is no declared dep."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import NamedTuple
+
+# Where the documents and the questions are, for git. A folder that DVC tracks is there by its file.
+DATA = ("data/raw", "data/raw.dvc", "data/own-pairs", "data/queries/*.jsonl")
+VERDICT = "reports/verdict.json"
+
+
+class DataVersion(NamedTuple):
+    """The commit that last changed documents or questions, and its date."""
+
+    date: str
+    commit: str
+
+
+def data_version() -> DataVersion | None:
+    """When documents or questions last changed, as git says.
+
+    None where that can't be told alike by every clone: outside of git, with changes that are not
+    committed, or with a history that was cut off.
+    """
+    if _git("rev-parse", "--is-shallow-repository") != "false":
+        return None
+    if _git("status", "--porcelain", "--", *DATA):
+        return None
+    date, _, commit = (_git("log", "-1", "--format=%cs %H", "--", *DATA) or "").partition(" ")
+    return DataVersion(date, commit[:10]) if commit else None
+
+
+def verdicts_on_record() -> int:
+    """How many commits of this branch changed the verdict; 0 outside a git repository."""
+    return int(_git("rev-list", "--count", "HEAD", "--", VERDICT) or 0)
+
+
+def _git(*arguments: str) -> str | None:
+    """What git prints; None where it fails or is not installed."""
+    try:
+        run = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return run.stdout.strip()
