@@ -1,6 +1,6 @@
 """Print a pull request's comment as Markdown, and write its pictures into a folder.
 
-    python .github/scripts/comment.py BASE PICTURES ADDRESS [QUERY]
+    PYTHONPATH=. python .github/scripts/comment.py BASE PICTURES ADDRESS [QUERY]
 
 BASE is the revision to compare with, PICTURES the folder for the plots, seen later at
 ADDRESS/NAME.png + QUERY.
@@ -16,10 +16,11 @@ from typing import Any
 
 import vl_convert
 
+from argot.report.history import VERDICT, too_many_looks
+
 # The workflow finds its own comment by this line, and edits it in place.
 MARK = "<!-- argot: report -->"
 SHOWN = 5
-VERDICT = "reports/verdict.json"
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     parts = [
         MARK,
         verdict(found),
-        looks(found["looks"]),
+        too_many_looks(found["looks"]),
         section("Metrics", dvc("metrics", "diff", base, "--md", "--no-path", "--precision", "4")),
         section("Params", dvc("params", "diff", base, "--md", "--no-path")),
         "\n".join(
@@ -51,18 +52,6 @@ def verdict(found: dict[str, Any]) -> str:
         if rows:
             lines += ["", f"| {title} | untuned | tuned |", "|---|---|---|", *rows]
     return "\n".join(lines)
-
-
-def looks(allowed: int) -> str:
-    """What to do where more verdicts are in git than `release.looks` allows for."""
-    count = ["git", "rev-list", "--count", "HEAD", "--", VERDICT]
-    recorded = int(subprocess.run(count, check=True, capture_output=True, text=True).stdout)
-    if recorded <= allowed:
-        return ""
-    return (
-        f"{recorded} verdicts are in git, and `release.looks` allows for {allowed}: if the same "
-        f"test questions decided them all, set it to {recorded}."
-    )
 
 
 def cell(text: str) -> str:

@@ -36,6 +36,17 @@ def verdicts_on_record() -> int:
     return int(_git("rev-list", "--count", "HEAD", "--", VERDICT) or 0)
 
 
+def too_many_looks(allowed: int) -> str:
+    """What to do where more verdicts are in git than `release.looks` allows for; else ""."""
+    recorded = verdicts_on_record()
+    if recorded <= allowed:
+        return ""
+    return (
+        f"{recorded} verdicts are in git, and `release.looks` allows for {allowed}: if the same "
+        f"test questions decided them all, set it to {recorded}."
+    )
+
+
 def _git(*arguments: str) -> str | None:
     """What git prints; None where it fails or is not installed."""
     try:

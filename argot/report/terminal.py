@@ -14,7 +14,7 @@ from argot.core.files import read_figures
 from argot.core.terminal import printable
 from argot.errors import InputError
 from argot.evaluation.names import named
-from argot.report.history import data_version, verdicts_on_record
+from argot.report.history import data_version, too_many_looks
 
 EVALUATION = Path("data/figures/evaluate.json")
 # Keys of these figures.
@@ -77,13 +77,8 @@ def _print(console: Console, evaluation: dict[str, Any]) -> None:
             table.add_row(shown, *(f"{systems[system][column]:.3f}" for column in COLUMNS))
         console.print(table)
     print_verdict(console, evaluation)
-    looks, recorded = evaluation["verdict"]["looks"], verdicts_on_record()
-    if recorded > looks:
-        console.print(
-            f"{recorded} verdicts are in git, and `release.looks` allows for {looks}: if the same "
-            f"test questions decided them all, set it to {recorded}.",
-            soft_wrap=True,
-        )
+    if warning := too_many_looks(evaluation["verdict"]["looks"]):
+        console.print(warning, soft_wrap=True)
     if version := data_version():
         console.print(f"data:    {version.date}, commit {version.commit}", highlight=False)
     console.print(f"release: {RELEASE}\nreport:  {REPORT}")

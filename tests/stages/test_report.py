@@ -307,8 +307,8 @@ def test_a_pull_request_counts_the_verdicts_in_git(folder: Path) -> None:
         report.VERDICT.write_text(run, encoding="utf-8")
         subprocess.run([*git, "add", str(report.VERDICT)], check=True)
         subprocess.run([*git, "commit", "-qm", run], check=True)
-    assert comment.looks(2) == ""
-    assert comment.looks(1).startswith("2 verdicts are in git")
+    assert comment.too_many_looks(2) == ""
+    assert comment.too_many_looks(1).startswith("2 verdicts are in git")
 
 
 def test_metrics_are_numbers_alone(folder: Path) -> None:
