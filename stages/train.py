@@ -90,6 +90,7 @@ class TrainSettings(Settings):
     temperature: float = Field(gt=0)
     teacher_temperature: float = Field(gt=0)
     contrast: float = Field(ge=0)
+    hidden_share: float = Field(ge=0, le=1)
     trusted_share: float = Field(ge=0, le=1)
     merge: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
     dev_queries: int = Field(ge=1)
@@ -109,7 +110,7 @@ def main() -> str:
 
     Of several processes all train, and the first alone does the rest.
     """
-    from argot.training.student.maxsim import TokenWeights
+    from argot.training.student.maxsim import TokenRules
     from argot.training.student.step import Collator, Phrasing
 
     choose_gpu()
@@ -125,11 +126,12 @@ def main() -> str:
     before = dev_ndcg(model, dev) if rank() == 0 else 0.0
     aliases = Aliases(abbreviations(corpus.passages))
     phrasing = Phrasing(settings.noisy_share, settings.abbreviation_share, aliases, settings.seed)
-    weights = None
+    rules = None
     if load("index", TokenSettings).wants(len(corpus.passages)):
-        weights = TokenWeights(TokenEncoder(Embedder(BASE, model)), corpus.passages)
+        encoder = TokenEncoder(Embedder(BASE, model))
+        rules = TokenRules(encoder, corpus.passages, settings.hidden_share, settings.seed)
     prompts = read_prompts(BASE)
-    collator = Collator(passes, data, corpus, model.preprocess, prompts, phrasing, weights)
+    collator = Collator(passes, data, corpus, model.preprocess, prompts, phrasing, rules)
     history = train(model, collator, dev, settings)
     if rank() > 0:
         return "trained"
@@ -213,7 +215,7 @@ def train(
 
     from argot.training.student.step import Memory
 
-    folder = CACHE / run_key(settings, by_token=collator.weights is not None)
+    folder = CACHE / run_key(settings, by_token=collator.rules is not None)
     memory = Memory(tokens_for(model.device))
     start = copied(model)
     while True:

@@ -32,11 +32,9 @@ from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases
 from argot.training.student.data import TrainingData
 from argot.training.student.distributed import all_gather, longest, shard
-from argot.training.student.maxsim import TokenWeights, maxsim, weighted
+from argot.training.student.maxsim import IDS, WEIGHTS, TokenRules, maxsim, weighted
 from argot.training.student.phrasing import noisy
 
-# What each token of a text weighs, among a model's features.
-WEIGHTS = "weights"
 IGNORED = -1.0e4  # added to a logit that must not count; finite, so that no gradient is NaN
 
 Features = dict[str, Any]
@@ -80,8 +78,8 @@ class Collator:
     """Makes a step's tensors: tokens of queries and passages, and the label.
 
     The label, (4, queries, passages), holds the teacher's scores, its masks, each query's own
-    passage, and in all columns of a query whether its own passage can be trusted. `weights` are
-    those of the texts' tokens, or None where the release isn't searched by tokens.
+    passage, and in all columns of a query whether its own passage can be trusted. `rules` are those
+    of the texts' tokens, or None where the release isn't searched by tokens.
     """
 
     valid_label_columns = ("label",)
@@ -94,9 +92,9 @@ class Collator:
         preprocess: Preprocess,
         prompts: dict[Role, str],
         phrasing: Phrasing,
-        weights: TokenWeights | None = None,
+        rules: TokenRules | None = None,
     ) -> None:
-        self.weights = weights
+        self.rules = rules
         self.steps = [step for steps in passes for step in steps]
         self.steps_a_pass = len(passes[0])
         self.phrasing = phrasing
@@ -118,8 +116,8 @@ class Collator:
         random = np.random.default_rng([self.phrasing.seed, number])
         for name, texts in self.texts(step, random).items():
             features = self.preprocess(shard(texts), prompt=self.prompts[name], task=TASKS[name])
-            if self.weights:
-                features[WEIGHTS] = self.weights.of(features, name)
+            if self.rules:
+                features |= self.rules.of(features, name, number)
             batch |= {f"{name}_{key}": value for key, value in features.items()}
         return batch
 
@@ -167,7 +165,7 @@ class Objective:
 class Encoded(NamedTuple):
     """Texts as the student encodes them: normalised vectors, (texts, dimension), and tokens.
 
-    The tokens, (texts, tokens, width), are `weighted`; None where they are not trained.
+    The tokens, (texts, tokens, width + 1), are `weighted`; None where they are not trained.
     """
 
     vectors: Tensor
@@ -246,7 +244,8 @@ class RankingLoss(nn.Module):
         vectors = functional.normalize(output["sentence_embedding"].float(), dim=-1)
         if WEIGHTS not in features:
             return Encoded(vectors, None)
-        return Encoded(vectors, weighted(output["token_embeddings"], features[WEIGHTS]))
+        states = output["token_embeddings"]
+        return Encoded(vectors, weighted(states, features[WEIGHTS], features[IDS]))
 
 
 def step_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
