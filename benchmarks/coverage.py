@@ -31,6 +31,7 @@ NDCG = np.array([0.0, 0.0, 0.0, 0.289, 0.333, 0.387, 0.431, 0.5, 0.631, 1.0, 1.0
 DOCUMENTS, EACH = (10, 20, 40, 60), 5  # and so many questions a document, on average
 SECOND = 0.3  # of the questions ask about a second document
 SAMPLES = 999  # of the bootstraps
+PROVEN = 10  # release.min_documents: with fewer effective documents the verdict is `unproven`
 RARE, LOSS = 0.05, -0.5  # how often something is harmed, and how much
 
 
@@ -211,7 +212,8 @@ def tables(trials: int) -> list[str]:
             }
             cells = " | ".join(cell(ours(each, clusters)) for each in found.values())
             effective = effective_documents(clusters)
-            first.append(f"| {name} | {documents} | {effective:.1f} | {cells} |")
+            shown = f"{effective:.1f}" if effective >= PROVEN else f"{effective:.1f}, `unproven`"
+            first.append(f"| {name} | {documents} | {shown} | {cells} |")
             cells = " | ".join(
                 cell(method(found["ranks"], clusters)) for method in METHODS.values()
             )

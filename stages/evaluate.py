@@ -125,9 +125,8 @@ def main() -> str:
 
     # 4. What the scores of the system that ships mean, as probabilities.
     ships = next(system for system in systems if system.name == decision.verdict.system)
-    model = next((one for one in models if one.model == ships.model and one.dim == ships.dim), None)
     sets, finds = [dev, tests[0]], [on_dev, found[0]]
-    calibration, probability = calibrated(sets, finds, ships, model, corpus)
+    calibration, probability = calibrated(sets, finds, ships, models, bm25, corpus)
     shipped = decision.verdict.model_copy(update={"calibration": calibration})
 
     # 5. Explain: what the fusions lost on test, and the advice.

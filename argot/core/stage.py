@@ -120,6 +120,21 @@ def write_figures(name: str, figures: dict[str, Any], home: Path = HERE) -> None
     write_json(home / FIGURES / f"{name}.json", figures)
 
 
+def read_times() -> dict[str, float]:
+    """The seconds that the last run of each stage took on this machine, in the order of these runs.
+
+    Empty where no stage ran here; a line that a crash damaged is left out.
+    """
+    times: dict[str, float] = {}
+    with suppress(OSError, UnicodeDecodeError):
+        for line in TIMINGS.read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                run = json.loads(line)
+                times.pop(run["stage"], None)
+                times[str(run["stage"])] = float(run["seconds"])
+    return times
+
+
 def read_versions(path: Path = LIBRARIES) -> dict[str, str]:
     """The versions of the libraries that decide numbers, from lines such as numpy==2.4.6."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,10 @@ from scipy.stats import rankdata
 
 from argot.core.parquet import read_table
 from argot.evaluation.judged import JudgedCorpus, Queries
-from argot.evaluation.systems import Found, System, VectorModel, search_model
+from argot.evaluation.systems import Found, System, VectorModel, search
 from argot.ranking.bm25 import Bm25
-from argot.ranking.dense import Dense, Exact
-from argot.ranking.fusion import DEPTH, fuse
 from argot.ranking.hits import MISSING, Hits
 from argot.ranking.probability import Calibration, columns, fit
-from argot.ranking.tokens import ByToken, TokenIndex
 from argot.tables import questions
 
 # Passages of each query that are fitted and measured: those that a search shows.
@@ -30,17 +27,36 @@ PARTS = 10
 Probabilities = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Unanswered:
+    """Real questions that no document answers, and their kinds."""
+
+    texts: list[str]
+    kinds: list[str]
+    set: str = "questions"
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @classmethod
+    def read(cls) -> Unanswered:
+        """Those of the stage `questions`."""
+        table = read_table(questions.PATHS[questions.UNANSWERED], questions.SCHEMA).to_pydict()
+        return cls(table["query"], table["kind"])
+
+
 def calibrated(
     sets: Sequence[Queries],
     found: Sequence[Found],
     system: System,
-    model: VectorModel | None,
+    models: Sequence[VectorModel],
+    bm25: Bm25,
     corpus: JudgedCorpus,
 ) -> tuple[Calibration | None, dict[str, Any]]:
     """A system's calibration, fitted on the first of two `sets` and measured on the second.
 
-    `found` is what the rankers found for each set; `model` is the system's, None for BM25 alone.
-    None, and no figures, where there is no dev query.
+    `found` is what the rankers found for each set; of the `models`, one is the system's, or none
+    where that is BM25 alone. None, and no figures, where there is no dev query.
     """
     dev, test = sets
     if not len(dev):
@@ -48,12 +64,12 @@ def calibrated(
     on_dev, on_test = (system.rank(one, SHOWN, corpus.ties) for one in found)
     fitted = calibrate(dev, on_dev, found[0][system.name], system)
     answered = fitted.of(on_test, found[1][system.name])
-    texts, kinds = read_unanswered()
-    unanswered = np.zeros((0, SHOWN))
-    if texts:
-        unanswered = fitted.of(*search_unanswered(texts, system, model, corpus))
+    asked = Unanswered.read()
+    own = [one for one in models if (one.model, one.dim) == (system.model, system.dim)]
+    without = search([asked], corpus, bm25, own)[0]
+    unanswered = fitted.of(system.rank(without, SHOWN, corpus.ties), without[system.name])
     answers = test.relevance.found(on_test.positions)
-    return fitted, figures(answered, answers, unanswered, kinds, fitted.least)
+    return fitted, figures(answered, answers, unanswered, asked.kinds, fitted.least)
 
 
 def calibrate(dev: Queries, best: Hits, found: Mapping[str, Hits], system: System) -> Calibration:
@@ -77,30 +93,6 @@ def calibrate(dev: Queries, best: Hits, found: Mapping[str, Hits], system: Syste
     )
     least = float(np.quantile(fitted.of(best, found).max(axis=1, initial=0.0), FALSE_ALARMS))
     return fitted.model_copy(update={"least": round(least, 6)})
-
-
-def search_unanswered(
-    texts: Sequence[str], system: System, model: VectorModel | None, corpus: JudgedCorpus
-) -> tuple[Hits, Mapping[str, Hits]]:
-    """What a system, and each of its rankers, finds for real questions that nothing answers."""
-    bm25 = Bm25.stored(corpus.ids)
-    if model is None:
-        hits = bm25.search(texts, DEPTH)
-        return hits.first(SHOWN), {Bm25.name: hits}
-    passages = Exact(model.of("passages", corpus.passages))
-    dense = Dense(passages, partial(model.of, "questions"), corpus.ties)
-    by_token = None
-    if model.tokens and system.fusion.by_token:
-        tokens = TokenIndex.build(model.tokens("passages").of(corpus.passages))
-        by_token = ByToken(tokens, model.tokens("questions").of)
-    found = search_model(model.name, bm25, dense, by_token, texts, corpus.ties)[system.name]
-    return fuse(found, system.fusion, SHOWN, corpus.ties), found
-
-
-def read_unanswered() -> tuple[list[str], list[str]]:
-    """The real questions that no document answers, and their kinds."""
-    table = read_table(questions.PATHS[questions.UNANSWERED], questions.SCHEMA).to_pydict()
-    return table["query"], table["kind"]
 
 
 def figures(

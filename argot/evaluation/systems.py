@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +48,18 @@ TOP = 10
 
 # What each ranker of a system found: by the system's row, then by the ranker's name.
 Found = dict[str, dict[str, Hits]]
+
+
+class Asked(Protocol):
+    """A set of queries that can be searched for; a model's vectors of them are stored by `set`."""
+
+    @property
+    def set(self) -> str: ...
+
+    @property
+    def texts(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
 
 
 class System(Settings):
@@ -142,7 +155,7 @@ def read_systems(path: Path = PATH) -> list[System]:
 
 
 def search(
-    sets: Sequence[Queries], corpus: JudgedCorpus, bm25: Bm25, models: Sequence[VectorModel]
+    sets: Sequence[Asked], corpus: JudgedCorpus, bm25: Bm25, models: Sequence[VectorModel]
 ) -> list[Found]:
     """What each system's rankers find for each set of queries, the best DEPTH a query.
 

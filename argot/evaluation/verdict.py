@@ -90,6 +90,13 @@ class PairedScores:
         """How many document groups the queries ask about."""
         return len(np.unique(self.clusters))
 
+    @property
+    def of_one_document(self) -> float:
+        """The largest share of the queries that ask about one document group."""
+        asked = self.clusters.reshape(len(self.clusters), -1).T
+        most = max(np.any(asked == group, axis=0).sum() for group in np.unique(asked))
+        return float(most / len(self.clusters))
+
 
 @dataclass(frozen=True)
 class Tuning:
@@ -223,12 +230,16 @@ def decide(
 
 def _shortage(real: PairedScores, rules: ReleaseSettings) -> str:
     """What real questions lack to decide; empty if nothing."""
-    if len(real.clusters) >= rules.min_questions and real.documents >= rules.min_documents:
+    questions = len(real.clusters)
+    if questions < rules.min_questions:
+        return f"only {questions} real questions, of at least {rules.min_questions}"
+    if real.documents >= rules.min_documents:
         return ""
     return (
-        f"only {len(real.clusters)} real questions about {real.documents_asked} documents, which "
-        f"tell as much as {real.documents:.1f} with equally many questions each, of at least "
-        f"{rules.min_questions} about {rules.min_documents}"
+        f"the {questions} real questions ask about {real.documents_asked} documents, "
+        f"{real.of_one_document:.0%} of them about one, which tells as much as "
+        f"{real.documents:.1f} documents with equally many questions each, of at least "
+        f"{rules.min_documents}: fewer can't tell a gain from one document's luck"
     )
 
 

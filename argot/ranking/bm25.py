@@ -117,6 +117,8 @@ class Bm25:
         self.words = Words(language)
         self._ties = tie_order(self.ids)
         self._seen: NDArray[np.bool_] | None = None  # passages that may be found; None: all
+        # The last query and its scores: search with several rankers asks for them twice.
+        self._last: tuple[str, NDArray[np.float32]] | None = None
 
     @classmethod
     def build(
@@ -159,10 +161,16 @@ class Bm25:
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """The score of every passage for one query, (passages,)."""
+        last = self._last
+        if last and last[0] == query:
+            return last[1]
         terms = self.index.get_tokens_ids(self.words.of(query))
         if self._seen is not None:
-            return self._scores_among(terms, self._seen)
-        return np.asarray(self.index.get_scores_from_ids(terms), dtype=np.float32)
+            scores = self._scores_among(terms, self._seen)
+        else:
+            scores = np.asarray(self.index.get_scores_from_ids(terms), dtype=np.float32)
+        self._last = query, scores
+        return scores
 
     def among(self, rows: Rows) -> Bm25:
         """The index for somebody who may see the passages at `rows` alone.
@@ -171,6 +179,7 @@ class Bm25:
         tell how many hidden ones do.
         """
         own = copy.copy(self)
+        own._last = None
         own._seen = np.zeros(len(self.ids), dtype=bool)
         own._seen[rows] = True
         return own

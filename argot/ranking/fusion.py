@@ -104,21 +104,13 @@ def fuse(hits: Mapping[str, Hits], fusion: Fusion, k: int, ties: NDArray[np.int6
     rrf: the sum of weight / (60 + rank).
     A passage that a ranker didn't find gets 0 from it.
 
-    The candidates are the DEPTH best of each ranker. What rankers found below these follows, so
-    that the first ranks are the same for every k. Where tokens take part, all rankers rank the
-    same candidates already (`scored_again`).
+    The candidates are all `hits`, DEPTH of each ranker in the evaluation. Where tokens take part,
+    all rankers rank the same candidates already (`scored_again`).
     """
     if len(fusion.rankers) == 1:
         return hits[fusion.rankers[0]].first(k)
     own = {name: hits[name] for name in fusion.rankers}
-    if fusion.by_token:
-        return CandidatePool.of(own, fusion.method).best(fusion.weights, k, ties)
-    candidates = {name: found.first(DEPTH) for name, found in own.items()}
-    best = CandidatePool.of(candidates, fusion.method).best(fusion.weights, k, ties)
-    if k <= DEPTH:
-        return best
-    deeper = CandidatePool.of(own, fusion.method)
-    return best.followed_by(deeper.best(fusion.weights, deeper.positions.shape[1], ties), k)
+    return CandidatePool.of(own, fusion.method).best(fusion.weights, k, ties)
 
 
 def scored_again(

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from argot.core.files import read_figures
+from argot.core.stage import read_times
 from argot.core.terminal import printable
 from argot.errors import InputError
 from argot.evaluation.names import named
@@ -81,6 +82,9 @@ def _print(console: Console, evaluation: dict[str, Any]) -> None:
         console.print(warning, soft_wrap=True)
     if version := data_version():
         console.print(f"data:    {version.date}, commit {version.commit}", highlight=False)
+    if times := read_times():
+        shown = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in times.items())
+        console.print(f"times:   {shown}", highlight=False, soft_wrap=True)
     console.print(f"release: {RELEASE}\nreport:  {REPORT}")
 
 

@@ -181,26 +181,28 @@ class Retriever:
         seen: Rows | None,
     ) -> tuple[dict[str, Hits], Hits]:
         """What each ranker finds, and the k best of it all."""
-        # Rankers give at least as many candidates as in the evaluation, so that the first ranks
-        # don't depend on k.
+        # 1. What each finder finds. Tokens rank what all finders find, and so does every ranker.
+        names = FINDERS if fusion.by_token else fusion.rankers
+        finders = {name: self.finder(name, seen) for name in names}
         depth = max(k, DEPTH)
-        if not fusion.by_token:
-            finders = {name: self.finder(name, seen) for name in fusion.rankers}
-            found = {name: one.search(queries, depth, rows) for name, one in finders.items()}
+        deep = {name: one.search(queries, depth, rows) for name, one in finders.items()}
+        rankers: dict[str, Ranker] = {**finders}
+        if fusion.by_token:
+            rankers[ByToken.name] = self.by_token if seen is None else self.by_token.among(seen)
+
+        def fused(found: dict[str, Hits], k: int) -> tuple[dict[str, Hits], Hits]:
+            if fusion.by_token:
+                asked = {name: rankers[name] for name in fusion.rankers}
+                found = scored_again(asked, queries, list(found.values()), self._ties)
             return found, fuse(found, fusion, k, self._ties)
-        # Tokens rank what all finders find, and so does every ranker.
-        finders = {name: self.finder(name, seen) for name in FINDERS}
-        by_token = self.by_token if seen is None else self.by_token.among(seen)
-        every: dict[str, Ranker] = {**finders, ByToken.name: by_token}
-        rankers = {name: every[name] for name in fusion.rankers}
-        deep = [one.search(queries, depth, rows) for one in finders.values()]
-        first = [hits.first(DEPTH) for hits in deep]
-        ranked = scored_again(rankers, queries, first, self._ties)
-        best = fuse(ranked, fusion, k, self._ties)
+
+        # 2. The first ranks are of as many candidates as in the evaluation, and so don't depend on
+        #    k. What is found below these follows.
+        ranked, best = fused({name: hits.first(DEPTH) for name, hits in deep.items()}, k)
         if k <= DEPTH:
             return ranked, best
-        ranked = scored_again(rankers, queries, deep, self._ties)
-        return ranked, best.followed_by(fuse(ranked, fusion, len(FINDERS) * depth, self._ties), k)
+        ranked, deeper = fused(deep, len(deep) * depth)
+        return ranked, best.followed_by(deeper, k)
 
     def document(self, id: str, groups: Groups | None = None) -> Document | None:
         """The document of this name, or the one that holds the passage of this id.

@@ -162,7 +162,7 @@ class Objective:
     trusted_share: float
 
 
-class Encoded(NamedTuple):
+class TextVectors(NamedTuple):
     """Texts as the student encodes them: normalised vectors, (texts, dimension), and tokens.
 
     The tokens, (texts, tokens, width + 1), are `weighted`; None where they are not trained.
@@ -217,7 +217,7 @@ class RankingLoss(nn.Module):
             )
             yield step_loss(asked @ found.T / self.objective.temperature, labels, self.objective)
 
-    def encode(self, features: Features, texts: int) -> Encoded:
+    def encode(self, features: Features, texts: int) -> TextVectors:
         """All the step's `texts`, out of this process's; in mini-batches of similar length."""
         lengths = features["attention_mask"].sum(dim=1)
         order = torch.argsort(lengths, descending=True, stable=True)
@@ -234,18 +234,18 @@ class RankingLoss(nn.Module):
         vectors = all_gather(torch.cat([part.vectors for part in found])[back], texts)
         tokens = [part.tokens for part in found if part.tokens is not None]
         if not tokens:
-            return Encoded(vectors, None)
+            return TextVectors(vectors, None)
         length = longest(features["attention_mask"])
         own = torch.cat([padded(part, length) for part in tokens])[back]
-        return Encoded(vectors, all_gather(own.flatten(1), texts).view(texts, length, -1))
+        return TextVectors(vectors, all_gather(own.flatten(1), texts).view(texts, length, -1))
 
-    def _encoded(self, features: Features) -> Encoded:
+    def _encoded(self, features: Features) -> TextVectors:
         output = self.model(features)
         vectors = functional.normalize(output["sentence_embedding"].float(), dim=-1)
         if WEIGHTS not in features:
-            return Encoded(vectors, None)
+            return TextVectors(vectors, None)
         states = output["token_embeddings"]
-        return Encoded(vectors, weighted(states, features[WEIGHTS], features[IDS]))
+        return TextVectors(vectors, weighted(states, features[WEIGHTS], features[IDS]))
 
 
 def step_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:

@@ -62,6 +62,15 @@ def test_passages_without_a_shared_word_are_no_hits() -> None:
     assert np.isneginf(hits.scores[1:]).all()
 
 
+def test_a_query_asked_twice_is_scored_once_for_each_who_asks() -> None:
+    bm25 = build()
+    scores = bm25.scores("helm ticket")
+    assert bm25.scores("helm ticket") is scores
+    few = bm25.among(np.array([0, 1]))
+    assert few.scores("helm ticket")[2] == 0 < scores[2]
+    assert bm25.scores("courier")[1] > 0
+
+
 def test_equal_scores_are_ordered_by_id() -> None:
     hits = build(["pump text", "pump text", "pump text"], ["b", "c", "a"]).search(["pump"], 3)
     assert [["b", "c", "a"][place] for place in hits.positions[0]] == ["a", "b", "c"]

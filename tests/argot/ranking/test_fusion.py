@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from argot.evaluation.choosing import beside_bm25
-from argot.ranking.fusion import DEPTH, Fusion, Method, fuse
+from argot.ranking.fusion import Fusion, fuse
 from argot.ranking.hits import MISSING, Hits
 from tests.argot.ranking.rankings import hits, random_hits
 
@@ -101,27 +101,6 @@ def test_a_ranker_of_weight_zero_is_not_asked() -> None:
     assert fusion.rankers == ["bm25", "tokens"]
     found = {"bm25": hits([{1: 2.0}], 1), "tokens": hits([{2: 0.5, 1: 0.1}], 2)}
     assert fuse(found, fusion, 2, np.arange(3)).positions.tolist() == [[2, 1]]
-
-
-@pytest.mark.parametrize("method", ["convex", "rrf"])
-def test_more_hits_follow_and_never_change_the_first_ranks(method: Method) -> None:
-    passages, ties = 400, np.arange(400)
-    found = {
-        "dense": random_hits(20, passages, 300, seed=7),
-        "bm25": random_hits(20, passages, 300, seed=8),
-    }
-    fusion = beside_bm25(method, 0.5)
-    first = fuse({name: one.first(DEPTH) for name, one in found.items()}, fusion, DEPTH, ties)
-    for k in (10, 101, 150, 250, 390):
-        more = fuse(found, fusion, k, ties)
-        assert np.array_equal(more.first(DEPTH).positions, first.first(k).positions)
-        assert np.array_equal(more.first(DEPTH).scores, first.first(k).scores)
-        assert (np.diff(more.scores[more.positions[:, -1] != MISSING], axis=1) <= 0).all()
-    everything = [set(row[row != MISSING].tolist()) for row in more.positions]
-    for row, known in enumerate(everything):
-        assert len(known) == (more.positions[row] != MISSING).sum()
-        either = {*found["dense"].positions[row].tolist(), *found["bm25"].positions[row].tolist()}
-        assert known <= either and len(known) == min(390, len(either))
 
 
 @pytest.mark.parametrize("weights", [{"dense": 7.0}, {"dense": 0.5}, {"dense": -1.0, "bm25": 2.0}])

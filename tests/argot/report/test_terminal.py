@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from argot.core.files import write_json
+from argot.core.stage import TIMINGS
 from argot.errors import InputError
 from argot.evaluation.names import ALWAYS
 from argot.report.history import VERDICT
@@ -55,6 +57,17 @@ def test_systems_verdict_and_advice_are_shown(
         "- Ask.\n  argot label\n- Wait.\n" in text
     )  # in one line, and no markup of a stranger's
     assert "reports/index.html" in text
+
+
+def test_each_stage_has_the_time_of_its_last_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "times:" not in told(tmp_path, monkeypatch, {})
+    TIMINGS.parent.mkdir()
+    runs = [("chunk", 9.0), ("train", 182.34), ("chunk", 0.41)]
+    lines = [json.dumps({"stage": stage, "seconds": seconds}) for stage, seconds in runs]
+    TIMINGS.write_text("\n".join([*lines, '{"stage": "tr']), encoding="utf-8")
+    assert "times:   train 182.3 s, chunk 0.4 s\n" in told(tmp_path, monkeypatch, {})
 
 
 def test_verdicts_beyond_the_looks_allowed_for_are_counted(

@@ -16,7 +16,7 @@ from argot import Retriever
 from argot.encoding.embedder import Batch, Embedder, Role, fingerprint
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import ArgotError, InputError, ReleaseError
-from argot.ranking.fusion import fuse
+from argot.ranking.fusion import Fusion, fuse
 from argot.ranking.hits import ranked, search_exact, tie_order
 from argot.ranking.tokens import TokenIndex
 from argot.tables.chunks import passage
@@ -77,6 +77,22 @@ def test_hybrid_search_is_the_fusion_of_all_rankers(retriever: Retriever) -> Non
     assert [[one.id for one in ones] for ones in found] == [
         [ids[p] for p in row] for row in expected.positions
     ]
+
+
+@pytest.mark.parametrize("rankers", [("bm25", "dense"), ("bm25", "dense", "tokens"), ("dense",)])
+def test_more_hits_follow_and_never_change_the_first_ranks(
+    retriever: Retriever, rankers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = dict.fromkeys(rankers, round(1 / len(rankers), 2))
+    fusion = Fusion(method="convex", weights=weights)
+    monkeypatch.setattr(retriever, "fusion", lambda mode: fusion)
+    monkeypatch.setattr("argot.search.retriever.DEPTH", 3)
+    first, all_of_them = (retriever.search_many(QUESTIONS, k=k) for k in (3, 8))
+    for few, many in zip(first, all_of_them, strict=True):
+        assert [(one.id, one.score) for one in few] == [(one.id, one.score) for one in many[:3]]
+        scores = [one.score for one in many]
+        assert scores == sorted(scores, reverse=True)
+        assert len({one.id for one in many}) == len(many) == 8
 
 
 def test_a_passage_has_a_probability_where_the_release_is_searched_as_evaluated(
