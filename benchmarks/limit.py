@@ -98,8 +98,13 @@ def training(base: Path, count: int) -> tuple[float, float, float]:
     from sentence_transformers import SentenceTransformer
 
     from argot.training.student.step import Memory, Objective, RankingLoss
+    from argot.training.student.unpadded import drop_padding
 
     model = SentenceTransformer(str(base), device="cpu").train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    drop_padding(model)
     author = Author()
     features = [
         model.preprocess(texts)

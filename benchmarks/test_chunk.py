@@ -11,10 +11,6 @@ from benchmarks.track import Goal, Track
 from stages import chunk
 
 WORDS = 128
-REASON = (
-    "it splits in compiled code and knows no headings, lists or tables, nor the heading path of a "
-    "passage"
-)
 
 
 def test_cutting_documents(race: Track, scale: Callable[[int], int]) -> None:
@@ -55,10 +51,10 @@ def test_cutting_documents(race: Track, scale: Callable[[int], int]) -> None:
                 lambda: [markdown.split_text(text) for text in documents], 1
             ),
             "chonkie RecursiveChunker": Goal(
-                lambda: [recursive.chunk(text) for text in documents], 1, REASON
+                lambda: [recursive.chunk(text) for text in documents], 1
             ),
             "chonkie SentenceChunker": Goal(
-                lambda: [sentences.chunk(text) for text in documents], 1, REASON
+                lambda: [sentences.chunk(text) for text in documents], 1
             ),
         },
     )

@@ -124,9 +124,10 @@ def cut(text: Text, title: str, settings: ChunkSettings) -> tuple[list[Chunk], i
 
 
 def _is_short(section: Section, spans: Sequence[Span], least: int) -> bool:
-    heading = count_words(section.heading.title) if section.heading else 0
     words = sum(span.words for span in spans)
-    return words == 0 or heading + words < least
+    if words == 0 or words >= least or section.heading is None:
+        return words == 0 or words < least
+    return count_words(section.heading.title) + words < least
 
 
 def _whole(section: Section, text: Text) -> Span:
@@ -163,37 +164,40 @@ def pieces(body: Sequence[Block], text: Text, limit: int) -> Iterator[Span]:
     """Blocks, whole where they fit into `limit` words, else cut at their own seams."""
     for block in body:
         span = text.span(block.start, block.end)
-        if block.kind == "table" and span.words > limit:
+        if span.words > limit and block.kind == "table":
             yield from _rows(span, text, limit)
-        else:
-            yield from _fitting(span, SEAMS[block.kind], text, limit)
+        elif span.words > limit:
+            yield from _parts(span, SEAMS[block.kind], text, limit)
+        elif span.words:
+            yield span
 
 
 def _rows(span: Span, text: Text, limit: int) -> Iterator[Span]:
     """A table's rows, all but the first with its header."""
     header = text.span(span.start, text.cut(span, ROW)[2])
     if header.words * HEADER_SHARE > limit:
-        yield from _fitting(span, SEAMS["table"], text, limit)
+        yield from _parts(span, SEAMS["table"], text, limit)
         return
     repeated = text.text[header.start : header.end]
     below = text.span(header.end, span.end)
-    for number, row in enumerate(_fitting(below, SEAMS["table"], text, limit - header.words)):
+    for number, row in enumerate(_parts(below, SEAMS["table"], text, limit - header.words)):
         if number == 0:
             yield text.span(span.start, row.end)
         else:
             yield text.span(row.start, row.end, repeated)
 
 
-def _fitting(
+def _parts(
     span: Span, seams: Sequence[re.Pattern[str] | None], text: Text, limit: int
 ) -> Iterator[Span]:
-    if span.words <= limit:
-        if span.words:
-            yield span
-        return
+    """The parts of a span of more than `limit` words."""
     cuts = text.cut(span, seams[0]) if seams else text.cut_words(span, limit)
     for start, end in pairwise(cuts):
-        yield from _fitting(text.span(start, end), seams[1:], text, limit)
+        part = text.span(start, end)
+        if part.words > limit:
+            yield from _parts(part, seams[1:], text, limit)
+        elif part.words:
+            yield part
 
 
 def pack(spans: Iterable[Span], text: Text, settings: ChunkSettings) -> Iterator[Span]:
@@ -210,7 +214,8 @@ def pack(spans: Iterable[Span], text: Text, settings: ChunkSettings) -> Iterator
             continue
         yield current
         overlap = 0 if span.header else min(settings.overlap_words, limit - span.words)
-        current = text.span(text.back(span.start, overlap, floor), span.end, span.header)
+        start = text.back(span.start, overlap, floor) if overlap else span.start
+        current = text.span(start, span.end) if start < span.start else span
     if current is not None:
         yield current
 

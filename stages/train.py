@@ -112,6 +112,7 @@ def main() -> str:
     """
     from argot.training.student.maxsim import TokenRules
     from argot.training.student.step import Collator, Phrasing
+    from argot.training.student.unpadded import drop_padding
 
     choose_gpu()
     settings, device = load("train", TrainSettings), load("machine", TrainMachine).device
@@ -123,6 +124,7 @@ def main() -> str:
     base = copied(model)
     if settings.lora:
         add_adapters(model, settings.lora)
+    drop_padding(model)
     before = dev_ndcg(model, dev) if rank() == 0 else 0.0
     aliases = Aliases(abbreviations(corpus.passages))
     phrasing = Phrasing(settings.noisy_share, settings.abbreviation_share, aliases, settings.seed)

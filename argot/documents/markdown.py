@@ -44,14 +44,14 @@ class Block(NamedTuple):
 def blocks(text: str) -> Iterator[Block]:
     """The blocks of `text` in order; blank lines between them belong to none."""
     lines = text.split("\n")
-    starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    lengths = list(accumulate(map(len, lines), initial=0))  # of all lines before, without \n
     first = 0
     while first < len(lines):
         if not lines[first].strip():
             first += 1
             continue
         kind, last = _block(lines, first)
-        start, end = starts[first], starts[last] - 1
+        start, end = lengths[first] + first, lengths[last] + last - 1
         if kind == "heading":
             level, title = _heading(lines, first)
             yield Block(kind, start, end, level, title)
@@ -71,7 +71,7 @@ def _block(lines: Sequence[str], first: int) -> tuple[str, int]:
         return _verbatim(lines, first, html[1] or "")
     if "|" in line and first + 1 < len(lines) and _is_delimiter(lines[first + 1]):
         return "table", _table_end(lines, first)
-    if ITEM.match(line):
+    if not mark.isalpha() and ITEM.match(line):
         return "list", _list_end(lines, first)
     underlined = first + 1 < len(lines) and UNDERLINE.fullmatch(lines[first + 1])
     if underlined and mark not in "|>" and len(line) <= LONGEST_HEADING:
@@ -87,7 +87,8 @@ def _heading(lines: Sequence[str], first: int) -> tuple[int, str]:
     match = HEADING.match(lines[first])
     if match:
         title = lines[first][match.end(1) :].strip()
-        return len(match[1]), plain(CLOSING.sub("", title))
+        title = CLOSING.sub("", title) if title.endswith("#") else title
+        return len(match[1]), plain(title)
     return (1 if "=" in lines[first + 1] else 2), plain(lines[first])
 
 
