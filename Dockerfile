@@ -12,7 +12,7 @@ RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 WORKDIR /build
 # Libraries first, so that a change of code installs none of them again. torch without CUDA: 200 MB instead of 3 GB.
-COPY pyproject.toml README.md requirements.lock ./
+COPY pyproject.toml setup.py README.md requirements.lock ./
 RUN mkdir argot && touch argot/__init__.py && \
     pip install --extra-index-url https://download.pytorch.org/whl/cpu -c requirements.lock '.[cpu,serve,traces]'
 COPY argot argot

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from argot.core.files import write_json
+from argot.project.folder import create
+from argot.project.template import FILES, LINES
 from tests.support.installed import distributions
 from tools.deps import ROOT
 
@@ -25,8 +27,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     shutil.copytree(ROOT / "argot", source / "argot", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
+    template = (*FILES, *LINES, "numerics.lock")
+    for pattern in ("pyproject.toml", "setup.py", "README.md", "LICENSE", *template):
+        for path in ROOT.glob(pattern):
+            (source / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, source / path.relative_to(ROOT))
     build = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source)]
     subprocess.run([*PIP, *build], check=True)
     (built,) = folder.glob("*.whl")
@@ -88,6 +93,25 @@ def test_the_base_installation_searches_a_release(
     assert found.returncode == 0, found.stderr
     texts = [json.loads(line)["text"] for line in found.stdout.splitlines()]
     assert "Error E-17 means the rotor is stuck." in texts
+
+
+def test_it_makes_the_project_that_a_checkout_makes(wheel: Path, tmp_path: Path) -> None:
+    """`argot init`, then stages that run beside the installed package, and no checkout."""
+    environment = install(wheel, "project", "cpu", "pipeline")
+    made = argot(environment, tmp_path, "init", "team")
+    assert made.returncode == 0, made.stderr
+    create(tmp_path / "checkout")
+    for path in (path for path in (tmp_path / "checkout").rglob("*") if path.is_file()):
+        name = path.relative_to(tmp_path / "checkout")
+        # git's and dvc's own files hold times.
+        if not {".git", "tmp"} & set(name.parts):
+            assert (tmp_path / "team" / name).read_bytes() == path.read_bytes(), name
+    (tmp_path / "team/data/raw").mkdir()
+    (tmp_path / "team/data/raw/a.md").write_text("# Rotor\n\nError E-17 means a stuck rotor.\n")
+    for stage in ("ingest", "chunk"):
+        command = [environment / "bin/python", "-m", f"stages.{stage}"]
+        subprocess.run(command, cwd=tmp_path / "team", env={"PATH": "/usr/bin:/bin"}, check=True)
+    assert (tmp_path / "team/data/chunks.parquet").is_file()
 
 
 def test_it_renders_the_model_card(base: Path, release: Path, tmp_path: Path) -> None:

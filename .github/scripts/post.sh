@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Post or edit the comment that `checks` wrote: FOLDER holds number, body.md and pictures/.
+# Post or edit the comment that `pipeline` wrote: FOLDER holds number, body.md and pictures/.
 # FOLDER was written by a pull request's code: nothing of it is run, and its number must be that of the very commit.
 set -euo pipefail
 folder=$1

@@ -20,6 +20,7 @@ import psutil
 
 from argot.core.extras import what_to_install
 from argot.core.files import locked, write_json
+from argot.core.installed import check_installed
 from argot.core.terminal import printable
 from argot.errors import ArgotError, InputError
 
@@ -67,6 +68,7 @@ def run(name: str, stage: Callable[[], str], home: Path = HERE) -> None:
     """
     try:
         end_with_dvc()
+        check_installed()
         busy = f"another '{name}' still runs in this folder; wait for it, or end it"
         with locked(home / LOCKS / name, busy):
             started = time.monotonic()

@@ -41,7 +41,7 @@ def github(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A clone with an origin to push to, and a comment that `checks` wrote."""
+    """A clone with an origin to push to, and a comment that `pipeline` wrote."""
     origin, clone = tmp_path / "origin", tmp_path / "clone"
     origin.mkdir()
     run(origin, "git", "init", "-q", "--bare", "-b", "main")

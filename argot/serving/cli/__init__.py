@@ -21,6 +21,7 @@ from argot.serving.cli.drift import drift
 from argot.serving.cli.feedback import feedback
 from argot.serving.cli.interleaving import interleaving
 from argot.serving.cli.label import label
+from argot.serving.cli.project import init, upgrade
 from argot.serving.cli.publish import publish
 from argot.serving.cli.release import export, info, mcp, verify
 from argot.serving.cli.results import results
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for command in (
     *(search, ask, info, verify, export, mcp),
-    *(serve, label, feedback, drift, interleaving, results, publish),
+    *(serve, label, feedback, drift, interleaving, results, publish, init, upgrade),
 ):
     app.command()(command)
 
