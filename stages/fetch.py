@@ -29,7 +29,8 @@ NEEDED = re.compile(
     r"|special_tokens_map|added_tokens|vocab|model\.safetensors\.index)\.json"
     r"|vocab\.txt|merges\.txt|[\w.]+\.model|[\w-]+\.safetensors"
 )
-DOWNLOADED = ["*.json", "*.safetensors", "*.model", "vocab.txt", "merges.txt"]
+CARD = "README.md"  # its head names languages and licence
+DOWNLOADED = [CARD, "*.json", "*.safetensors", "*.model", "vocab.txt", "merges.txt"]
 NOT_DOWNLOADED = ["onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl"]
 # Modules with weights in files of their own; without them the library takes random weights.
 WEIGHED = ("Transformer", "Dense", "LayerNorm", "WeightedLayerPooling", "CNN", "LSTM")
@@ -77,7 +78,7 @@ def main() -> str:
             (beside / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, beside / name)
         prompts = write_prompts(beside, settings)
-        figures = {**describe(beside, folders), "prompts": prompts}
+        figures = {**describe(beside, folders), **read_card(source), "prompts": prompts}
     write_figures("fetch", figures)
     size = f"{figures['dimension']} dimensions, window of {figures['window']} tokens"
     return f"{settings.model} → {OUT}; {size}"
@@ -196,6 +197,23 @@ def describe(model: Path, folders: dict[str, str]) -> dict[str, Any]:
         "window": min(known, default=0),
         "files": len(files),
         "weights": weights,
+    }
+
+
+def read_card(source: Path) -> dict[str, Any]:
+    """The languages and the licence that the model's card names; empty where it names none."""
+    from huggingface_hub import metadata_load
+    from yaml import YAMLError
+
+    try:
+        head = metadata_load(source / CARD) or {}
+    except (OSError, ValueError, YAMLError):
+        head = {}
+    named = head.get("language") or []
+    languages = [named] if isinstance(named, str) else list(named)
+    return {
+        "languages": sorted({str(language).lower().split("-")[0] for language in languages}),
+        "license": str(head.get("license") or ""),
     }
 
 
