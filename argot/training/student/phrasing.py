@@ -80,7 +80,8 @@ WRAPPERS = {
     ),
 }
 # How letters are typed without the keys for them; of others the marks are left out.
-TYPED = {"de": {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"}}
+GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"}
+TYPED = {"de": {ord(letter): typed for letter, typed in GERMAN.items()}}
 NOT_TYPED = dict.fromkeys(map(ord, "¿¡"))
 UNMARKED = ("de", "es", "fr")  # languages whose marks people often leave out
 END = re.compile(r"[.?!]+$")
@@ -103,7 +104,7 @@ def noisy(query: str, language: str, random: np.random.Generator) -> str:
 
 def _unmarked(query: str, language: str) -> str:
     """Written with the letters of ASCII: "Übergröße" as "Uebergroesse", "¿Día?" as "Dia?"."""
-    typed = query.translate(str.maketrans(TYPED.get(language, {})))
+    typed = query.translate(TYPED.get(language, {}))
     letters = unicodedata.normalize("NFD", typed.translate(NOT_TYPED))
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
