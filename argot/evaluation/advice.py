@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +21,12 @@ LOST_BY_FUSION = 0.01
 SMALL_GAIN = 0.05
 # If more than this share of the passages is cut off by the model's window, the advice says so.
 MUCH_CUT = 0.05
+# If at least this share of the passages is in a language that the base model doesn't know, the
+# advice says so.
+MUCH_FOREIGN = 0.1
 # What to try where a stronger base model may help, and where an LLM may write queries.
 OTHER_MODEL = "dvc exp run -S fetch.model=BAAI/bge-base-en-v1.5 -S fetch.revision=COMMIT"
+MULTILINGUAL = "dvc exp run -S fetch.model=intfloat/multilingual-e5-small -S fetch.revision=COMMIT"
 BY_LLM = "dvc exp run -S synthesize.llm.provider=PROVIDER -S synthesize.llm.model=MODEL"
 # The overlap of words is counted for about this many queries, evenly spread over all of them.
 LOOKED_AT = 2000
@@ -58,6 +63,8 @@ class Facts:
     cut_share: float
     fusion_lost: float  # nDCG@10 on real questions that a better fusion weight would have won
     dev_is_real: bool
+    # The share of passages in each language that the base model's card doesn't name.
+    foreign: Mapping[str, float] = field(default_factory=dict)
     # The managed model that is significantly better than all that could ship, and by how much.
     managed: tuple[str, float] | None = None
 
@@ -92,6 +99,7 @@ def overlap(
 def _all(facts: Facts, rules: ReleaseSettings) -> Iterator[Advice]:
     yield _decision(facts, rules)
     yield from _managed(facts)
+    yield from _languages(facts)
     yield from _fusion(facts)
     yield from _data(facts)
     if facts.gain < SMALL_GAIN:
@@ -208,6 +216,29 @@ def _managed(facts: Facts) -> Iterator[Advice]:
             "Where its price, its delay and sending it your documents and questions are no "
             "hindrance, keep it.",
         )
+
+
+def _languages(facts: Facts) -> Iterator[Advice]:
+    shares = {name: share for name, share in facts.foreign.items() if share >= MUCH_FOREIGN}
+    if shares:
+        named = ", ".join(f"{share:.0%} in {name}" for name, share in sorted(shares.items()))
+        yield Advice(
+            "foreign_language",
+            f"The base model's card doesn't name the language of many passages ({named}), so that "
+            "its vectors say little of them. Take a multilingual model (docs/experiments.md).",
+            MULTILINGUAL,
+        )
+
+
+def foreign(languages: Sequence[str], known: Sequence[str]) -> dict[str, float]:
+    """The share of `languages`, one a passage, of each that is not among those `known`.
+
+    Nothing is foreign to a multilingual model, nor to one whose card names no language.
+    """
+    if not known or "multilingual" in known:
+        return {}
+    counts = Counter(languages)
+    return {name: counts[name] / len(languages) for name in sorted(counts) if name not in known}
 
 
 def _passages(facts: Facts) -> Iterator[Advice]:

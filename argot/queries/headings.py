@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from random import Random
 
-from argot.queries import english
 from argot.queries.draft import Context, Draft
 from argot.queries.prose import plain
+from argot.queries.rephrasing import GRAMMARS
 from argot.tables.chunks import ChunkRow
 
-NUMBER = re.compile(r"^(?:step\s+)?\d+(?:\.\d+)*[.):]?\s+|^[a-z][.)]\s+", re.IGNORECASE)
+NUMBER = re.compile(
+    r"^(?:(?:step|schritt|étape|paso)\s+)?\d+(?:\.\d+)*[.):]?\s+|^[a-z][.)]\s+", re.IGNORECASE
+)
 # A heading that so many documents share ("Overview", "See also") says nothing of its section.
 COMMON = 0.05
 
@@ -33,8 +35,8 @@ def faq(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
 def question(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
     """The heading as people ask for it: "Creating a role" as "How do I create a role?"."""
     topic = _topic(chunk, context)
-    if chunk.language == "en" and topic and not topic.endswith("?"):
-        forms = list(english.of_topic(topic, context.vocabulary.written))
+    if chunk.language in GRAMMARS and topic and not topic.endswith("?"):
+        forms = list(GRAMMARS[chunk.language].of_topic(topic, context.vocabulary.written))
         random.shuffle(forms)
         for form in forms:
             yield Draft.of(form, chunk, end=0)

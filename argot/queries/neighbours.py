@@ -19,7 +19,7 @@ def adjacent(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
     if before is None or before.heading != chunk.heading:
         return
     shared = context.vocabulary.stems(chunk.text)
-    for found in reversed(list(sentences(before.text))[-2:]):
+    for found in reversed(list(sentences(before.text, before.language))[-2:]):
         # Without two words in common the sentence leads elsewhere.
         if len(context.vocabulary.stems(found.text) & shared) >= 2:
             yield Draft.of(found.text, before, found.start, found.end)._replace(chunk=chunk.id)
@@ -36,7 +36,7 @@ def partner(threshold: float) -> QuerySource:
 def _partner(
     chunk: ChunkRow, context: Context, random: Random, threshold: float
 ) -> Iterator[Draft]:
-    found = list(sentences(chunk.text, shortest=8))
+    found = list(sentences(chunk.text, chunk.language, shortest=8))
     random.shuffle(found)
     for sentence in found[:3]:
         scores = context.bm25.scores(sentence.text)

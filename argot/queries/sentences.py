@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from argot.queries import english
 from argot.queries.draft import Context, Draft
 from argot.queries.prose import Sentence, sentences
+from argot.queries.rephrasing import GRAMMARS
 from argot.tables.chunks import ChunkRow
 
 KEPT = 0.6  # of a sentence's words that are no stop words
@@ -15,10 +15,10 @@ KEPT = 0.6  # of a sentence's words that are no stop words
 
 def statement(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draft]:
     """Questions that the passage's statements answer."""
-    if chunk.language != "en":
+    if chunk.language not in GRAMMARS:
         return
     for found in _shuffled(chunk, random):
-        for question in english.of_statement(found.text, random):
+        for question in GRAMMARS[chunk.language].of_statement(found.text, random):
             yield Draft.of(question, chunk, found.start, found.end)
 
 
@@ -50,6 +50,6 @@ def keywords(chunk: ChunkRow, context: Context, random: Random) -> Iterator[Draf
 
 
 def _shuffled(chunk: ChunkRow, random: Random) -> list[Sentence]:
-    found = list(sentences(chunk.text))
+    found = list(sentences(chunk.text, chunk.language))
     random.shuffle(found)
     return found

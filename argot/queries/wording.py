@@ -26,6 +26,9 @@ READER = re.compile(
     r"(?:passage|text|excerpt|section|document|article|paragraph|page|context|snippet)\b"
     r"|\b(?:the|in) (?:passage|excerpt|snippet|text above)\b"
     r"|\baccording to the (?:text|document|passage)"
+    r"|\b(?:diese[mnrs]?|laut|im obigen) (?:dem )?(?:text|abschnitt|absatz|dokument|auszug)\b"
+    r"|\b(?:ce|cet|le présent|selon le) (?:texte|passage|document|extrait|article)\b"
+    r"|\b(?:est[ea]|según el|el presente) (?:texto|pasaje|documento|fragmento|artículo)\b"
 )
 
 

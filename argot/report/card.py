@@ -30,17 +30,32 @@ class CardEvidence:
     reason: str  # of the verdict, one sentence
     queries: str  # by whom they were asked
     systems: Mapping[str, Mapping[str, float]]  # values by metric, for each system by its name
+    intervals: Mapping[str, str]  # of nDCG@10, for each system that has one
     released: str  # name of the system that the release searches by
     over_bm25: Mapping[str, float] | None  # its nDCG@10 minus BM25's: difference, low, high
 
 
+@dataclass(frozen=True)
+class Repository:
+    """A model repository on a hub: its name OWNER/NAME, the head of its card, and its base model.
+
+    `head` is YAML. `base` and `licence` are those of the base model, "" where unknown.
+    """
+
+    name: str
+    head: str
+    base: str
+    licence: str
+
+
 def model_card(
-    manifest: Manifest, repository: str = "", base: str = "", evidence: CardEvidence | None = None
+    manifest: Manifest,
+    repository: Repository | None = None,
+    evidence: CardEvidence | None = None,
 ) -> str:
     """The card as Markdown.
 
-    Without `repository` it describes the release's folder; with it, the embedder alone, as the
-    model repository OWNER/NAME, and `base` is the name of the model it was tuned from. `evidence`
+    Without `repository` it describes the release's folder; with it, the embedder alone. `evidence`
     adds the table of systems; without it the card has the verdict only.
     """
     import jinja2
@@ -56,8 +71,10 @@ def model_card(
     )
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         manifest=manifest,
-        repository=repository,
-        base=base,
+        repository=repository.name if repository else "",
+        head=repository.head if repository else "",
+        base=repository.base if repository else "",
+        licence=repository.licence if repository else "",
         evidence=evidence,
         columns=COLUMNS,
         query_prompt=prompts.get("query", ""),

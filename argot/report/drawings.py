@@ -16,6 +16,7 @@ SLICES = {
     "kind": "Kind of query",
     "length": "Length of the query",
     "jargon": "Words that the base model splits",
+    "language": "Language of the query",
 }
 MOST_SLICES = 12
 Figures = Mapping[str, Any]

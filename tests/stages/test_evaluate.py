@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
 
+from argot.core.files import write_json
 from argot.core.parquet import read_table, write_table
 from argot.encoding.store.tokens import Tokens, pack, quantise, save_tokens
 from argot.encoding.store.vectors import Vectors, key, write_vectors
@@ -134,6 +135,7 @@ def workspace(
 
     (folder / evaluate.BASE).mkdir(parents=True, exist_ok=True)
     (folder / evaluate.BASE / "tokenizer.json").write_text(tokenizer(), encoding="utf-8")
+    write_json(folder / evaluate.FETCHED, {"languages": ["en"]})
     for split, first, last in (("train", 0, 100), ("dev", 100, 130), ("test", 130, 160)):
         made = [
             pair_row(rows[at], query(at, f"{split}{n}"))

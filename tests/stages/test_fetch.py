@@ -59,6 +59,27 @@ def test_only_what_a_model_needs_is_kept(project: Path) -> None:
     assert list(figures["weights"]) == ["model.safetensors"]
 
 
+@pytest.mark.parametrize(
+    ("card", "languages", "licence"),
+    [
+        ("---\nlanguage: en\nlicense: mit\n---\n# Model\n", ["en"], "mit"),
+        ("---\nlanguage:\n- de-DE\n- fr\n---\n", ["de", "fr"], ""),
+        ("---\nlanguage: [\n---\n", [], ""),
+        ("# Model\n", [], ""),
+        (None, [], ""),
+    ],
+)
+def test_the_card_says_which_languages_the_model_knows(
+    project: Path, card: str | None, languages: list[str], licence: str
+) -> None:
+    if card:
+        (project / "tiny/README.md").write_text(card)
+    fetch.main()
+    figures = json.loads(Path("data/figures/fetch.json").read_text())
+    assert (figures["languages"], figures["license"]) == (languages, licence)
+    assert not Path("models/base/README.md").exists()
+
+
 def test_a_model_that_fails_leaves_the_old_one(project: Path) -> None:
     fetch.main()
     (project / "tiny" / "model.safetensors").unlink()

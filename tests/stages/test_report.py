@@ -38,7 +38,7 @@ SMALL = {
         "refused": 1, "refused_reasons": {HOSTILE: 1}, "refused_documents": [{"document": HOSTILE, "reason": HOSTILE}],
     },
     "chunk": {
-        "chunks": 160, "stubs": 0, "documents_without_chunks": 1, "without_chunks": [HOSTILE],
+        "chunks": 160, "stubs": 0, "languages": {"en": 160}, "documents_without_chunks": 1, "without_chunks": [HOSTILE],
         "words": {"max": 30, "mean": 30.0, "median": 30.0},
     },
     "questions": {"questions": {"test": 120, "dev": 0, "train": 0}, "documents_asked_about": 40, "refused": {}},

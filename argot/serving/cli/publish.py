@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ConfigDict
 
-from argot.core.params import Settings, load
+from argot.core.files import read_figures
 from argot.core.terminal import printable
 from argot.errors import InputError
 from argot.report.terminal import read_evaluation
 from argot.serving.cli.search import RELEASE, Release
 
-
-class _BaseModel(Settings):
-    """Of the section `fetch`, what a card says; the stage has checked the rest."""
-
-    model_config = ConfigDict(extra="ignore")
-    model: str
+FETCHED = Path("data/figures/fetch.json")
 
 
 def publish(
@@ -26,7 +21,7 @@ def publish(
         str, typer.Argument(help="OWNER/NAME of the model repository.", show_default=False)
     ],
     base: Annotated[
-        str, typer.Option(help="The base model's name, for the card; else fetch.model's.")
+        str, typer.Option(help="The base model's name on the Hub; else fetch.model's.")
     ] = "",
     public: Annotated[bool, typer.Option("--public", help="Make it public; asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
@@ -43,13 +38,14 @@ def publish(
 
     Run it in the repository that made the release: the card's figures are those of data/figures.
     """
-    from argot.serving.adapters.hub import publish
+    from argot.serving.adapters.hub import BaseModel, publish
 
     evaluation = read_evaluation()
-    base = base or load("fetch", _BaseModel).model
+    fetched = read_figures(FETCHED, ("base_model", "license"))
+    of = BaseModel(base or fetched["base_model"], fetched["license"])
     if public and not dry_run and not yes and not typer.confirm(f"Make {repository} public?"):
         raise InputError("nothing was published")
-    done = publish(release, evaluation, repository, base, private=not public, dry=dry_run)
+    done = publish(release, evaluation, repository, of, private=not public, dry=dry_run)
     if dry_run:
         typer.echo(printable(done.card))
     did = "would upload" if dry_run else "uploaded"

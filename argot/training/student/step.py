@@ -67,11 +67,11 @@ class Phrasing:
     aliases: Aliases
     seed: int
 
-    def rewrite(self, query: str, english: bool, random: np.random.Generator) -> str:
+    def rewrite(self, query: str, language: str, random: np.random.Generator) -> str:
         """The query in other words, or as it is."""
         if random.random() < self.abbreviation_share:
             query = self.aliases.swapped(query)
-        return noisy(query, english, random) if random.random() < self.noisy_share else query
+        return noisy(query, language, random) if random.random() < self.noisy_share else query
 
 
 class Collator:
@@ -124,11 +124,11 @@ class Collator:
     def texts(self, step: Step, random: np.random.Generator) -> dict[Role, list[str]]:
         """The texts of the step's queries, some of them rewritten, and of its passages."""
         passages = [self.corpus.passages[at] for at in step.passages]
-        english = [self.corpus.languages[at] == "en" for at in step.passages[step.own]]
+        languages = [self.corpus.languages[at] for at in step.passages[step.own]]
         plain = [self.data.queries[at] for at in step.queries]
         queries = [
-            self.phrasing.rewrite(query, is_english, random)
-            for query, is_english in zip(plain, english, strict=True)
+            self.phrasing.rewrite(query, language, random)
+            for query, language in zip(plain, languages, strict=True)
         ]
         return {"query": queries, "passage": passages}
 

@@ -88,7 +88,7 @@ def test_no_text_takes_more_than_linear_time(head: str, unit: list[str]) -> None
     text = head + piece * (SIZE // len(piece)) + "b"
     start = time.process_time()
     list(blocks(text))
-    list(sentences(text))
+    list(sentences(text, "en"))
     read_markdown(text.encode())
     cut(Text(text, "en"), "title", LIMITS)
     assert time.process_time() - start < SECONDS

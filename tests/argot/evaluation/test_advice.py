@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from argot.evaluation.advice import Facts, advise, overlap
+from argot.evaluation.advice import Facts, advise, foreign, overlap
 from argot.evaluation.metrics import Relevance
 from argot.evaluation.verdict import ReleaseSettings
 
@@ -64,6 +64,7 @@ def test_the_decision_is_the_first_advice() -> None:
         ({"gain": 0.02, "pair_overlap": 0.9}, "easy_pairs", "90%"),
         ({"gain": 0.02}, "small_gain", "+2.0 points"),
         ({"ships": "base", "verdict": "base"}, "keep_general", "gained nothing"),
+        ({"foreign": {"de": 0.83, "fr": 0.02}}, "foreign_language", "(83% in de)"),
         ({"question_words": 60}, "long_questions", "60 words"),
         ({"cut_share": 0.3}, "cut_passages", "30%"),
     ],
@@ -73,6 +74,12 @@ def test_each_advice_comes_when_it_is_due(
 ) -> None:
     texts = {advice["code"]: advice["text"] for advice in advise(replace(FINE, **changed), RULES)}
     assert named in texts[code]
+
+
+def test_a_language_that_the_card_doesnt_name_is_foreign() -> None:
+    languages = ["de", "de", "de", "en"]
+    assert foreign(languages, ["en"]) == {"de": 0.75}
+    assert foreign(languages, []) == foreign(languages, ["multilingual"]) == {}
 
 
 def test_without_any_query_there_is_advice_still() -> None:

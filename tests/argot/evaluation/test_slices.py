@@ -9,7 +9,14 @@ from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
 
 from argot.errors import ModelError
-from argot.evaluation.slices import by_document, by_jargon, by_length, compare, unknown_share
+from argot.evaluation.slices import (
+    by_document,
+    by_jargon,
+    by_language,
+    by_length,
+    compare,
+    unknown_share,
+)
 
 
 def test_lengths_are_counted_in_words() -> None:
@@ -41,6 +48,14 @@ def test_jargon_is_what_the_vocabulary_lacks(tmp_path: Path) -> None:
 
 def test_a_model_without_a_tokenizer_file_has_no_jargon(tmp_path: Path) -> None:
     assert by_jargon(["the pump"], tmp_path) == []
+
+
+def test_queries_in_another_language_than_their_passage_are_named() -> None:
+    german = ["Wie lange müssen wir das Anlagenbuch aufheben?", "Urlaub"]
+    english = "how long do we have to keep the system log book?"
+    same, other = "in its passage's language", "in another language"
+    assert by_language([*german, english], ["de"] * 3) == [same, same, other]
+    assert by_language([*german, english], ["de", "de", "en"]) == []
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])

@@ -12,11 +12,11 @@ from argot.ranking.bm25 import Bm25, LexicalSettings
 from argot.tables.chunks import ChunkRow
 
 
-def corpus(*texts: str, documents: str = "") -> Context:
+def corpus(*texts: str, documents: str = "", language: str = "en") -> Context:
     """One chunk a text; `documents` names the document of each by a letter, else they share one."""
     names = documents or "a" * len(texts)
     chunks = [
-        ChunkRow(str(place), name, name, place, "T", "T > H", text, 0, "en")
+        ChunkRow(str(place), name, name, place, "T", "T > H", text, 0, language)
         for place, (text, name) in enumerate(zip(texts, names, strict=True))
     ]
     settings = LexicalSettings(language="en", k1=1.2, b=0.75)
@@ -47,6 +47,23 @@ def test_a_labelled_question_stands_for_the_passage_with_its_answer(text: str) -
     (found,) = structure.dialogue(made.chunks[0], made, Random(1))
     assert (found.query, found.chunk) == ("Who pays the late fee?", "0")
     assert text[found.start : found.end].startswith("Who pays")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de", "F: Wer zahlt die Gebühr?\nA: Der Empfänger zahlt sie."),
+        ("de", "Störung: Wer zahlt die Gebühr?\nAbhilfe: Der Empfänger zahlt sie."),
+        ("fr", "Q : Qui paie les frais ?\nR : Le destinataire les paie."),
+        ("es", "P: ¿Quién paga los gastos?\nR: Los paga el destinatario."),
+    ],
+)
+def test_labels_are_known_in_the_passages_language(language: str, text: str) -> None:
+    made = corpus(text, language=language)
+    (found,) = structure.dialogue(made.chunks[0], made, Random(1))
+    assert found.query == text.splitlines()[0].split(":", 1)[1].strip()
+    other = corpus(text)
+    assert language == "de" or not list(structure.dialogue(other.chunks[0], other, Random(1)))
 
 
 def test_a_problem_resolved_in_the_next_passage_stands_for_that_one() -> None:
@@ -89,4 +106,19 @@ def test_keywords_are_the_weighty_words_as_written() -> None:
 
 def test_sentences_lose_their_marks_and_tables_are_no_prose() -> None:
     text = "- See **the** [tariff](t.md#1) for all prices.\n\n| a | b |\n|---|---|\n| one two three | five six |\n"
-    assert [found.text for found in split(text)] == ["See the tariff for all prices."]
+    assert [found.text for found in split(text, "en")] == ["See the tariff for all prices."]
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("de", ["Das gilt z. B. gem. Art. 5 ab dem 3. Mai.", "Die Nr. 7 fehlt hier im Lager."]),
+        ("fr", ["Voir l'art. 5, cf. Mme Aubry et M. Dupont.", "« Oui, elle part » dit le chef."]),
+        ("es", ["Véase el núm. 5 y aprox. 30 casos.", "¿Cuándo se paga la cuota?"]),
+    ],
+)
+def test_abbreviations_end_no_sentence(language: str, expected: list[str]) -> None:
+    text = " ".join(expected)
+    found = list(split(text, language))
+    assert [sentence.text for sentence in found] == expected
+    assert [text[sentence.start : sentence.end].strip() for sentence in found] == expected

@@ -157,7 +157,7 @@ def test_queries_are_rewritten_in_the_share_that_is_asked_for() -> None:
             noisy_share, abbreviation_share, Aliases({"VGM": "verified gross mass"}), 3
         )
         return [
-            phrasing.rewrite("who sends the VGM", True, np.random.default_rng(seed))
+            phrasing.rewrite("who sends the VGM", "en", np.random.default_rng(seed))
             for seed in range(200)
         ]
 

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from argot.queries.english import of_statement, of_topic
+from argot.queries.rephrasing.english import of_statement, of_topic
 
 WRITTEN = {"create": 5, "set": 3, "shard": 2, "running": 1, "run": 4}
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from random import Random
 
+from argot.queries.rephrasing.words import LONGEST, clipped, is_name, lower, telling, upper
+
 DETERMINER = r"(?:a|an|the|your|my|our|this|these|each|any|all|multiple)"
 IMPERATIVE = re.compile(
     rf"(?P<verb>[A-Z][a-z]+)\s+(?P<rest>(?:up |in |out |for |to |on )?{DETERMINER}\b.+)"
@@ -47,7 +49,6 @@ OWN = {
     "we": "you",
     "us": "you",
 }
-LONGEST = 14  # words of a question
 # A question cut in its middle must not end on one of these.
 DANGLING = {
     "of",
@@ -82,7 +83,7 @@ def of_topic(topic: str, written: Mapping[str, int]) -> Iterator[str]:
     elif CLAUSE.match(topic):
         yield _asked(topic).lower()
     elif len(topic.split()) <= LONGEST:
-        thing = _lower(topic)
+        thing = lower(topic)
         yield f"What is {thing}?" if not re.search(r"(?<!s)s$", topic) else f"What are {thing}?"
         yield f"I need some information about {thing}"
         yield f"can you tell me more about {thing}"
@@ -97,18 +98,24 @@ def of_statement(statement: str, random: Random) -> Iterator[str]:
             [
                 f"What happens if {clause}?",
                 f"What should I do if {clause}?",
-                f"{_upper(clause)}, what now",
+                f"{upper(clause)}, what now",
             ]
         )
     if found := COUNT.search(statement):
         yield from _how_many(statement, found)
     if found := YOU.match(statement):
-        yield from _allowed(found["auxiliary"].lower(), _asked(_clipped(found["rest"])), random)
-    elif (found := DOES.match(statement)) and _is_name(found["subject"]):
-        yield f"What does {_asked(_lower(found['subject']))} {TRANSITIVE[found['verb']]}?"
-    elif (found := STATEMENT.match(statement)) and _is_name(found["subject"]):
+        yield from _allowed(
+            found["auxiliary"].lower(),
+            _asked(clipped(found["rest"].split(",")[0], DANGLING)),
+            random,
+        )
+    elif (found := DOES.match(statement)) and is_name(found["subject"]):
+        yield f"What does {_asked(lower(found['subject']))} {TRANSITIVE[found['verb']]}?"
+    elif (found := STATEMENT.match(statement)) and is_name(found["subject"]):
         yield from _inverted(
-            found["auxiliary"], _asked(_lower(found["subject"])), _asked(_clipped(found["rest"]))
+            found["auxiliary"],
+            _asked(lower(found["subject"])),
+            _asked(clipped(found["rest"].split(",")[0], DANGLING)),
         )
 
 
@@ -123,11 +130,11 @@ def _inverted(auxiliary: str, subject: str, rest: str) -> Iterator[str]:
         if re.match(rf"{DETERMINER}\b", rest):
             yield f"What {auxiliary} {subject}?"
         else:
-            yield f"{_upper(auxiliary)} {subject} {rest}?"
+            yield f"{upper(auxiliary)} {subject} {rest}?"
     elif auxiliary in {"has", "have"}:
         return  # "has been", "have to": no rule is sure
     else:
-        yield f"{_upper(auxiliary)} {subject} {rest}?"
+        yield f"{upper(auxiliary)} {subject} {rest}?"
 
 
 def _allowed(auxiliary: str, rest: str, random: Random) -> Iterator[str]:
@@ -142,21 +149,9 @@ def _allowed(auxiliary: str, rest: str, random: Random) -> Iterator[str]:
 
 
 def _how_many(statement: str, found: re.Match[str]) -> Iterator[str]:
-    around = [*statement[: found.start()].split()[-8:], *statement[found.end() :].split()[:5]]
-    telling = [word.strip("(),") for word in around if len(word) > 3 or word.isupper()]
-    if found["unit"] not in NOT_UNITS and len(telling) >= 3:
-        yield f"how many {found['unit']} {' '.join(telling)}".lower()
-
-
-def _is_name(subject: str) -> bool:
-    return 1 <= len(subject.split()) <= 7
-
-
-def _clipped(text: str) -> str:
-    words = re.split(r",|\s[(\[]", text)[0].split()[: LONGEST - 4]
-    while words and words[-1].lower() in DANGLING:
-        words.pop()
-    return " ".join(words)
+    words = telling(statement, found)
+    if found["unit"] not in NOT_UNITS and len(words) >= 3:
+        yield f"how many {found['unit']} {' '.join(words)}".lower()
 
 
 def _base(stem: str, written: Mapping[str, int]) -> str:
@@ -170,16 +165,3 @@ def _asked(text: str) -> str:
         if words[place - 1] == "I" and word in {"are", "were"}:
             words[place] = {"are": "am", "were": "was"}[word]
     return " ".join(words)
-
-
-def _lower(text: str) -> str:
-    first = text.split()[0]
-    return (
-        text
-        if any(letter.isupper() or letter.isdigit() for letter in first[1:])
-        else text[0].lower() + text[1:]
-    )
-
-
-def _upper(text: str) -> str:
-    return text[0].upper() + text[1:]
