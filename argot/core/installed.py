@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import yaml
 
-import argot
 from argot.core.files import sha256
 from argot.errors import InputError
 
@@ -40,7 +40,7 @@ def check_installed(lock: Path = LOCK) -> None:
     if recorded["package"] != digest([PACKAGE]):
         raise InputError(
             f"{lock} is of another Argot ({recorded['version']}) than the installed one "
-            f"({argot.__version__}); run `argot upgrade`, or install that one"
+            f"({version('argot-retrieval')}); run `argot upgrade`, or install that one"
         )
 
 
