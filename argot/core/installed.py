@@ -16,6 +16,7 @@ import yaml
 from argot.core.files import sha256
 from argot.errors import InputError
 
+NAME = "argot-retrieval"
 LOCK = Path("argot.lock")
 PACKAGE = Path(__file__).parents[1]
 # The pipeline's files, which only a wheel has in the package (setup.py): they are not its code.
@@ -36,11 +37,12 @@ def check_installed(lock: Path = LOCK) -> None:
     """Raise InputError where argot.lock names other code than is installed; nothing without one."""
     if not lock.exists():
         return
-    recorded = read_lock(lock)
-    if recorded["package"] != digest([PACKAGE]):
+    recorded, here = read_lock(lock), digest([PACKAGE])
+    if recorded["package"] != here:
         raise InputError(
-            f"{lock} is of another Argot ({recorded['version']}) than the installed one "
-            f"({version('argot-retrieval')}); run `argot upgrade`, or install that one"
+            f"{lock} is of Argot {recorded['version']} with the code {recorded['package'][:8]}, "
+            f"but installed is {version(NAME)} with {here[:8]}; run `argot upgrade`, or install "
+            "the one that it names"
         )
 
 

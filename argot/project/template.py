@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from importlib.metadata import distribution, distributions
+from importlib.metadata import distribution, distributions, version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-import argot
-from argot.core.installed import LOCK, PACKAGE, TEMPLATE, digest
+from argot.core.installed import LOCK, NAME, PACKAGE, TEMPLATE, digest
 from argot.core.params import PARAMS
 from argot.core.stage import LIBRARIES
 
-NAME = "argot-retrieval"
 # A checkout holds the files in their own places; a wheel has them in the package (pyproject.toml).
 SOURCE = TEMPLATE if TEMPLATE.is_dir() else PACKAGE.parent
 FILES = (
@@ -66,7 +64,7 @@ def generated() -> dict[str, bytes]:
     """argot.lock and numerics.lock, which say what is installed here: nobody edits them."""
     pipeline = yaml.safe_load((SOURCE / PIPELINES[0]).read_text(encoding="utf-8"))
     code = {name: digest(_code(stage)) for name, stage in _stages(pipeline)}
-    lock = {"version": argot.__version__, "package": digest([PACKAGE]), "code": code}
+    lock = {"version": version(NAME), "package": digest([PACKAGE]), "code": code}
     text = "# Written by `argot init` and `argot upgrade`: the Argot that this project runs.\n"
     text += yaml.safe_dump(lock, sort_keys=False, width=100)
     return {str(LOCK): text.encode(), str(LIBRARIES): _numerics().encode()}
@@ -128,7 +126,7 @@ def _requirements() -> str:
     """What colleagues and workflows install: from where this installation came, if git knows it."""
     origin = yaml.safe_load(distribution(NAME).read_text("direct_url.json") or "{}")
     commit = origin.get("vcs_info", {}).get("commit_id")
-    which = f" @ git+{origin['url']}@{commit}" if commit else f"=={argot.__version__}"
+    which = f" @ git+{origin['url']}@{commit}" if commit else f"=={version(NAME)}"
     return (
         f"# What this pipeline runs with: pip install -r {REQUIREMENTS} '{NAME}[cpu]' (or [gpu]).\n"
         f"-c {LIBRARIES}\n{NAME}[pipeline,remote]{which}\n"

@@ -227,7 +227,7 @@ def test_a_stage_refuses_other_code_than_the_project_records(
     other = project.parent / "argot"
     shutil.copytree(ROOT / "argot/core", other / "core")
     monkeypatch.setattr(installed, "PACKAGE", other)
-    with pytest.raises(InputError, match=r"another Argot .* run `argot upgrade`"):
+    with pytest.raises(InputError, match=r"but installed is .*; run `argot upgrade`"):
         installed.check_installed()
 
 

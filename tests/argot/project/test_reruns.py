@@ -26,12 +26,20 @@ FILES = {
     "code/b.py": "b\n",
 }
 UPGRADES = [
-    {"params.yaml": "knobs: {a: 1, b: 1, c: 2, d: 3}\n"},
-    {"params.yaml": "knobs: {a: 1, b: 2, c: 1}\n", "numerics.lock": "torch==2\n"},
-    {"argot.lock": "code: {first: d2, cells: e1}\n", "code/b.py": "c\n"},
-    {"argot.lock": "code: {first: d1, cells: e2}\n"},
-    {"dvc.yaml": STAGES.replace("echo 3 >", "echo 4 >")},
-    {"dvc.yaml": STAGES.replace("outs: [three]", "outs: [three], desc: Three")},
+    {
+        "params.yaml": "knobs: {a: 1, b: 1, c: 2, d: 3}\n",
+        "dvc.yaml": STAGES.replace("outs: [three]", "outs: [three], desc: Three"),
+    },
+    {
+        "params.yaml": "knobs: {a: 1, b: 2, c: 1}\n",
+        "numerics.lock": "torch==2\n",
+        "argot.lock": "code: {first: d1, cells: e2}\n",
+    },
+    {
+        "argot.lock": "code: {first: d2, cells: e1}\n",
+        "code/b.py": "c\n",
+        "dvc.yaml": STAGES.replace("echo 3 >", "echo 4 >"),
+    },
 ]
 
 
@@ -58,8 +66,17 @@ def test_the_reason_is_named() -> None:
             reruns(before, {**before, **{name: text.encode() for name, text in changed.items()}})
         )
 
-    assert told(**UPGRADES[2]) == {"first": "Argot's code", "second": "code"}
-    assert told(**UPGRADES[1]) == {"second": "params knobs.b", "third": "numerics.lock"}
+    assert told(**UPGRADES[0]) == {}
+    assert told(**UPGRADES[1]) == {
+        "second": "params knobs.b",
+        "third": "numerics.lock",
+        "cells": "Argot's code",
+    }
+    assert told(**UPGRADES[2]) == {
+        "first": "Argot's code",
+        "second": "code",
+        "third": "its definition",
+    }
     fourth = {**yaml.safe_load(STAGES)["stages"], "fourth": {"cmd": "echo", "deps": ["one"]}}
     assert told(**{"dvc.yaml": yaml.safe_dump({"stages": fourth})}) == {"fourth": "its definition"}
 
