@@ -25,7 +25,8 @@ DONE = re.compile(
 )
 NO_SUBJECT = (
     "Il|Elle|Ils|Elles|On|Nous|Vous|Je|Tu|Ce|Cela|Ceci|C|Ça|Si|S|Quand|Lorsque?|Dans|En|Sur|Pour"
-    "|Par|Avec|Sans|Sous|Chez|À|Au|Aux|Après|Avant|Depuis|Selon|Afin|Comme|Mais|Et|Ou|Où|Qui|Que|Y"
+    "|Son|Sa|Ses|Leurs?|Cet|Cette|Ces|Par|Avec|Sans|Sous|Chez|À|Au|Aux|Après|Avant|Depuis|Selon"
+    "|Afin|Comme|Mais|Et|Ou|Où|Qui|Que|Y"
     "|Ainsi|Alors|Ensuite|Puis|Merci|Veuillez|Voir|Dès|Toutefois|Cependant|Sauf|Jusqu|D|Lorsqu|Ne"
 )
 SUBJECT = rf"(?P<subject>(?!(?:{NO_SUBJECT})\b)[A-ZÀÂÉÈÊÎÔÇ][^,;:()]*?)"

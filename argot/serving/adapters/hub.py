@@ -92,7 +92,7 @@ def head_of(
     """
     from huggingface_hub import EvalResult, ModelCardData
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         for name in filter(None, (repository, base.name)):
