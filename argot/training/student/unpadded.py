@@ -76,7 +76,7 @@ def linear(layer: nn.Module, values: Tensor) -> Tensor:
 class Product(torch.autograd.Function):
     """A linear layer by oneDNN, and its gradient by the values; that by the weights is torch's.
 
-    For a product that sums over all tokens, oneDNN is not faster.
+    For a product that sums over all tokens, oneDNN is hardly faster.
     """
 
     @staticmethod
