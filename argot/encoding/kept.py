@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -111,10 +111,26 @@ def forget_others(kind: str, keys: Sequence[str]) -> None:
     """Drop all other texts, such as deleted ones, from the cache of every model."""
     alive = set(keys)
     for segment, stored in _segments(kind):
-        rows = [row for row, name in enumerate(stored.keys) if name in alive]
-        if len(rows) < len(stored.keys):
+        _keep_rows(segment, stored, [name in alive for name in stored.keys])
+
+
+def forget(keys: Collection[str]) -> None:
+    """Drop these texts from the cache of every model."""
+    for segment, stored in _segments("*"):
+        _keep_rows(segment, stored, [name not in keys for name in stored.keys])
+
+
+def count_kept(keys: Collection[str]) -> int:
+    """How many vectors the cache keeps of these texts."""
+    return sum(name in keys for _, stored in _segments("*") for name in stored.keys)
+
+
+def _keep_rows(segment: Path, stored: Encoded, kept: Sequence[bool]) -> None:
+    rows = [row for row, keeps in enumerate(kept) if keeps]
+    if len(rows) < len(kept):
+        if rows:
             write_segment(segment.parent, stored.take(rows))
-            shutil.rmtree(segment)
+        shutil.rmtree(segment)
 
 
 def _segments(kind: str, identity: str = "*") -> Iterator[tuple[Path, Encoded]]:

@@ -7,12 +7,14 @@ feedback`); what users prefer (`argot interleaving`) is advice to a person.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import queue
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -123,7 +125,8 @@ class Journal:
     def _write(self, ending: str, lines: Sequence[JournalLine]) -> None:
         text = b"".join(line.text for line in lines)
         try:
-            with _opened(self.folder / f"{datetime.now(UTC):%Y-%m-%d}{ending}") as file:
+            path = self.folder / f"{datetime.now(UTC):%Y-%m-%d}{ending}"
+            with exclusive(self.folder), _opened(path) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -140,10 +143,24 @@ class Journal:
 def append_line(path: Path, value: dict[str, Any]) -> None:
     """Append one JSON object to a file of lines; it is on the disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _opened(path) as file:
+    with exclusive(path.parent), _opened(path) as file:
         file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Wait until no other program writes into this folder of lines, and keep it so in the block.
+
+    Otherwise a line could be lost that is appended while a file is written again.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_feedback(folder: Path = FOLDER) -> tuple[list[FeedbackRecord], int]:

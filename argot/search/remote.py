@@ -25,7 +25,6 @@ def fetch(repository: str, rev: str | None, cache: Path | None = None) -> Path:
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
-    from platformdirs import user_cache_path
     from scmrepo.exceptions import SCMError
 
     where = f"{repository}@{rev}" if rev else repository
@@ -33,7 +32,7 @@ def fetch(repository: str, rev: str | None, cache: Path | None = None) -> Path:
         files = DVCFileSystem(repository, rev=rev)
         manifest = files.cat_file(f"{INSIDE}/{MANIFEST}")
         key = hashlib.sha256(manifest).hexdigest()[:16]
-        folder = (cache or user_cache_path("argot")) / "releases" / key
+        folder = _releases(cache) / key
         if not folder.exists():
             with replacing_folder(folder) as beside:
                 for file in files.find(INSIDE):
@@ -48,3 +47,14 @@ def fetch(repository: str, rev: str | None, cache: Path | None = None) -> Path:
     except (DvcException, SCMError, OSError) as error:
         raise ReleaseError(f"{where}: {' '.join(str(error).split())[:200]}") from None
     return folder
+
+
+def kept_releases() -> list[Path]:
+    """The folders of all releases that this user downloaded."""
+    return sorted(path for path in _releases(None).glob("*") if path.is_dir())
+
+
+def _releases(cache: Path | None) -> Path:
+    from platformdirs import user_cache_path
+
+    return (cache or user_cache_path("argot")) / "releases"

@@ -18,6 +18,7 @@ from argot.core.terminal import printable
 from argot.errors import ArgotError
 from argot.serving.cli.ask import ask
 from argot.serving.cli.drift import drift
+from argot.serving.cli.erase import erase
 from argot.serving.cli.feedback import feedback
 from argot.serving.cli.interleaving import interleaving
 from argot.serving.cli.label import label
@@ -37,7 +38,8 @@ app = typer.Typer(
 )
 for command in (
     *(search, ask, info, verify, export, mcp),
-    *(serve, label, feedback, drift, interleaving, results, publish, init, upgrade),
+    *(serve, label, feedback, drift, interleaving, results, publish),
+    *(init, upgrade, erase),
 ):
     app.command()(command)
 

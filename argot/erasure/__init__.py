@@ -1,0 +1,1 @@
+"""A document that must go: where it is kept, and what of that can be deleted."""
