@@ -42,6 +42,8 @@ REPLACED = {
     "PYTHONPATH=. python": "python",
     "requirements.lock": str(LIBRARIES),
 }
+# A link to Argot's own pages, which a team's repository has not.
+DOCS = re.compile(rb" \(\[\w+\]\((?:\.\./)+docs/[^)]*\)\)")
 HEAD = """\
 # Which stage reads and writes what: first the data, then the code. `code.NAME` of argot.lock stands
 # for the code of the installed Argot that the stage imports.
@@ -85,7 +87,7 @@ def _for_a_team(name: str, content: bytes) -> bytes:
     if name.startswith(".github/workflows/"):
         for own, team in REPLACED.items():
             content = content.replace(own.encode(), team.encode())
-    return content
+    return DOCS.sub(b"", content) if name.endswith(".md") else content
 
 
 def _with_installed_code(content: bytes) -> str:

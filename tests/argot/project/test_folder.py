@@ -50,6 +50,8 @@ def test_a_team_gets_the_pipeline_and_nothing_else_of_argots_repository(created:
         "data/queries/README.md",
         "data/own-pairs/README.md",
     }
+    for name in ("queries", "own-pairs"):
+        assert "docs/" not in (created / "data" / name / "README.md").read_text(encoding="utf-8")
     assert "freight" not in (created / "params.yaml").read_text(encoding="utf-8")
 
 
