@@ -48,7 +48,7 @@ def best(work: Callable[[], Any]) -> float:
 def matrix_rate() -> float:
     """Float32 operations a second in a matrix product, by the faster of torch's libraries."""
     left, linear = torch.randn(SIDE, SIDE), nn.Linear(SIDE, SIDE, bias=False)
-    packed = Linear(linear, torch.float32)
+    packed = Linear(linear.weight, None, torch.float32)
     with torch.inference_mode():
         return 2 * SIDE**3 / min(best(lambda: linear(left)), best(lambda: packed(left)))
 

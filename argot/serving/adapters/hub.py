@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from argot.core.params import SomeSettings
 from argot.errors import ProviderError
 from argot.evaluation.names import BM25, named
 from argot.report.card import CardEvidence, model_card
 from argot.report.terminal import EVALUATION, whole_figures
 from argot.search.release import EMBEDDER, Manifest, check
+
+
+class BaseModel(SomeSettings):
+    """Of the section `fetch`, what a card says; the stage has checked the rest."""
+
+    model: str
 
 
 @dataclass(frozen=True)

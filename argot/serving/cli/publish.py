@@ -5,20 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from pydantic import ConfigDict
 
-from argot.core.params import Settings, load
 from argot.core.terminal import printable
 from argot.errors import InputError
-from argot.report.terminal import read_evaluation
 from argot.serving.cli.search import RELEASE, Release
-
-
-class _BaseModel(Settings):
-    """Of the section `fetch`, what a card says; the stage has checked the rest."""
-
-    model_config = ConfigDict(extra="ignore")
-    model: str
 
 
 def publish(
@@ -43,10 +33,12 @@ def publish(
 
     Run it in the repository that made the release: the card's figures are those of data/figures.
     """
-    from argot.serving.adapters.hub import publish
+    from argot.core.params import load
+    from argot.report.terminal import read_evaluation
+    from argot.serving.adapters.hub import BaseModel, publish
 
     evaluation = read_evaluation()
-    base = base or load("fetch", _BaseModel).model
+    base = base or load("fetch", BaseModel).model
     if public and not dry_run and not yes and not typer.confirm(f"Make {repository} public?"):
         raise InputError("nothing was published")
     done = publish(release, evaluation, repository, base, private=not public, dry=dry_run)
