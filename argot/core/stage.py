@@ -23,6 +23,10 @@ from argot.core.files import locked, write_json
 from argot.core.terminal import printable
 from argot.errors import ArgotError, InputError
 
+# A thread that waits sleeps, where OpenMP would let it spin: two programs that spin take the cores
+# from each other. OpenMP reads this when the first library that computes is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 FIGURES = Path("data/figures")
 HERE = Path()
 LIBRARIES = Path("numerics.lock")
