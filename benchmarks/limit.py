@@ -84,12 +84,13 @@ def encoding(base: Path, count: int) -> tuple[float, float, float]:
     from sentence_transformers import SentenceTransformer
 
     embedder, texts = Embedder.load(base, "cpu"), Author().passages(count, words=60)
+    model = SentenceTransformer(str(base), device="cpu")
     tokens = np.minimum(embedder.token_counts(texts), embedder.max_tokens)
     seconds = best(lambda: embedder.encode_passages(texts))
     return (
         seconds,
-        forward_operations(embedder._model, tokens),
-        count * bytes_of(SentenceTransformer(str(base))),
+        forward_operations(model, tokens),
+        count * bytes_of(model),
     )
 
 
