@@ -32,9 +32,6 @@ refresh: $(VENV)/installed ## the same model over changed documents: minutes, no
 	dvc repro --single-item $(FLAGS) refresh/dvc.yaml
 	argot info --release refresh/models/release
 
-# Two workers share the cores: a thread that waits by spinning would take them from the other one.
-test test-all: export OMP_WAIT_POLICY := passive
-
 test: $(VENV)/installed ## the fast tests
 	python -m pytest $(WORKERS)
 

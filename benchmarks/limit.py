@@ -48,7 +48,7 @@ def best(work: Callable[[], Any]) -> float:
 def matrix_rate() -> float:
     """Float32 operations a second in a matrix product, by the faster of torch's libraries."""
     left, linear = torch.randn(SIDE, SIDE), nn.Linear(SIDE, SIDE, bias=False)
-    packed = Linear(linear, torch.float32)
+    packed = Linear(linear.weight, None, torch.float32)
     with torch.inference_mode():
         return 2 * SIDE**3 / min(best(lambda: linear(left)), best(lambda: packed(left)))
 
@@ -84,12 +84,13 @@ def encoding(base: Path, count: int) -> tuple[float, float, float]:
     from sentence_transformers import SentenceTransformer
 
     embedder, texts = Embedder.load(base, "cpu"), Author().passages(count, words=60)
+    model = SentenceTransformer(str(base), device="cpu")
     tokens = np.minimum(embedder.token_counts(texts), embedder.max_tokens)
     seconds = best(lambda: embedder.encode_passages(texts))
     return (
         seconds,
-        forward_operations(embedder._model, tokens),
-        count * bytes_of(SentenceTransformer(str(base))),
+        forward_operations(model, tokens),
+        count * bytes_of(model),
     )
 
 

@@ -58,7 +58,7 @@ def test_nothing_to_do(race: Track, built: Path) -> None:
         "dvc repro, nothing to do",
         f"{len(commands(built))} stages",
         lambda: dvc(built, "repro"),
-        at_most=2,
+        at_most=1.5,
     )
 
 
@@ -71,5 +71,5 @@ def test_start_up_of_all_stages(race: Track, built: Path) -> None:
         "start-up of all stages",
         f"imports of {len(every)} processes",
         sum(shares.values()),
-        at_most=45,
+        at_most=15,
     )

@@ -27,8 +27,10 @@ def write_table(path: Path, rows: list[dict[str, Any]] | pa.Table, schema: pa.Sc
 def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
     """Read a table or some columns; InputError if it is missing, damaged or of another schema."""
     try:
-        _check(path, pq.read_schema(path), schema)
-        table = pq.read_table(path, columns=columns)
+        # `pq.read_table` reads data sets, for which it would import pandas.
+        with pq.ParquetFile(path) as file:
+            _check(path, file.schema_arrow, schema)
+            table = file.read(columns)
         # Parquet has no checksum of its own: this finds texts that are no UTF-8.
         table.validate(full=True)
         return table
@@ -41,6 +43,12 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) 
         raise InputError(
             f"{path} is damaged ({reason}); remove it and run `dvc checkout` or `dvc repro`"
         ) from None
+
+
+def rows_at(table: pa.Table, positions: NDArray[np.integer[Any]]) -> pa.Table:
+    """The rows at some positions, (rows,); an array of numpy would make pyarrow import pandas."""
+    numbers = pa.py_buffer(np.ascontiguousarray(positions, dtype=np.int64))
+    return table.take(pa.Array.from_buffers(pa.int64(), len(positions), [None, numbers]))
 
 
 def read_array(path: Path, kinds: Sequence[str], dimensions: int) -> NDArray[Any]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
+    from argot.encoding.fast.light import Light
+
 Role = Literal["query", "passage"]
 Precision = Literal["float32", "bfloat16"]
 ROLES: tuple[Role, ...] = ("query", "passage")
@@ -42,13 +44,11 @@ STEP = 16
 ONLY_IDS = {"return_attention_mask": False, "return_token_type_ids": False}
 # Texts tokenized at once: while it works, a tokenizer needs fifty times the memory of its tokens.
 TOKENIZED = 4096
+FAST = ("fast/bert.py", "fast/light.py", "fast/onednn.py")
 CODE = (
     __file__,
     stored.__file__,
-    *(
-        str(Path(__file__).parent / name)
-        for name in ("token_encoder.py", "store/tokens.py", "fast/bert.py", "fast/onednn.py")
-    ),
+    *(str(Path(__file__).parent / name) for name in ("token_encoder.py", "store/tokens.py", *FAST)),
 )
 DECIDING = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy", "scipy")
 # Fewer tokens than these take less than two seconds, and show no progress.
@@ -77,21 +77,21 @@ class Embedder:
     def __init__(
         self,
         folder: Path,
-        model: SentenceTransformer,
+        model: SentenceTransformer | Light,
         dimension: int | None = None,
         precision: Precision = "float32",
     ) -> None:
         self.folder = folder
+        self._model = model
         self.precision = precision
         self.prompts = read_prompts(folder)
-        self.max_tokens = int(model.max_seq_length or model.tokenizer.model_max_length)
+        self.max_tokens = int(model.max_seq_length or self.tokenizer.model_max_length)
         whole = int(model.get_embedding_dimension() or 0)
         self.dimension = whole if dimension is None else dimension
         if not 0 < self.dimension <= whole:
             raise ModelError(
                 f"{folder}: its vectors have {whole} dimensions and can't be cut to {dimension}"
             )
-        self._model = model
         self._device = model.device
         # Whether a tokenizer cuts is part of its state, which threads would change for each other.
         self._tokenizing = threading.Lock()
@@ -113,16 +113,23 @@ class Embedder:
         Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
         """
         with loading(folder):
-            model = load_model(folder, device)
+            check_folder(folder)
             import torch
 
+            from argot.encoding.fast import light
             from argot.encoding.fast.bert import simplify
             from argot.encoding.fast.onednn import pack
 
+            bits = torch.bfloat16 if precision == "bfloat16" else torch.float32
+            on_cpu = device == "cpu" or (device == "auto" and not torch.accelerator.is_available())
+            # The same bits without the libraries, whose import takes seconds.
+            if on_cpu and (known := light.read(folder, bits)):
+                return cls(folder, known, dimension, precision)
+            model = load_model(folder, device).eval()
             if model.device.type == "cpu":
-                pack(model, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+                pack(model, bits)
                 simplify(model)
-            return cls(folder, model.eval(), dimension, precision)
+            return cls(folder, model, dimension, precision)
 
     @property
     def device(self) -> str:

@@ -25,7 +25,7 @@ class TokenEncoder:
         self._special = np.isin(np.arange(len(names)), sorted(special))
         self._punctuation = np.array([_is_punctuation(name) for name in names])
         self._prompt = {
-            role: int((~self._special[tokenizer(embedder.prompts[role])["input_ids"]]).sum())
+            role: int((~self._special[tokenizer([embedder.prompts[role]])["input_ids"][0]]).sum())
             for role in ROLES
         }
 
@@ -103,5 +103,7 @@ class QueryEncoder:
 
 def _is_punctuation(name: str) -> bool:
     """Is a token, without the mark that its tokenizer puts before it, nothing but punctuation?"""
+    if name[-1:].isalnum():  # nearly all are, and it is seen at once
+        return False
     bare = name.removeprefix("##").lstrip("▁Ġ")
     return bool(bare) and all(unicodedata.category(character)[0] in "PS" for character in bare)

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from argot.core.parquet import read_table
+from argot.core.parquet import read_table, rows_at
 from argot.core.terminal import encodable
 from argot.encoding.embedder import Embedder
 from argot.encoding.token_encoder import QueryEncoder, TokenEncoder
@@ -214,7 +214,7 @@ class Retriever:
             rows = np.intersect1d(rows, seen)
         if not len(rows):
             return None
-        table = self.chunks.take(rows).to_pylist()
+        table = rows_at(self.chunks, rows).to_pylist()
         name, metadata = table[0]["document"], json.loads(table[0]["metadata"])
         url = address(name, metadata, self.manifest.url)
         return Document(name, table[0]["title"], url, metadata, list(pieces(table)))
@@ -288,7 +288,7 @@ class Retriever:
         # Reading BM25 checks it. The passages are spread evenly over the index.
         _ = self.bm25
         rows = np.unique(np.linspace(0, self.manifest.passages - 1, VERIFIED).astype(int))
-        texts = passages_of(self.chunks.take(rows))
+        texts = passages_of(rows_at(self.chunks, rows))
         cosines = np.einsum("nd,nd->n", self.embedder.encode_passages(texts), self.vectors[rows])
         if cosines.min() < SAME:
             raise self._of_another_model(Dense.part)
@@ -421,7 +421,7 @@ class Retriever:
         """The passages that were found for the query number `row`, best first."""
         positions = hits.positions[row][hits.positions[row] != MISSING]
         ranks = {name: _ranks(found.positions[row]) for name, found in ranked.items()}
-        table = self.chunks.take(positions).to_pylist()
+        table = rows_at(self.chunks, positions).to_pylist()
         metadata = [json.loads(chunk["metadata"]) for chunk in table]
         return [
             Passage(

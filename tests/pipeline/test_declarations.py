@@ -1,5 +1,6 @@
 """What dvc.yaml declares is what the code does, and the known traps of DVC stay shut."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,18 @@ def test_import_rules_hold() -> None:
 def test_a_stage_that_needs_no_torch_does_not_import_it(name: str) -> None:
     code = f"import sys, stages.{name}; sys.exit(bool({{'torch', 'sentence_transformers', 'faiss'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_threads_that_wait_sleep() -> None:
+    """OpenMP itself says what it has read: torch must not be imported before it is set."""
+    given = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
+    shown = subprocess.run(
+        [sys.executable, "-c", "import stages.embed, torch"],
+        cwd=ROOT, env={**given, "OMP_DISPLAY_ENV": "true"}, capture_output=True, text=True, check=True,
+    ).stderr  # fmt: skip
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in shown
+    code = "import os, argot.serving.cli; print(os.environ['OMP_WAIT_POLICY'])"
+    assert subprocess.check_output([sys.executable, "-c", code], env=given) == b"passive\n"
 
 
 def test_no_import_hides_from_the_import_graph() -> None:

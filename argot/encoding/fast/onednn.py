@@ -23,10 +23,12 @@ ROWS = 16  # any number between 8 and 512 gives the same layout, which suits all
 class Linear(nn.Module):
     """Takes the place of a `torch.nn.Linear` that is no longer trained."""
 
-    def __init__(self, linear: nn.Linear, precision: torch.dtype) -> None:
+    def __init__(
+        self, weight: torch.Tensor, bias: torch.Tensor | None, precision: torch.dtype
+    ) -> None:
         super().__init__()
-        self.bias = None if linear.bias is None else linear.bias.detach().to(precision)
-        self.weight = OPERATORS._reorder_linear_weight(linear.weight.detach().to(precision), ROWS)
+        self.bias = None if bias is None else bias.detach().to(precision)
+        self.weight = OPERATORS._reorder_linear_weight(weight.detach().to(precision), ROWS)
         self.precision = precision
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
@@ -37,13 +39,18 @@ class Linear(nn.Module):
         return product
 
 
+def is_here(precision: torch.dtype) -> bool:
+    """Has this machine oneDNN for that precision?"""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return precision != torch.bfloat16 or bool(OPERATORS._is_mkldnn_bf16_supported())
+
+
 def pack(model: nn.Module, precision: torch.dtype) -> None:
     """Replace each linear layer of `model`, where this machine has oneDNN for that precision."""
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return
-    if precision == torch.bfloat16 and not OPERATORS._is_mkldnn_bf16_supported():
+    if not is_here(precision):
         return
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Linear:
-                setattr(module, name, Linear(child, precision))
+                setattr(module, name, Linear(child.weight, child.bias, precision))

@@ -6,6 +6,7 @@ search answer at once.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import Annotated, NoReturn
@@ -28,6 +29,9 @@ from argot.serving.cli.release import export, info, mcp, verify
 from argot.serving.cli.results import results
 from argot.serving.cli.search import search
 from argot.serving.cli.serve import serve
+
+# As in the stages: a thread that waits sleeps, and takes no core from other programs.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 app = typer.Typer(
     help="Search a team's documents in that team's own language.",

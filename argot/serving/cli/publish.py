@@ -10,7 +10,6 @@ import typer
 from argot.core.files import read_figures
 from argot.core.terminal import printable
 from argot.errors import InputError
-from argot.report.terminal import read_evaluation
 from argot.serving.cli.search import RELEASE, Release
 
 FETCHED = Path("data/figures/fetch.json")
@@ -38,6 +37,7 @@ def publish(
 
     Run it in the repository that made the release: the card's figures are those of data/figures.
     """
+    from argot.report.terminal import read_evaluation
     from argot.serving.adapters.hub import BaseModel, publish
 
     evaluation = read_evaluation()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argot.report.terminal import print_results
 from argot.serving.cli.search import own_console
 
 
@@ -11,4 +10,6 @@ def results() -> None:
 
     argot results
     """
+    from argot.report.terminal import print_results
+
     print_results(own_console())

@@ -81,12 +81,14 @@ def test_half_the_bits_give_nearly_the_same_vectors(folder: Path, embedder: Embe
 def test_a_model_of_another_kind_keeps_its_own_forward_pass(
     folder: Path, embedder: Embedder
 ) -> None:
-    import argot.encoding.fast.bert
+    from argot.encoding.fast import bert, light
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(argot.encoding.fast.bert, "KINDS", ())
+        patch.setattr(light, "read", lambda folder, precision: None)
+        patch.setattr(bert, "KINDS", ())
         other = Embedder.load(folder, "cpu")
     assert np.array_equal(other.encode_queries(TEXTS), embedder.encode_queries(TEXTS))
+    assert np.array_equal(other.encode_passages(TEXTS), embedder.encode_passages(TEXTS))
 
 
 def test_no_texts_give_no_vectors(embedder: Embedder) -> None:

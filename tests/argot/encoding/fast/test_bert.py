@@ -13,7 +13,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from argot.encoding.fast.bert import Forward
+from argot.encoding.fast.bert import Forward, _functions
 
 SMALL = {
     "hidden_size": 32,
@@ -34,9 +34,16 @@ def test_the_forward_pass_equals_that_of_transformers(
     """Equal to the last bit: vectors that were kept before must stay valid."""
     torch.manual_seed(13)
     model = kind(config(vocab_size=100, hidden_act=activation, **SMALL)).eval()
-    for tokens in (1, 2, 9, 60):
-        ids = torch.randint(5, 100, (1, tokens))
-        with torch.inference_mode():
-            theirs = model(input_ids=ids, attention_mask=torch.ones_like(ids))[0]
-            ours = Forward(model.forward, model)({"input_ids": ids})["token_embeddings"]
-        assert torch.equal(ours, theirs)
+    layers = [_functions(layer) for layer in model.encoder.layer]
+    forward = Forward(model.embeddings, layers, model.config.num_attention_heads)
+    for texts, tokens in ((1, 1), (1, 2), (1, 9), (1, 60), (4, 16), (4, 48)):
+        ids = torch.randint(5, 100, (texts, tokens))
+        mask = (torch.arange(tokens) < torch.arange(tokens, tokens - texts, -1)[:, None]).long()
+        for features in (
+            {"input_ids": ids, "attention_mask": torch.ones_like(ids)},
+            {"input_ids": ids, "attention_mask": mask},
+        ):
+            with torch.inference_mode():
+                theirs = model(**features)[0]
+                ours = forward(features)["token_embeddings"]
+            assert torch.equal(ours, theirs)
