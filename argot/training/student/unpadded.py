@@ -14,14 +14,14 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from argot.encoding.fast.bert import Forward, simplify
+from argot.encoding.fast.bert import Forward, Function, simplify
 from argot.encoding.fast.onednn import OPERATORS
 
 
 class Unpadded:
     """Takes the place of `forward` in the first module of a SentenceTransformer, in training only.
 
-    In evaluation the model's own forward pass gives a text the same bits whatever its neighbours.
+    In evaluation `plain` gives a text the same bits whatever its neighbours.
     """
 
     def __init__(self, plain: Forward, model: nn.Module) -> None:
@@ -31,13 +31,13 @@ class Unpadded:
     def __call__(self, features: dict[str, Any], **options: Any) -> dict[str, Any]:
         """Add the tokens' vectors, (texts, tokens, dimension), to `features`; 0 for padding."""
         if not self.model.training:
-            return self.plain.whole(features, **options)
+            return self.plain(features, **options)
         mask = features["attention_mask"].bool()
         there = mask.flatten().nonzero()[:, 0]
         lengths, counts = torch.unique_consecutive(mask.sum(dim=1), return_counts=True)
         groups = list(zip(counts.tolist(), lengths.tolist(), strict=True))
 
-        padded = self.plain.embeddings(input_ids=features["input_ids"]).flatten(0, 1)
+        padded = self.plain.embeddings(features["input_ids"]).flatten(0, 1)
         values = padded.index_select(0, there)
         for query, key, value, mixed, norm, inner, activation, outer, last in self.plain.layers:
             heads = [linear(part, values) for part in (query, key, value)]
@@ -64,13 +64,12 @@ def attention(heads: list[Tensor], groups: list[tuple[int, int]], count: int) ->
     return torch.cat(found)
 
 
-def linear(layer: nn.Module, values: Tensor) -> Tensor:
+def linear(layer: Function, values: Tensor) -> Tensor:
     """What `layer` makes of `values`; an adapter's own products stay its own."""
     if type(layer) is nn.Linear:
         product: Tensor = Product.apply(values, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
         return product
-    made: Tensor = layer(values)
-    return made
+    return layer(values)
 
 
 class Product(torch.autograd.Function):
