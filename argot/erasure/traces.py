@@ -152,4 +152,4 @@ class Traces:
 
 def _is_text(schema: pa.Schema, name: str) -> bool:
     kind = schema.field(name).type
-    return pa.types.is_string(kind.value_type if pa.types.is_list(kind) else kind)
+    return bool(pa.types.is_string(kind.value_type if pa.types.is_list(kind) else kind))

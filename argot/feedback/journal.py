@@ -11,11 +11,12 @@ import fcntl
 import json
 import os
 import queue
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
@@ -25,6 +26,8 @@ FOLDER = Path("data/feedback")
 Kind = Literal["asked", "thumb", "click"]
 ASKED, THUMBS = "-asked.jsonl", ".jsonl"  # how the names of the two kinds of files end
 ENDINGS: dict[Kind, str] = {"asked": ASKED, "click": ASKED, "thumb": THUMBS}
+DAY = re.compile(r"\d{4}-\d\d-\d\d(?:-asked)?\.jsonl")
+LOOK_SECONDS = 600.0  # between two looks for old files, where nothing is asked
 Thumb = Literal["up", "down"]
 
 
@@ -66,11 +69,12 @@ class Journal:
 
     One thread writes all records that have come since its last write, with one fsync a file for all
     of them: many requests at once cost no more than one. Questions (with clicks) and thumbs have
-    half of the room each: whoever searches cannot use up the room of thumbs.
+    half of the room each: whoever searches cannot use up the room of thumbs. The files of days more
+    than `keep_days` ago are deleted; 0 keeps all.
     """
 
-    def __init__(self, folder: Path, most_bytes: int) -> None:
-        self.folder, self.most_bytes = folder, most_bytes // 2
+    def __init__(self, folder: Path, most_bytes: int, keep_days: int = 0) -> None:
+        self.folder, self.most_bytes, self.keep_days = folder, most_bytes // 2, keep_days
         folder.mkdir(parents=True, exist_ok=True)
         self._sizes = {ASKED: 0, THUMBS: 0}
         for path in folder.glob("*.jsonl"):
@@ -112,7 +116,11 @@ class Journal:
     def _run(self) -> None:
         ended = False
         while not ended:
-            waiting = [self._lines.get()]
+            self._drop_old()
+            try:
+                waiting = [self._lines.get(timeout=LOOK_SECONDS)]
+            except queue.Empty:
+                continue
             while not self._lines.empty():
                 waiting.append(self._lines.get())
             lines = [line for line in waiting if line is not None]
@@ -121,6 +129,15 @@ class Journal:
                 own = [line for line in lines if line.ending == ending]
                 if own:
                     self._write(ending, own)
+
+    def _drop_old(self) -> None:
+        oldest = f"{datetime.now(UTC) - timedelta(days=self.keep_days):%Y-%m-%d}"
+        for path in self.folder.glob("*.jsonl") if self.keep_days else ():
+            if DAY.fullmatch(path.name) and path.name < oldest:
+                with suppress(FileNotFoundError), self._lock:
+                    size = path.stat().st_size
+                    path.unlink()
+                    self._sizes[ASKED if path.name.endswith(ASKED) else THUMBS] -= size
 
     def _write(self, ending: str, lines: Sequence[JournalLine]) -> None:
         text = b"".join(line.text for line in lines)

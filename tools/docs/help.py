@@ -24,6 +24,7 @@ it true). Exit codes:
 - 2: bad input; one line on standard error says what is wrong and what to do.
 - 3: `argot ask` could ask no language model, and printed passages alone.
 - 4: `argot drift` found drift.
+- 5: `argot erase` lists something of the document that is left.
 """
 TERMINAL = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
 

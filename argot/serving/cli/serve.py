@@ -52,6 +52,10 @@ def serve(
     keep_questions: Annotated[
         bool, typer.Option(help="Keep users' questions, for `argot drift`.")
     ] = True,
+    keep_days: Annotated[
+        int,
+        typer.Option(min=0, help="Delete questions, clicks, thumbs after so many days; 0: never."),
+    ] = 0,
     feedback: Annotated[
         Path, typer.Option(help="Folder for questions and thumbs of users.")
     ] = Path("data/feedback"),
@@ -110,6 +114,7 @@ def serve(
         root_path=checked_root(root_path),
         public=public,
         keep_questions=keep_questions,
+        keep_days=keep_days,
         workbench=not public and is_repository(),
         provider=provider,
         model=model,

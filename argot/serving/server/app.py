@@ -126,7 +126,7 @@ def open_state(settings: ServerSettings) -> ServerState:
     if settings.candidate:
         hurried = replace(settings.limits, patience=min(PATIENCE, settings.limits.patience))
         candidate = ReleaseWatcher(settings.candidate, partial(open_release, limits=hurried))
-    journal = Journal(settings.feedback, settings.limits.feedback_bytes)
+    journal = Journal(settings.feedback, settings.limits.feedback_bytes, settings.keep_days)
     # The workbench shows every passage, so it is never served to groups.
     owned = settings.workbench and identities is None
     owners = Workbench(settings.device) if owned else None
@@ -137,7 +137,7 @@ def _add_page(app: FastAPI) -> None:
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     for path, file in (("/", "index.html"), ("/docs", "docs.html"), ("/read", "read.html")):
         send = _file(PAGE / file)
-        app.add_api_route(path, send, methods=["GET", "HEAD"], include_in_schema=False)
+        app.add_api_route(path, send, include_in_schema=False)
 
 
 def _file(path: Path) -> Any:

@@ -90,9 +90,12 @@ class Guard:
             return
         self.at_work += 1
         self.metrics.at_work.set(self.at_work)
+        # HEAD is GET without a body, which the server leaves out: FastAPI's routes know GET alone.
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         try:
-            await self.app(scope, receive, send)
+            await self.app(asked, receive, send)
         finally:
+            scope["route"] = asked.get("route")
             self.at_work -= 1
             self.metrics.at_work.set(self.at_work)
 

@@ -41,6 +41,7 @@ class ServerSettings:
     root_path: str = ""  # the sub-path below which a proxy serves this server
     public: bool = False  # other machines can reach it, directly or through a proxy
     keep_questions: bool = True
+    keep_days: int = 0  # questions, clicks and thumbs of earlier days are deleted; 0 keeps all
     workbench: bool = False  # routes to compare systems and label questions, for the owner alone
     questions: tuple[str, ...] = ()  # to be labelled before those that users asked
     provider: str = ""  # of the language model that answers; empty: the first one with a key

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from argot.feedback.journal import (
     JournalFull,
     append_line,
     distinct_queries,
+    exclusive,
     read_feedback,
     same_words,
 )
@@ -52,6 +54,30 @@ def test_the_limit_holds_and_counts_what_was_there_before(tmp_path: Path) -> Non
         journal.append(record("q" * 100))
     journal.close()
     assert [path.name for path in tmp_path.iterdir()] == ["2026-01-01.jsonl"]
+
+
+def test_days_that_are_too_long_ago_are_dropped_and_leave_their_room(tmp_path: Path) -> None:
+    today = datetime.now(UTC)
+    recent, old = (f"{today - timedelta(days=days):%Y-%m-%d}" for days in (30, 31))
+    names = [f"{day}{end}" for day in (recent, old) for end in ("-asked.jsonl", ".jsonl")]
+    for name in [*names, "my-notes.jsonl"]:
+        (tmp_path / name).write_bytes(b'{"kind": "thumb", "query": "old"}\n' * 25)
+    journal = Journal(tmp_path, 2 * 3000, keep_days=30)
+    journal.append(record("q" * 300)).result()
+    journal.append(record("q" * 300)).result()
+    journal.close()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*names[:2], "my-notes.jsonl", f"{today:%Y-%m-%d}.jsonl"}
+
+
+def test_lines_wait_while_a_file_is_written_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 1 << 20)
+    with exclusive(tmp_path):
+        waiting = journal.append(record("q"))
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.2)
+    waiting.result(timeout=30)
+    journal.close()
 
 
 def test_a_disk_that_fails_is_told_to_who_waits(tmp_path: Path) -> None:

@@ -36,13 +36,11 @@ def router(state: ServerState) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["health"])
 
-    @routes.head("/healthz", include_in_schema=False)
     @routes.get("/healthz")
     async def healthz() -> AliveReply:
         """Is the process alive?"""
         return AliveReply()
 
-    @routes.head("/readyz", include_in_schema=False)
     @routes.get(
         "/readyz",
         responses={503: {"model": ReadyReply, "description": "The model is still loading"}},

@@ -200,8 +200,9 @@ def test_wrong_keys_are_logged_by_their_sender_and_never_themselves(
 
 
 def test_monitors_may_ask_by_head(client: TestClient) -> None:
-    for path in ("/", "/docs", "/healthz", "/readyz"):
+    for path in ("/", "/docs", "/healthz", "/readyz", "/about", "/search?q=pump", "/page/page.js"):
         assert client.head(path).status_code == 200
+    assert client.head("/answer").status_code == 405
 
 
 @pytest.mark.parametrize("told", [True, False])
