@@ -22,7 +22,7 @@ from argot.errors import InputError, ModelError
 from argot.tables import chunks, pairs, questions, training
 from argot.tables.chunks import Corpus
 from argot.training.student.data import read_training_data
-from argot.training.student.step import Encoded, RankingLoss
+from argot.training.student.step import RankingLoss, TextVectors
 from stages import train
 from tools.tiny.model import make_tiny_model
 
@@ -255,7 +255,7 @@ def test_running_out_of_memory_is_answered_with_smaller_batches(
     shutil.rmtree("cache")
     encoded, seen = RankingLoss._encoded, []
 
-    def scarce(loss: RankingLoss, features: dict[str, Any]) -> Encoded:
+    def scarce(loss: RankingLoss, features: dict[str, Any]) -> TextVectors:
         seen.append(features["input_ids"].numel())
         if len(seen) > 20 and seen[-1] > 64:
             raise torch.OutOfMemoryError("CUDA out of memory")
