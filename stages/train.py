@@ -90,7 +90,6 @@ class TrainSettings(Settings):
     temperature: float = Field(gt=0)
     teacher_temperature: float = Field(gt=0)
     contrast: float = Field(ge=0)
-    hidden_share: float = Field(ge=0, le=1)
     trusted_share: float = Field(ge=0, le=1)
     merge: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
     dev_queries: int = Field(ge=1)
@@ -110,7 +109,7 @@ def main() -> str:
 
     Of several processes all train, and the first alone does the rest.
     """
-    from argot.training.student.maxsim import TokenRules
+    from argot.training.student.maxsim import TokenWeights
     from argot.training.student.step import Collator, Phrasing
     from argot.training.student.unpadded import drop_padding
 
@@ -128,12 +127,11 @@ def main() -> str:
     before = dev_ndcg(model, dev) if rank() == 0 else 0.0
     aliases = Aliases(abbreviations(corpus.passages))
     phrasing = Phrasing(settings.noisy_share, settings.abbreviation_share, aliases, settings.seed)
-    rules = None
+    weights = None
     if load("index", TokenSettings).wants(len(corpus.passages)):
-        encoder = TokenEncoder(Embedder(BASE, model))
-        rules = TokenRules(encoder, corpus.passages, settings.hidden_share, settings.seed)
+        weights = TokenWeights(TokenEncoder(Embedder(BASE, model)), corpus.passages)
     prompts = read_prompts(BASE)
-    collator = Collator(passes, data, corpus, model.preprocess, prompts, phrasing, rules)
+    collator = Collator(passes, data, corpus, model.preprocess, prompts, phrasing, weights)
     history = train(model, collator, dev, settings)
     if rank() > 0:
         return "trained"
@@ -217,7 +215,7 @@ def train(
 
     from argot.training.student.step import Memory
 
-    folder = CACHE / run_key(settings, by_token=collator.rules is not None)
+    folder = CACHE / run_key(settings, by_token=collator.weights is not None)
     memory = Memory(tokens_for(model.device))
     start = copied(model)
     while True:

@@ -29,7 +29,7 @@ from tools.tiny.model import make_tiny_model
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = {
     "seed": 13, "epochs": 3, "max_passages": 1000, "passages": 8, "queries": 2, "hard_group": 2, "noisy_share": 0.0, "abbreviation_share": 0.0, "learning_rate": 0.001,
-    "warm_up": 0.1, "patience": 3, "lora": 0, "matryoshka": [], "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1, "hidden_share": 0.5, "trusted_share": 0.5,
+    "warm_up": 0.1, "patience": 3, "lora": 0, "matryoshka": [], "dropout": 0.0, "temperature": 0.05, "teacher_temperature": 0.1, "contrast": 0.1, "trusted_share": 0.5,
     "merge": [0.5, 1.0], "dev_queries": 20, "dev_passages": 30, "min_dev_questions": 2,
 }  # fmt: skip
 WORDS = [

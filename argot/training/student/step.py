@@ -32,9 +32,11 @@ from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases
 from argot.training.student.data import TrainingData
 from argot.training.student.distributed import all_gather, longest, shard
-from argot.training.student.maxsim import IDS, WEIGHTS, TokenRules, maxsim, weighted
+from argot.training.student.maxsim import TokenWeights, maxsim, weighted
 from argot.training.student.phrasing import noisy
 
+# What each token of a text weighs, among a model's features.
+WEIGHTS = "weights"
 IGNORED = -1.0e4  # added to a logit that must not count; finite, so that no gradient is NaN
 
 Features = dict[str, Any]
@@ -78,8 +80,8 @@ class Collator:
     """Makes a step's tensors: tokens of queries and passages, and the label.
 
     The label, (4, queries, passages), holds the teacher's scores, its masks, each query's own
-    passage, and in all columns of a query whether its own passage can be trusted. `rules` are those
-    of the texts' tokens, or None where the release isn't searched by tokens.
+    passage, and in all columns of a query whether its own passage can be trusted. `weights` are
+    those of the texts' tokens, or None where the release isn't searched by tokens.
     """
 
     valid_label_columns = ("label",)
@@ -92,9 +94,9 @@ class Collator:
         preprocess: Preprocess,
         prompts: dict[Role, str],
         phrasing: Phrasing,
-        rules: TokenRules | None = None,
+        weights: TokenWeights | None = None,
     ) -> None:
-        self.rules = rules
+        self.weights = weights
         self.steps = [step for steps in passes for step in steps]
         self.steps_a_pass = len(passes[0])
         self.phrasing = phrasing
@@ -116,8 +118,8 @@ class Collator:
         random = np.random.default_rng([self.phrasing.seed, number])
         for name, texts in self.texts(step, random).items():
             features = self.preprocess(shard(texts), prompt=self.prompts[name], task=TASKS[name])
-            if self.rules:
-                features |= self.rules.of(features, name, number)
+            if self.weights:
+                features[WEIGHTS] = self.weights.of(features, name)
             batch |= {f"{name}_{key}": value for key, value in features.items()}
         return batch
 
@@ -165,7 +167,7 @@ class Objective:
 class TextVectors(NamedTuple):
     """Texts as the student encodes them: normalised vectors, (texts, dimension), and tokens.
 
-    The tokens, (texts, tokens, width + 1), are `weighted`; None where they are not trained.
+    The tokens, (texts, tokens, width), are `weighted`; None where they are not trained.
     """
 
     vectors: Tensor
@@ -244,8 +246,7 @@ class RankingLoss(nn.Module):
         vectors = functional.normalize(output["sentence_embedding"].float(), dim=-1)
         if WEIGHTS not in features:
             return TextVectors(vectors, None)
-        states = output["token_embeddings"]
-        return TextVectors(vectors, weighted(states, features[WEIGHTS], features[IDS]))
+        return TextVectors(vectors, weighted(output["token_embeddings"], features[WEIGHTS]))
 
 
 def step_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:

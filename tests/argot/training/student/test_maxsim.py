@@ -6,7 +6,7 @@ import torch
 from argot.encoding.embedder import TASKS, Embedder, Role, load_model
 from argot.encoding.token_encoder import TokenEncoder
 from argot.ranking.tokens import TokenIndex, shares
-from argot.training.student.maxsim import FREE, IDS, WEIGHTS, TokenRules, maxsim, weighted
+from argot.training.student.maxsim import TokenWeights, maxsim, weighted
 from tools.tiny.model import make_tiny_model
 
 PASSAGES = [
@@ -23,14 +23,12 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> TokenEncoder:
     return TokenEncoder(Embedder(folder, load_model(folder, "cpu").eval()))
 
 
-def tokens(
-    encoder: TokenEncoder, texts: list[str], role: Role, hidden_share: float = 0.0
-) -> torch.Tensor:
+def tokens(encoder: TokenEncoder, texts: list[str], role: Role) -> torch.Tensor:
     model = encoder.embedder._model
     features = model.preprocess(texts, task=TASKS[role])
-    rules = TokenRules(encoder, PASSAGES, hidden_share, seed=1).of(features, role, step=0)
+    weights = TokenWeights(encoder, PASSAGES).of(features, role)
     with torch.inference_mode():
-        return weighted(model(features)["token_embeddings"], rules[WEIGHTS], rules[IDS])
+        return weighted(model(features)["token_embeddings"], weights)
 
 
 def test_training_scores_as_the_ranker_by_tokens_does(encoder: TokenEncoder) -> None:
@@ -48,46 +46,11 @@ def test_training_scores_as_the_ranker_by_tokens_does(encoder: TokenEncoder) -> 
 
 def test_punctuation_and_special_tokens_weigh_nothing(encoder: TokenEncoder) -> None:
     features = encoder.embedder._model.preprocess([PASSAGES[0], "an invoice."], task="document")
-    rules = TokenRules(encoder, PASSAGES, 0.5, seed=1)
-    weights = rules.weights(features, "passage")
+    weights = TokenWeights(encoder, PASSAGES).of(features, "passage")
     assert weights.sum(dim=1).tolist() == [11, 2]
-    asked = rules.weights(features, "query")
+    asked = TokenWeights(encoder, PASSAGES).of(features, "query")
     assert asked.sum(dim=1).tolist() == pytest.approx([1, 1])
     assert ((asked > 0) == (weights > 0)).all()
-
-
-def test_a_hidden_token_matches_another_than_itself(encoder: TokenEncoder) -> None:
-    plain, hidden = (tokens(encoder, ["an invoice"], "query", share) for share in (0.0, 1.0))
-    found = tokens(encoder, ["an invoice of the pump"], "passage")
-    counted = hidden[0][hidden[0, :, :-1].any(dim=-1)]
-    products = counted[:, :-1] @ found[0, :, :-1].T
-    products[counted[:, None, -1] == found[None, 0, :, -1]] = -1
-    wanted = float(products.amax(dim=1).sum())
-    assert float(maxsim(hidden, found)) == pytest.approx(wanted, abs=1e-5)
-    assert wanted < 0.9 < float(maxsim(plain, found))
-
-
-def test_a_passage_of_the_hidden_tokens_alone_still_has_a_score(encoder: TokenEncoder) -> None:
-    query = tokens(encoder, ["invoice"], "query", 1.0)
-    assert float(maxsim(query, tokens(encoder, ["invoice"], "passage"))) == pytest.approx(
-        1, abs=0.1
-    )
-
-
-def test_a_share_of_the_tokens_is_hidden_and_each_step_hides_others(encoder: TokenEncoder) -> None:
-    features = encoder.embedder._model.preprocess(PASSAGES, task="query")
-    rules = TokenRules(encoder, PASSAGES, 0.5, seed=1)
-    steps = [rules.of(features, "query", step)[IDS] for step in range(40)]
-    assert torch.equal(steps[0], rules.of(features, "query", 0)[IDS])
-    assert not torch.equal(steps[0], steps[1])
-    words = features["input_ids"] >= 5  # the first five are special tokens
-    hidden = torch.stack(steps)[:, words] != FREE
-    assert 0.4 < float(hidden.float().mean()) < 0.6
-    # In a step a word is hidden wherever it stands.
-    thirty = features["input_ids"] == features["input_ids"][0][features["input_ids"][0] >= 5][4]
-    assert all(len(set((ids[thirty] != FREE).tolist())) == 1 for ids in steps)
-    passages = rules.of(features, "passage", 0)[IDS]
-    assert torch.equal(passages, features["input_ids"])
 
 
 def test_the_gradient_is_that_of_the_definition() -> None:
@@ -101,9 +64,7 @@ def test_the_gradient_is_that_of_the_definition() -> None:
     defined = products.amax(dim=3).sum(dim=2)
     goal = torch.randn(4, 3)
     expected = torch.autograd.grad((defined * goal).sum(), states, retain_graph=True)
-    # No token of the queries is hidden.
-    ids = [torch.full((*size[:2], 1), own) for size, own in zip(shape, (FREE, 7), strict=True)]
-    scores = maxsim(*(torch.cat(both, dim=-1) for both in zip(made, ids, strict=True)))
+    scores = maxsim(*made)
     assert torch.allclose(scores, defined, atol=1e-5)
     for found, wanted in zip(
         torch.autograd.grad((scores * goal).sum(), states), expected, strict=True

@@ -75,7 +75,6 @@ def loss_and_gradient(
     for part in texts:
         if by_token:
             part["weights"] = part["attention_mask"] / part["attention_mask"].sum(1, keepdim=True)
-            part["ids"] = part["input_ids"]
     value = loss(texts, labels([[1, 0.2, 0]] * 4, [0, 0, 1, 2], trusted=trusted))
     value.backward()
     assert model.words.grad is not None
