@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -226,6 +227,7 @@ def name(document: dict[str, Any], passages: Sequence[Chunk]) -> Iterator[dict[s
     An id is a hash of document, heading, text, and how often the same text came before.
     """
     seen: Counter[tuple[str, str]] = Counter()
+    pages = document["pages"]
     for position, chunk in enumerate(passages):
         start, end, _, header = chunk.span
         heading = " > ".join(chunk.path)
@@ -243,6 +245,7 @@ def name(document: dict[str, Any], passages: Sequence[Chunk]) -> Iterator[dict[s
             "text": text,
             "start": start,
             "end": end,
+            "page": bisect_right(pages, start) if pages else None,
         }
 
 

@@ -163,6 +163,7 @@ def row(file: Path, read: Read) -> dict[str, Any]:
         "sha256": read.sha256,
         "group": "",
         "metadata": json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False),
+        "pages": parsed.pages,
     }
 
 

@@ -25,12 +25,20 @@ def write_table(path: Path, rows: list[dict[str, Any]] | pa.Table, schema: pa.Sc
 
 
 def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-    """Read a table or some columns; InputError if it is missing, damaged or of another schema."""
+    """Read a table or some columns; InputError if it is missing, damaged or of another schema.
+
+    Last columns that may be null, and that an older version did not write yet, are null.
+    """
     try:
         # `pq.read_table` reads data sets, for which it would import pandas.
         with pq.ParquetFile(path) as file:
-            _check(path, file.schema_arrow, schema)
+            found = file.schema_arrow
+            new = [field for field in schema if field.nullable and field.name not in found.names]
+            _check(path, pa.schema([*found, *new]), schema)
             table = file.read(columns)
+            for field in new:
+                if columns is None or field.name in columns:
+                    table = table.append_column(field, pa.nulls(len(table), field.type))
         # Parquet has no checksum of its own: this finds texts that are no UTF-8.
         table.validate(full=True)
         return table

@@ -25,6 +25,7 @@ class Piece:
     text: str
     start: int  # span in the document's Markdown, in characters
     end: int
+    page: int | None = None  # it starts on, from 1; None: its document has no pages
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,19 @@ class Document:
         return [] if at is None else self.pieces[max(0, at - count) : at + count + 1]
 
 
-def address(document: str, metadata: Mapping[str, Any], base: str) -> str:
+def address(document: str, metadata: Mapping[str, Any], base: str, page: int | None = None) -> str:
     """Where people read a document: the `url` of its metadata, or its name below `base`; or "".
 
+    That of a PDF opens at a page, where one is given and the address names no place of its own.
     Metadata are written by strangers: only http and https are taken, so that no link runs a script.
     """
     own = metadata.get(URL)
     if isinstance(own, str) and is_web(own):
-        return own
-    return base.rstrip("/") + "/" + quote(document) if base else ""
+        url = own
+    else:
+        url = base.rstrip("/") + "/" + quote(document) if base else ""
+    opens = url and page and document.lower().endswith(".pdf") and "#" not in url
+    return f"{url}#page={page}" if opens else url
 
 
 def is_web(url: str) -> bool:
@@ -93,7 +98,7 @@ def pieces(rows: Sequence[Mapping[str, Any]]) -> Iterator[Piece]:
         # A table's header, repeated in front of a passage's own span, is left out too.
         new = row["end"] - max(end, row["start"])
         text = row["text"][-new:] if new > 0 else ""
-        yield Piece(row["chunk"], row["heading"], text, row["start"], row["end"])
+        yield Piece(row["chunk"], row["heading"], text, row["start"], row["end"], row["page"])
         end = max(end, row["end"])
 
 

@@ -71,6 +71,7 @@ class Passage:
     # How probable it is that it answers, where the release is searched as it was evaluated.
     probability: float | None = None
     url: str = ""  # where people read the document; empty: the release names no address
+    page: int | None = None  # it starts on, from 1; None: its document has no pages
 
     def __repr__(self) -> str:
         """One line for a notebook: the fields hold whole texts."""
@@ -437,7 +438,8 @@ class Retriever:
                 rank=place + 1,
                 ranks={name: own[at] for name, own in ranks.items() if at in own},
                 probability=None if chances is None else round(float(chances[row, place]), 4),
-                url=address(chunk["document"], metadata[place], self.manifest.url),
+                url=address(chunk["document"], metadata[place], self.manifest.url, chunk["page"]),
+                page=chunk["page"],
             )
             for place, (at, chunk) in enumerate(zip(positions.tolist(), table, strict=True))
         ]

@@ -36,6 +36,8 @@ SCHEMA = pa.schema(
         pa.field("language", pa.string(), nullable=False),
         # The document's, as a JSON object; it stays text in the release too, and is parsed per hit.
         pa.field("metadata", pa.string(), nullable=False),
+        # The page it starts on, from 1; null where its document has no pages.
+        pa.field("page", pa.int32()),
     ]
 )
 

@@ -17,5 +17,7 @@ SCHEMA = pa.schema(
         # Near-duplicates share a group: the smallest path among them.
         pa.field("group", pa.string(), nullable=False),
         pa.field("metadata", pa.string(), nullable=False),  # front matter as a JSON object
+        # Where each page starts in the text, by page number from 1; null without pages.
+        pa.field("pages", pa.list_(pa.int64())),
     ]
 )

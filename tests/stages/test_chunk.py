@@ -54,8 +54,24 @@ def rows(
 ) -> list[dict[str, object]]:
     settings = ChunkSettings(**{"max_words": 128, "overlap_words": 0, "min_words": 1} | limits)
     document = dict.fromkeys(("document", "group", "metadata"), "x")
-    document |= {"title": title, "language": language, "text": text}
+    document |= {"title": title, "language": language, "text": text, "pages": None}
     return list(name(document, cut(Text(text, language), title, settings)[0]))
+
+
+def test_a_passage_has_the_page_that_it_starts_on() -> None:
+    text = "# A\n\nOne two.\n\n# B\n\nThree four.\n\n# C\n\nFive six."
+    settings = ChunkSettings(max_words=8, overlap_words=0, min_words=1)
+    document = dict.fromkeys(("document", "group", "metadata"), "x")
+    document |= {"title": "", "language": "en", "text": text}
+    passages = cut(Text(text, "en"), "", settings)[0]
+
+    def pages(starts: list[int] | None) -> list[object]:
+        return [row["page"] for row in name({**document, "pages": starts}, passages)]
+
+    three = text.index("Three")
+    assert pages([0, three, len(text)]) == [1, 2, 2]
+    assert pages([0, three + 1, three + 1]) == [1, 1, 3]
+    assert pages(None) == [None] * 3
 
 
 def texts(text: str, **limits: int) -> list[str]:
@@ -268,6 +284,7 @@ def test_the_stage_names_documents_without_passages(
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     column = dict.fromkeys(documents.SCHEMA.names, "") | {"metadata": "{}", "language": "en"}
+    column["pages"] = None
     table = [
         column | {"document": "a.md", "text": GUIDE},
         column | {"document": "b.md", "text": "# Hm"},

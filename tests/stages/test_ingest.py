@@ -401,6 +401,12 @@ def test_titles_that_programs_give_are_not_used(title: str) -> None:
         assert found["title"] == expected
 
 
+def test_a_row_keeps_where_the_pages_start() -> None:
+    parsed = Parsed("pdf", "One.\n\nTwo.", "", {}, [0, 6])
+    assert ingest.row(ingest.RAW / "a.pdf", Read(parsed, ""))["pages"] == [0, 6]
+    assert ingest.row(ingest.RAW / "a.md", Read(parse("a.md", b"One."), ""))["pages"] is None
+
+
 def test_code_is_called_by_its_path() -> None:
     found = ingest.row(
         ingest.RAW / "src/fees.py", Read(parse("fees.py", b"class A:\n    x = 1\n"), "")

@@ -21,3 +21,5 @@ class Parsed:
     text: str  # Markdown
     title: str = ""  # empty where the file has none
     metadata: dict[str, Any] = field(default_factory=dict)
+    # Where each page starts in the text, in characters, by page number from 1; None: no pages.
+    pages: list[int] | None = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.pdf_layout import Line, Table, layout
 from argot.documents.formats.pdf_page import View, has_picture, views
 from argot.documents.formats.properties import properties
-from argot.documents.formats.text import clean, table
+from argot.documents.formats.text import clean, clean_parts, table
 
 BULLET = re.compile(r"\s*[•‣◦▪●■○□–-](?:\s+|$)")
 ENUMERATOR = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{2,5})[.)]\s")
@@ -33,12 +34,20 @@ SCANNED, GAP = 10, 1.25
 PASSWORD, SECURITY = 4, 5
 
 
+class Mark(NamedTuple):
+    """Where text of a page begins."""
+
+    offset: int
+    page: int  # from 1
+
+
 class Paragraph(NamedTuple):
     """Lines of one style that belong together."""
 
     text: str
     size: float
     bold: bool
+    marks: tuple[Mark, ...]
     code: bool = False
     open: bool = False  # its column ends with it
 
@@ -76,14 +85,15 @@ def read_pdf(data: bytes) -> Parsed:
         scanned += [number + 1] if is_scan else []
     if len(scanned) == len(pages):
         raise UnreadableError("a scan without text; run OCR over it")
-    text = clean("\n\n".join(_markdown([*_paragraphs(_without_running(pages))])))
+    blocks = [*_markdown([*_paragraphs(_without_running(pages))])]
+    text, starts = _paged(blocks, len(pages))
     about = document.get_metadata_dict()
     metadata = properties(about["Author"], _date(about["ModDate"] or about["CreationDate"]))
     if scanned:
         metadata |= {"pages": len(pages), "pages_without_text": scanned}
     document.close()
     title = "" if text.startswith("# ") else " ".join(clean(about["Title"]).split())
-    return Parsed("pdf", text, title, metadata)
+    return Parsed("pdf", text, title, metadata, starts)
 
 
 def _views(document: Any, number: int) -> tuple[list[View], bool]:
@@ -105,6 +115,22 @@ def _views(document: Any, number: int) -> tuple[list[View], bool]:
     return found, is_scan
 
 
+def _paged(blocks: Sequence[tuple[str, list[Mark]]], count: int) -> tuple[str, list[int]]:
+    """The blocks as one clean text, and where each of `count` pages starts in it."""
+    text = "\n\n".join(block for block, _ in blocks)
+    begins = accumulate((len(block) + 2 for block, _ in blocks), initial=0)
+    marks = [
+        Mark(begin + mark.offset, mark.page)
+        for begin, (_, own) in zip(begins, blocks, strict=False)
+        for mark in own
+    ]
+    # A page starts with the first mark of it or of a later page: it may have no text.
+    numbers = [mark.page for mark in marks]
+    offsets = [*(mark.offset for mark in marks), len(text)]
+    starts = [offsets[bisect_left(numbers, page)] for page in range(1, count + 1)]
+    return clean_parts([text[start:end] for start, end in pairwise([*starts, len(text)])])
+
+
 def _date(text: str) -> datetime.date | None:
     match = DATE.match(text)
     try:
@@ -113,8 +139,10 @@ def _date(text: str) -> datetime.date | None:
         return None
 
 
-def _without_running(pages: Sequence[Sequence[list[Line] | Table]]) -> Iterator[list[Line] | Table]:
-    """The blocks without running heads and page numbers.
+def _without_running(
+    pages: Sequence[Sequence[list[Line] | Table]],
+) -> Iterator[tuple[int, list[Line] | Table]]:
+    """The blocks with their pages' numbers, without running heads and page numbers.
 
     These are lines at the edge of most pages that differ at most in their digits.
     """
@@ -136,36 +164,37 @@ def _without_running(pages: Sequence[Sequence[list[Line] | Table]]) -> Iterator[
         for line in block
     ):
         running = set()  # the pages hold nothing else
-    for block in (block for page in pages for block in page):
+    for number, block in ((at, block) for at, page in enumerate(pages, 1) for block in page):
         if isinstance(block[0], Line):
-            yield [
+            kept = [
                 line
                 for line in block
                 if isinstance(line, Line) and not (line.edge and _shape(line) in running)
             ]
+            yield number, kept
         else:
-            yield block
+            yield number, block
 
 
 def _shape(line: Line) -> str:
     return NUMBER.sub("#", line.text)
 
 
-def _paragraphs(blocks: Iterator[list[Line] | Table]) -> Iterator[Paragraph]:
-    for block in blocks:
+def _paragraphs(blocks: Iterator[tuple[int, list[Line] | Table]]) -> Iterator[Paragraph]:
+    for page, block in blocks:
         if not block:
             continue
+        marks = (Mark(0, page),)
         if not isinstance(block[0], Line):
-            yield from (Paragraph(text, 0, False) for text in _rows(block))
+            yield from (Paragraph(text, 0, False, marks) for text in _rows(block))
             continue
         groups = [*_groups(block)]
         for number, group in enumerate(groups):
             code = all(line.code for line in group)
             text = _indented(group) if code else _joined([line.text for line in group])
             size = group[0].size if group[0].main else 0.0
-            yield Paragraph(
-                text, size, all(line.bold for line in group), code, number == len(groups) - 1
-            )
+            bold, last = all(line.bold for line in group), number == len(groups) - 1
+            yield Paragraph(text, size, bold, marks, code, last)
 
 
 def _rows(rows: Table) -> Iterator[str]:
@@ -254,8 +283,11 @@ def _joined(lines: Sequence[str]) -> str:
     return text
 
 
-def _markdown(paragraphs: Sequence[Paragraph]) -> Iterator[str]:
-    """Blocks of Markdown; a paragraph that goes on in the next column or page is joined."""
+def _markdown(paragraphs: Sequence[Paragraph]) -> Iterator[tuple[str, list[Mark]]]:
+    """Blocks of Markdown with their marks.
+
+    A paragraph that goes on in the next column or page is joined.
+    """
     letters: Counter[float] = Counter()
     for paragraph in paragraphs:
         letters[paragraph.size] += len(paragraph.text) if paragraph.size else 0
@@ -267,13 +299,16 @@ def _markdown(paragraphs: Sequence[Paragraph]) -> Iterator[str]:
     begun: Paragraph | None = None
     for paragraph in paragraphs:
         if begun and _goes_on(begun, paragraph):
-            begun = paragraph._replace(text=_joined([begun.text, paragraph.text]))
+            text = _joined([begun.text, paragraph.text])
+            (mark,) = paragraph.marks
+            mark = mark._replace(offset=len(text) - len(paragraph.text))
+            begun = paragraph._replace(text=text, marks=(*begun.marks, mark))
             continue
         if begun:
-            yield _block(begun, levels if _is_heading(begun, body) else {})
+            yield _marked(begun, levels if _is_heading(begun, body) else {})
         begun = paragraph
     if begun:
-        yield _block(begun, levels if _is_heading(begun, body) else {})
+        yield _marked(begun, levels if _is_heading(begun, body) else {})
 
 
 def _goes_on(begun: Paragraph, paragraph: Paragraph) -> bool:
@@ -295,6 +330,14 @@ def _is_heading(paragraph: Paragraph, body: float) -> bool:
     return (
         bool(size) and styled and short and words and not paragraph.code and not BULLET.match(text)
     )
+
+
+def _marked(paragraph: Paragraph, levels: dict[tuple[float, bool], int]) -> tuple[str, list[Mark]]:
+    block = _block(paragraph, levels)
+    # What Markdown adds in front moves all marks but the first, which is where the block begins.
+    added = len(block) - len(paragraph.text)
+    first, *others = paragraph.marks
+    return block, [first, *(Mark(mark.offset + added, mark.page) for mark in others)]
 
 
 def _block(paragraph: Paragraph, levels: dict[tuple[float, bool], int]) -> str:

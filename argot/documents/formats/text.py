@@ -6,6 +6,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 
 from argot.documents.formats import UnreadableError
 
@@ -90,6 +91,12 @@ def clean(text: str) -> str:
     """Newlines as one character, nothing invisible, characters composed (NFC), no ligatures."""
     lines = BREAK.sub("\n", PAGE.sub("\n\n", text))
     return unicodedata.normalize("NFC", UNSEEN.sub("", CONTROL.sub("", lines)).translate(LIGATURES))
+
+
+def clean_parts(parts: Sequence[str]) -> tuple[str, list[int]]:
+    """The parts as one clean text, and where each starts in it, in characters."""
+    lengths = [len(clean(part)) for part in parts]
+    return clean("".join(parts)), [*accumulate(lengths[:-1], initial=0)]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -93,6 +93,7 @@ def _sources(answer: Answer) -> None:
     for number in cited:
         passage = answer.passages[number - 1]
         where = f"{passage.document} › {passage.heading}" if passage.heading else passage.document
+        where += f", page {passage.page}" if passage.page else ""
         typer.secho(f"[{number}] {printable(where)}", fg="cyan")
     for claim in answer.claims:
         if not claim.supported:

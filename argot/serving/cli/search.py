@@ -129,6 +129,8 @@ def print_passages(found: list[Passage], nothing_fits: bool = False) -> None:
         head.append(printable(passage.document), style="bold cyan")
         if passage.heading:
             head.append(printable(f" › {passage.heading}"), style="cyan")
+        if passage.page:
+            head.append(f", page {passage.page}", style="cyan")
         head.append(f"  {passage.score:.3f}", style="dim")
         if passage.probability is not None:
             head.append(f"  {passage.probability:.0%} that it answers", style="dim")

@@ -235,7 +235,7 @@ def test_a_document_of_an_archive_is_left_to_a_person(
     Path("data/raw").mkdir(parents=True)
     Path("data/raw/old.zip").write_bytes(b"PK")
     assert erase("old.zip/pay.md") == {"data/raw/old.zip"}
-    row = dict.fromkeys(chunks.SCHEMA.names, "")
+    row = dict.fromkeys(chunks.SCHEMA.names, "") | {"page": None}
     row |= {"document": "old.zip/pay.md", "chunk": "a" * 16, "position": 0, "start": 0, "end": 0}
     write_table(chunks.PATH, [row], chunks.SCHEMA)
     assert erase("old.zip") == set()

@@ -33,10 +33,31 @@ def test_an_address_is_the_documents_own_or_below_the_base(
     assert address("a b/c.md", metadata, base) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "metadata", "page", "expected"),
+    [
+        ("a.pdf", {}, 3, "https://w.example/a.pdf#page=3"),
+        (
+            "A.PDF",
+            {"url": "https://example.com/get?id=1"},
+            3,
+            "https://example.com/get?id=1#page=3",
+        ),
+        ("a.pdf", {"url": "https://example.com/a#terms"}, 3, "https://example.com/a#terms"),
+        ("a.pdf", {}, None, "https://w.example/a.pdf"),
+        ("no-suffix", {}, 3, "https://w.example/no-suffix"),
+    ],
+)
+def test_the_address_of_a_pdf_opens_at_the_page(
+    name: str, metadata: dict[str, Any], page: int | None, expected: str
+) -> None:
+    assert address(name, metadata, "https://w.example", page) == expected
+
+
 def document(text: str, *spans: tuple[str, int, int, str]) -> Document:
     rows = [
         {"chunk": str(at), "heading": heading, "text": f"{before}{text[start:end]}"}
-        | {"start": start, "end": end}
+        | {"start": start, "end": end, "page": None}
         for at, (heading, start, end, before) in enumerate(spans)
     ]
     return Document("d.md", "D", "", {}, list(pieces(rows)))

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 
 from argot import Retriever
+from argot.core.parquet import read_table, write_table
 from argot.encoding.embedder import Batch, Embedder, Role, fingerprint
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import ArgotError, InputError, ReleaseError
 from argot.ranking.fusion import Fusion, fuse
 from argot.ranking.hits import ranked, search_exact, tie_order
 from argot.ranking.tokens import TokenIndex
-from argot.tables.chunks import passage
+from argot.search.release import CHUNKS
+from argot.tables.chunks import SCHEMA, passage
 from tests.support.releases import reseal, without_tokens
 from tools.tiny.release import rows
 
@@ -342,3 +344,28 @@ def test_half_a_character_is_searched_as_none(retriever: Retriever, mode: str) -
     assert [one.id for one in found] == [
         one.id for one in retriever.search("error E-17 ?", 3, mode)
     ]
+
+
+def test_a_release_made_before_there_were_pages_is_searched(spoilt: Path) -> None:
+    path = spoilt / CHUNKS
+    before = read_table(path, SCHEMA).drop_columns("page")
+    write_table(path, before, before.schema)
+    reseal(spoilt)
+    old = Retriever.load(spoilt, device="cpu")
+    assert old.search("error E-17", k=1, mode="bm25")[0].page is None
+    whole = old.document("pumps/noise.md")
+    assert whole and [piece.page for piece in whole.pieces] == [None, None]
+
+
+def test_a_passage_knows_its_page(spoilt: Path) -> None:
+    paged = [
+        {**row, "page": 3, "document": row["document"].replace(".md", ".pdf")} for row in rows()
+    ]
+    write_table(spoilt / CHUNKS, paged, SCHEMA)
+    reseal(spoilt, url="https://w.example")
+    retriever = Retriever.load(spoilt, device="cpu")
+    (best,) = retriever.search("error E-17", k=1, mode="bm25")
+    assert (best.page, best.url) == (3, "https://w.example/pumps/noise.pdf#page=3")
+    whole = retriever.document(best.id)
+    assert whole and whole.url == "https://w.example/pumps/noise.pdf"
+    assert {piece.page for piece in whole.pieces} == {3}

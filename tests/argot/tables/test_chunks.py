@@ -38,6 +38,15 @@ def test_rows_hold_what_queries_are_made_from(corpus: Corpus) -> None:
     assert [chunk.passage for chunk in (first, second)] == corpus.passages[:2]
 
 
+def test_a_table_made_before_there_were_pages_has_none(corpus: Corpus) -> None:
+    before = corpus.table().drop_columns("page")
+    write_table(corpus.path, before, before.schema)
+    assert corpus.table().schema == SCHEMA
+    assert corpus.table(["page", "chunk"])["page"].to_pylist() == [None] * 3
+    assert corpus.table(["chunk"]).column_names == ["chunk"]
+    assert corpus.ids == ["c2", "c1", "c0"]
+
+
 def test_a_chunk_of_another_corpus_is_named(corpus: Corpus) -> None:
     with pytest.raises(InputError, match="holds no chunk 'c9'"):
         corpus.places_of(["c1", "c9"])

@@ -73,12 +73,13 @@ function bold(text, matched) {
   return [...pieces, ...highlighted(text.slice(at), matched)];
 }
 
-// "policies/returns.md › Returns › Damaged goods"
-export function place(document_, heading, url = "") {
+// "policies/returns.pdf › Returns › Damaged goods › page 3"
+export function place(document_, heading, url = "", page = null) {
   const path = document_.split("/");
   const name = path.pop();
   const folder = path.length ? make("span", { class: "folder" }, `${path.join("/")}/`) : null;
-  const crumbs = heading ? heading.split(" > ").map((part) => make("span", { class: "crumb" }, part)) : [];
+  const parts = [...(heading ? heading.split(" > ") : []), ...(page ? [`page ${page}`] : [])];
+  const crumbs = parts.map((part) => make("span", { class: "crumb" }, part));
   const shown = make(url ? "a" : "span", { class: "document", href: url || null }, folder, name);
   return make("p", { class: "place" }, shown, ...crumbs);
 }

@@ -10,6 +10,7 @@ import pytest
 
 from argot.documents.formats import Parsed, UnreadableError
 from argot.documents.formats.reader import parse
+from argot.documents.formats.text import clean_parts
 
 LONG = "The berth beside the north pier is closed to deep ships while divers repair the quay wall at low tide"
 
@@ -299,3 +300,31 @@ def test_properties_become_title_and_metadata() -> None:
     assert parsed.title == "Quay notices"
     assert parsed.metadata["author"] == "Harbour desk"
     assert len(parsed.metadata["date"]) == 10
+
+
+def test_each_page_is_known_by_where_it_starts() -> None:
+    def draw(canvas: Any) -> None:
+        canvas.setFont("Helvetica-Bold", 20)
+        canvas.drawString(60, 740, "Pier ﬁles")
+        canvas.setFont("Helvetica", 12)
+        lines(canvas, ["• " + LONG, "and the harbour master keeps the un-"])
+        canvas.showPage()
+        canvas.setFont("Helvetica", 12)
+        lines(canvas, ["loading of small boats"])
+        canvas.showPage()
+        canvas.showPage()
+        canvas.setFont("Helvetica", 12)
+        lines(canvas, ["Ships moor at the west pier."])
+        canvas.showPage()
+        canvas.showPage()
+
+    parsed = read(draw)
+    pages = parsed.pages or []
+    assert "keeps the unloading of small boats" in parsed.text
+    starts = [parsed.text[start:].split(" ")[0] for start in pages]
+    assert starts == ["#", "loading", "Ships", "Ships", ""]
+
+
+def test_pages_are_counted_in_the_cleaned_text() -> None:
+    text, starts = clean_parts(["One\u00ad ﬁle\r\n", "", "two\u200b", "three"])
+    assert (text, starts) == ("One file\ntwothree", [0, 9, 9, 12])

@@ -30,6 +30,7 @@ def corpus(folder: Path, *texts: str, words: int = 16) -> Corpus:
             "group": f"d{number}.md",
             "title": "T",
             "text": text,
+            "pages": None,
         }
         passages, _ = cut(Text(text, "en"), "T", settings)
         rows += name({**document, "language": "en", "metadata": "{}"}, passages)

@@ -42,11 +42,11 @@ def test_a_pipe_gets_whole_lines_and_the_address_of_the_document(
     release: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = "https://example.com/" + "long/" * 60
-    long = Passage("1", "word " * 200, "d" * 300, "D", "H", 0, 1, {}, 1.0, 1, {}, url=url)
+    long = Passage("1", "word " * 200, "d" * 300, "D", "H", 0, 1, {}, 1.0, 1, {}, url=url, page=3)
     monkeypatch.setattr(Retriever, "search", lambda *_, **__: [long])
     assert argot(monkeypatch, "search", "pump", "--release", str(release)) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines == [f"1. {'d' * 300} › H  1.000", url, ("word " * 200).strip(), ""]
+    assert lines == [f"1. {'d' * 300} › H, page 3  1.000", url, ("word " * 200).strip(), ""]
 
 
 def test_python_can_run_the_package_and_h_is_help() -> None:
