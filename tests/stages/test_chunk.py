@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -53,7 +54,7 @@ def rows(
     text: str, title: str = "", language: str = "en", **limits: int
 ) -> list[dict[str, object]]:
     settings = ChunkSettings(**{"max_words": 128, "overlap_words": 0, "min_words": 1} | limits)
-    document = dict.fromkeys(("document", "group", "metadata"), "x")
+    document: dict[str, Any] = dict.fromkeys(("document", "group", "metadata"), "x")
     document |= {"title": title, "language": language, "text": text, "pages": None}
     return list(name(document, cut(Text(text, language), title, settings)[0]))
 
@@ -283,8 +284,8 @@ def test_the_stage_names_documents_without_passages(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    column = dict.fromkeys(documents.SCHEMA.names, "") | {"metadata": "{}", "language": "en"}
-    column["pages"] = None
+    column: dict[str, Any] = dict.fromkeys(documents.SCHEMA.names, "")
+    column |= {"metadata": "{}", "language": "en", "pages": None}
     table = [
         column | {"document": "a.md", "text": GUIDE},
         column | {"document": "b.md", "text": "# Hm"},
