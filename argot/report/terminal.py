@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from argot.core.files import read_figures
-from argot.core.stage import read_times
 from argot.core.terminal import printable
 from argot.errors import InputError
 from argot.evaluation.names import named
@@ -65,6 +64,9 @@ def print_results(console: Console) -> None:
 
 
 def _print(console: Console, evaluation: dict[str, Any]) -> None:
+    # `argot publish`, which needs no library of the pipeline, imports this module too.
+    from argot.core.stage import read_times
+
     real = evaluation["questions"].get("test")
     systems = real or evaluation["pairs"].get("test")
     title = "real questions" if real else "synthetic pairs: there are no real questions"
