@@ -14,6 +14,7 @@ import pytest
 from argot.core.files import write_json
 from argot.project.folder import create
 from argot.project.template import FILES, LINES
+from argot.search.release import read_manifest
 from tests.support.installed import distributions
 from tools.deps import ROOT
 
@@ -117,8 +118,10 @@ def test_it_makes_the_project_that_a_checkout_makes(wheel: Path, tmp_path: Path)
 def test_it_renders_the_model_card(base: Path, release: Path, tmp_path: Path) -> None:
     figures = json.loads((ROOT / "reports/metrics.json").read_text(encoding="utf-8"))
     verdict = json.loads((ROOT / "reports/verdict.json").read_text(encoding="utf-8"))
-    evaluation = {**figures["evaluate"], "text": verdict}
-    write_json(tmp_path / "data/figures/evaluate.json", evaluation)
+    shipped = read_manifest(release).verdict
+    text = {**verdict, "verdict": shipped.verdict, "ships": shipped.system}
+    write_json(tmp_path / "data/figures/evaluate.json", {**figures["evaluate"], "text": text})
+    write_json(tmp_path / "data/figures/fetch.json", {"base_model": "b", "license": "mit"})
     arguments = ["publish", "team/model", "--base", "b", "--dry-run", "--release", str(release)]
     shown = argot(base, tmp_path, *arguments)
     assert shown.returncode == 0, shown.stderr
