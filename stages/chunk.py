@@ -126,9 +126,10 @@ def cut(text: Text, title: str, settings: ChunkSettings) -> tuple[list[Chunk], i
 
 def _is_short(section: Section, spans: Sequence[Span], least: int) -> bool:
     words = sum(span.words for span in spans)
-    if words == 0 or words >= least or section.heading is None:
-        return words == 0 or words < least
-    return count_words(section.heading.title) + words < least
+    if words == 0 or words >= least:
+        return words == 0
+    heading = count_words(section.heading.title) if section.heading else 0
+    return heading + words < least
 
 
 def _whole(section: Section, text: Text) -> Span:

@@ -207,7 +207,9 @@ def describe(model: Path, folders: dict[str, str]) -> dict[str, Any]:
 def on_the_hub(model: str) -> str:
     """The name that `fetch.model` has on the Hub; "" where it isn't known."""
     kind, _, name = model.partition(":")
-    return PACKAGES.get(name, ("", ""))[0] if kind == "pypi" else "" if name else model
+    if kind == "pypi":
+        return PACKAGES.get(name, ("", ""))[0]
+    return "" if name else model
 
 
 def read_card(source: Path) -> dict[str, Any]:

@@ -20,13 +20,13 @@ from argot.erasure.versions import (
     TUNED,
     Stores,
     Versions,
-    git,
     is_table,
     locked_outs,
 )
 from argot.errors import InputError
 from argot.feedback.journal import exclusive
 from argot.llm.calls.store import OPEN, REPLIES, Store
+from argot.report.history import git
 from argot.search.release import MANIFEST, read_manifest
 from argot.search.remote import kept_releases
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from argot.erasure.traces import Traces
+from argot.report.history import git
 
 RAW = "data/raw"
 DOCUMENTS = "data/documents.parquet"
@@ -88,12 +88,6 @@ def is_table(path: Path) -> bool:
     """Is this a Parquet file?"""
     with path.open("rb") as file:
         return file.read(4) == PARQUET
-
-
-def git(*arguments: str) -> str:
-    """What git prints; "" where there is no repository."""
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else ""
 
 
 def hashes(entries: Iterable[dict[str, Any]]) -> dict[str, str]:

@@ -23,17 +23,17 @@ def data_version() -> DataVersion | None:
     None where that can't be told alike by every clone: outside of git, with changes that are not
     committed, or with a history that was cut off.
     """
-    if _git("rev-parse", "--is-shallow-repository") != "false":
+    if git("rev-parse", "--is-shallow-repository") != "false":
         return None
-    if _git("status", "--porcelain", "--", *DATA):
+    if git("status", "--porcelain", "--", *DATA):
         return None
-    date, _, commit = (_git("log", "-1", "--format=%cs %H", "--", *DATA) or "").partition(" ")
+    date, _, commit = git("log", "-1", "--format=%cs %H", "--", *DATA).partition(" ")
     return DataVersion(date, commit[:10]) if commit else None
 
 
 def verdicts_on_record() -> int:
     """How many commits of this branch changed the verdict; 0 outside a git repository."""
-    return int(_git("rev-list", "--count", "HEAD", "--", VERDICT) or 0)
+    return int(git("rev-list", "--count", "HEAD", "--", VERDICT) or 0)
 
 
 def too_many_looks(allowed: int) -> str:
@@ -47,10 +47,10 @@ def too_many_looks(allowed: int) -> str:
     )
 
 
-def _git(*arguments: str) -> str | None:
-    """What git prints; None where it fails or is not installed."""
+def git(*arguments: str) -> str:
+    """What git prints; "" where it fails or is not installed."""
     try:
         run = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return ""
     return run.stdout.strip()

@@ -67,9 +67,9 @@ def _print(console: Console, evaluation: dict[str, Any]) -> None:
     # `argot publish`, which needs no library of the pipeline, imports this module too.
     from argot.core.stage import read_times
 
-    real = evaluation["questions"].get("test")
-    systems = real or evaluation["pairs"].get("test")
-    title = "real questions" if real else "synthetic pairs: there are no real questions"
+    kind, systems = measured(evaluation)
+    synthetic = "synthetic pairs: there are no real questions"
+    title = "real questions" if kind == "questions" else synthetic
     if systems:
         table = Table(title=f"Test: {title}", title_justify="left")
         table.add_column("system")
@@ -88,6 +88,12 @@ def _print(console: Console, evaluation: dict[str, Any]) -> None:
         shown = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in times.items())
         console.print(f"times:   {shown}", highlight=False, soft_wrap=True)
     console.print(f"release: {RELEASE}\nreport:  {REPORT}")
+
+
+def measured(evaluation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Real questions, or synthetic pairs where there are none, and the systems' means on them."""
+    real = evaluation["questions"].get("test")
+    return ("questions", real) if real else ("pairs", evaluation["pairs"].get("test", {}))
 
 
 def print_verdict(console: Console, evaluation: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from random import Random
 
-from argot.queries.rephrasing.words import LONGEST, clipped, is_name, lower, telling
+from argot.queries.rephrasing.words import LONGEST, PHRASE, clipped, is_name, lower, telling
 
 VOWEL = "aeiouyhàâéèêëîïôœûAEIOUYHÀÂÉÈÊËÎÏÔŒÛ"
 CLAUSE = re.compile(
@@ -57,9 +57,7 @@ IS_IT = re.compile(
     r"\s+(?P<rest>(?:de\s|d['’])[^;:]+)"
 )
 # "il" and the like mean something of an earlier sentence.
-IF = re.compile(
-    r"(?:^|.*[,;]\s)[Ss]i\s+(?P<clause>(?!(?:elles?|ce|cela|on)\b)(?:[^,;:.()]|(?<=\d)[,.](?=\d))+)"
-)
+IF = re.compile(rf"(?:^|.*[,;]\s)[Ss]i\s+(?P<clause>(?!(?:elles?|ce|cela|on)\b){PHRASE})")
 NUMBER = r"\b(?:\d[\d,.]*|deux|trois|quatre|cinq|six|sept|huit|dix|douze|quinze|trente)"
 COUNT = re.compile(rf"{NUMBER}\s+(?P<unit>[a-zéèêàûîô]{{3,}}s)\b")
 OWN = {"vos": "mes", "nos": "vos", "notre": "votre", "nous": "vous"}

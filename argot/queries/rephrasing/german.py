@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from random import Random
 
-from argot.queries.rephrasing.words import LONGEST, is_name, lower, telling, upper
+from argot.queries.rephrasing.words import LONGEST, PHRASE, is_name, lower, telling, upper
 
 CLAUSE = re.compile(r"(?:wie|was|wann|wo|wohin|wer|wem|wen|warum|welche[rsmn]?|wenn|ob)\b", re.I)
 # "Passwort zurücksetzen": the last word of a topic is small and an infinitive.
@@ -52,7 +52,7 @@ YOU = re.compile(
 # "es" and the like mean something of an earlier sentence.
 IF = re.compile(
     r"(?:^|.*[,;.]\s)(?:[Ww]enn|[Ff]alls)\s+"
-    r"(?P<clause>(?!(?:er|es|sie|das|dies\w*|man|wir)\b)(?:[^,;:.()]|(?<=\d)[,.](?=\d))+)"
+    rf"(?P<clause>(?!(?:er|es|sie|das|dies\w*|man|wir)\b){PHRASE})"
 )
 IRREGULAR = {
     "haben": "habe", "sind": "bin", "werden": "werde", "können": "kann", "müssen": "muss",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from random import Random
 
-from argot.queries.rephrasing.words import LONGEST, clipped, is_name, lower, telling, upper
+from argot.queries.rephrasing.words import LONGEST, PHRASE, clipped, is_name, lower, telling, upper
 
 CLAUSE = re.compile(
     r"¿?(?:cómo|cuándo|dónde|qué|quién(?:es)?|cuánt[oa]s?|por qué|cuál(?:es)?|si)\b", re.I
@@ -52,9 +52,7 @@ IS_IT = re.compile(
     r"(?:.*,\s)?(?:No\s)?(?P<what>[Hh]ay que|[Ee]s (?:posible|obligatorio|necesario))\s"
     r"(?P<rest>(?!que\b)[^;:]+)"
 )
-IF = re.compile(
-    r"(?:^|.*[,;]\s)[Ss]i\s+(?P<clause>(?!(?:este|esta|esto|él|ella)\b)(?:[^,;:.()]|(?<=\d)[,.](?=\d))+)"
-)
+IF = re.compile(rf"(?:^|.*[,;]\s)[Ss]i\s+(?P<clause>(?!(?:este|esta|esto|él|ella)\b){PHRASE})")
 NUMBER = r"\b(?:\d[\d,.]*|dos|tres|cuatro|cinco|seis|siete|ocho|diez|doce|quince|treinta)"
 COUNT = re.compile(rf"{NUMBER}\s+(?P<unit>[a-zñáéíóú]{{3,}}s)\b")
 OWN = {

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection
 
 LONGEST = 14  # words of a question
+# Words up to the next mark; a comma or point within a number is none.
+PHRASE = r"(?:[^,;:.()]|(?<=\d)[,.](?=\d))+"
 
 
 def is_name(subject: str) -> bool:

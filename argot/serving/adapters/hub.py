@@ -16,7 +16,7 @@ from typing import Any
 from argot.errors import InputError, ProviderError
 from argot.evaluation.names import BM25, named, row
 from argot.report.card import CardEvidence, Repository, model_card
-from argot.report.terminal import EVALUATION, whole_figures
+from argot.report.terminal import EVALUATION, measured, whole_figures
 from argot.search.release import CHUNKS, EMBEDDER, Manifest, check
 from argot.tables.chunks import Corpus
 
@@ -101,7 +101,7 @@ def head_of(
         raise InputError(
             f"{name!r} is not the name of a model repository; write OWNER/NAME"
         ) from None
-    kind, rows = _measured(evaluation)
+    kind, rows = measured(evaluation)
     alone = rows.get(row(manifest.verdict.model, manifest.dim), {})
     asked = "questions that people asked" if kind == "questions" else "synthetic queries"
     results = [
@@ -128,15 +128,9 @@ def head_of(
     return data.to_yaml()
 
 
-def _measured(evaluation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Real questions, or synthetic pairs where there are none, and the systems' means on them."""
-    real = evaluation["questions"].get("test")
-    return ("questions", real) if real else ("pairs", evaluation["pairs"].get("test", {}))
-
-
 def evidence_of(manifest: Manifest, evaluation: dict[str, Any]) -> CardEvidence:
     """What `evaluate` measured on real questions, or on synthetic pairs if there are none."""
-    kind, rows = _measured(evaluation)
+    kind, rows = measured(evaluation)
     names = named(rows)
     intervals = evaluation["intervals"].get(kind, {}).get("test", {})
     differences = evaluation["differences"][kind].get("test", {})
