@@ -26,7 +26,8 @@ from argot.core.parquet import read_table
 from argot.core.stage import FIGURES, HERE, run, stage_parser, write_figures
 from argot.encoding import kept
 from argot.encoding import ray as ray_engine
-from argot.encoding.embedder import Embedder, Precision, Role
+from argot.encoding.embedder import Embedder, Role
+from argot.encoding.fast.precision import Precision
 from argot.encoding.kept import Kept
 from argot.encoding.store.encoded import Encoded, TokenSettings, write_encoded
 from argot.encoding.store.tokens import Tokens
@@ -69,7 +70,7 @@ def main(model: str, kind: str, home: Path = HERE) -> str:
     if model == "released":
         searched = TokenSettings(tokens="on" if RELEASED_TOKENS.is_dir() else "off")
     texts, by_token = read_texts(kind, home, searched)
-    embedder = Embedder.load(MODELS[model], machine.device, precision=settings.precision)
+    embedder = Embedder.load(MODELS[model], machine.device, precision=settings.precision, bulk=True)
     known = kept.read_kept(kind, embedder.identity) or committed(model, kind, embedder, home)
     segments = kept.segment_folder(embedder.folder.name, kind, embedder.identity)
 

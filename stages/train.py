@@ -28,6 +28,7 @@ from argot.core.files import replacing_folder, sha256
 from argot.core.params import Settings, SomeSettings, load
 from argot.core.stage import stage_parser, write_figures
 from argot.encoding.embedder import Embedder, fingerprint, load_model, read_prompts
+from argot.encoding.fast.precision import Known, Precision, resolved
 from argot.encoding.store.encoded import TokenSettings
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import InputError, ModelError
@@ -95,6 +96,12 @@ class TrainSettings(Settings):
     dev_queries: int = Field(ge=1)
     dev_passages: int = Field(ge=2)
     min_dev_questions: int = Field(ge=1)
+
+
+class Encoding(SomeSettings):
+    """Training multiplies as encoding does: the section `embed`."""
+
+    precision: Precision
 
 
 class TrainMachine(SomeSettings):
@@ -197,7 +204,7 @@ def dev_ndcg(model: SentenceTransformer, dev: Dev) -> float:
     """nDCG@10 of the model over the dev passages; 0 where there is no dev query."""
     if not dev.queries:
         return 0.0
-    embedder = Embedder(BASE, model.eval())
+    embedder = Embedder(BASE, model.eval(), precision=precision(model), bulk=True)
     queries, passages = embedder.encode_queries(dev.queries), embedder.encode_passages(dev.passages)
     hits = search_exact(queries, passages, 10, tie_order(dev.ids))
     return float(ndcg(dev.relevance.found(hits.positions), dev.relevance.counts).mean())
@@ -215,7 +222,7 @@ def train(
 
     from argot.training.student.step import Memory
 
-    folder = CACHE / run_key(settings, by_token=collator.weights is not None)
+    folder = CACHE / run_key(settings, collator.weights is not None, precision(model))
     memory = Memory(tokens_for(model.device))
     start = copied(model)
     while True:
@@ -254,17 +261,19 @@ def tokens_for(device: torch.device) -> int:
     return int(torch.cuda.get_device_properties(device).total_memory // BYTES_A_TOKEN)
 
 
+def precision(model: SentenceTransformer) -> Known:
+    """The format in which this model multiplies on its device."""
+    return resolved(load("embed", Encoding).precision, model.device.type)
+
+
 def speed(device: torch.device) -> dict[str, Any]:
     """The trainer's arguments that make it fast on this device, beside its own defaults.
 
-    A GPU multiplies in bfloat16 where it can, while other processes tokenise the next steps' texts.
+    For a GPU other processes tokenise the next steps' texts.
     """
-    import torch
-
     if device.type != "cuda":
         return {"use_cpu": device.type == "cpu"}
-    half = torch.cuda.is_bf16_supported(including_emulation=False)
-    return {"bf16": half, "dataloader_num_workers": min(4, os.cpu_count() or 1)}
+    return {"dataloader_num_workers": min(4, os.cpu_count() or 1)}
 
 
 def make_trainer(
@@ -300,7 +309,7 @@ def make_trainer(
         model=model,
         args=training_arguments(model, collator.steps_a_pass, settings, folder),
         train_dataset=Dataset.from_dict({"step": steps}),
-        loss=RankingLoss(model, objective, memory, settings.matryoshka),
+        loss=RankingLoss(model, objective, memory, settings.matryoshka, precision(model)),
         evaluator=evaluator(dev),
         data_collator=collator,  # type: ignore[arg-type]  # any callable will do
         callbacks=[EarlyStoppingCallback(settings.patience)],
@@ -367,12 +376,13 @@ def evaluator(dev: Dev) -> BaseEvaluator:
     return DevEvaluator()  # type: ignore[no-untyped-call]
 
 
-def run_key(settings: TrainSettings, by_token: bool) -> str:
+def run_key(settings: TrainSettings, by_token: bool, precision: str) -> str:
     """The name of this run's checkpoints: a hash of all that decides them; the merge does not."""
     inputs = [*CODE, chunks.PATH, training.PATH, pairs.PATHS["dev"], questions.PATHS["dev"]]
     parts = [
         settings.model_dump_json(exclude={"merge"}),
         str(by_token),
+        precision,
         fingerprint(BASE),
         *(sha256(path) for path in inputs),
     ]

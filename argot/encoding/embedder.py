@@ -1,8 +1,8 @@
 """Texts to vectors by any sentence-transformers model, with the prompts that the model asks for.
 
 A vector is a function of its text alone, to the last bit: a batch has a fixed number of rows and a
-fixed length, so that neighbours, order and number of threads change nothing. With
-`SentenceTransformer.encode` they do.
+fixed length, and one thread computes it, so that neighbours, order and number of threads change
+nothing. With `SentenceTransformer.encode` they do.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from argot.encoding.fast.precision import Known, Precision, resolved
 from argot.encoding.store import vectors as stored
 from argot.encoding.store.vectors import shorten
 from argot.errors import ModelError
@@ -32,19 +33,18 @@ if TYPE_CHECKING:
     from argot.encoding.fast.light import Light
 
 Role = Literal["query", "passage"]
-Precision = Literal["float32", "bfloat16"]
 ROLES: tuple[Role, ...] = ("query", "passage")
 TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
-# The shape of a batch: its rows on a CPU, its tokens on a GPU, and the step of its length. Changing
-# one changes the last bits of every vector. On a CPU few rows are as fast as many, and waste little
-# where texts of a length are rare; a query is encoded alone there, without padding.
+# The shape of a batch: its least rows, its tokens, and the step of its length. Changing one changes
+# the last bits of every vector. On a CPU few rows are as fast as many, and waste little where texts
+# of a length are rare.
 ROWS = 4
-GPU_TOKENS = 16_384
+TOKENS = {"cpu": 256, "mps": 256, "cuda": 16_384}
 STEP = 16
 ONLY_IDS = {"return_attention_mask": False, "return_token_type_ids": False}
 # Texts tokenized at once: while it works, a tokenizer needs fifty times the memory of its tokens.
 TOKENIZED = 4096
-FAST = ("fast/bert.py", "fast/light.py", "fast/onednn.py")
+FAST = [f"fast/{name}.py" for name in ("bert", "light", "onednn", "precision", "threads")]
 CODE = (
     __file__,
     stored.__file__,
@@ -72,18 +72,23 @@ class Batch(NamedTuple):
 
 
 class Embedder:
-    """A loaded model. Get one by `Embedder.load`."""
+    """A loaded model. Get one by `Embedder.load`.
+
+    On a CPU a query is encoded alone and without padding, as people ask; with `bulk` several are.
+    """
 
     def __init__(
         self,
         folder: Path,
         model: SentenceTransformer | Light,
         dimension: int | None = None,
-        precision: Precision = "float32",
+        precision: Known = "float32",
+        bulk: bool = False,
     ) -> None:
         self.folder = folder
         self._model = model
         self.precision = precision
+        self.bulk = bulk
         self.prompts = read_prompts(folder)
         self.max_tokens = int(model.max_seq_length or self.tokenizer.model_max_length)
         whole = int(model.get_embedding_dimension() or 0)
@@ -104,32 +109,34 @@ class Embedder:
         device: str = "auto",
         dimension: int | None = None,
         precision: Precision = "float32",
+        bulk: bool = False,
     ) -> Embedder:
         """Load the sentence-transformers model in `folder`; `device` is auto, cpu, cuda or mps.
 
         With `dimension`, vectors are cut to their first components (Matryoshka) and normalised
-        again. With bfloat16, matrices are multiplied in half the bits, about twice as fast on CPUs
-        that support it; the weights stay float32.
+        again. Matrices are multiplied in `precision`; `auto` is the faster one of this machine.
+        With `bulk`, queries are encoded several at once, for stages that have thousands of them.
         Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
         """
         with loading(folder):
             check_folder(folder)
             import torch
 
-            from argot.encoding.fast import light
             from argot.encoding.fast.bert import simplify
+            from argot.encoding.fast.light import read
             from argot.encoding.fast.onednn import pack
 
-            bits = torch.bfloat16 if precision == "bfloat16" else torch.float32
             on_cpu = device == "cpu" or (device == "auto" and not torch.accelerator.is_available())
             # The same bits without the libraries, whose import takes seconds.
-            if on_cpu and (known := light.read(folder, bits)):
-                return cls(folder, known, dimension, precision)
+            known = resolved(precision, "cpu")
+            if on_cpu and (light := read(folder, getattr(torch, known))):
+                return cls(folder, light, dimension, known, bulk)
             model = load_model(folder, device).eval()
+            known = resolved(precision, model.device.type)
             if model.device.type == "cpu":
-                pack(model, bits)
+                pack(model, getattr(torch, known))
                 simplify(model)
-            return cls(folder, model, dimension, precision)
+            return cls(folder, model, dimension, known, bulk)
 
     @property
     def device(self) -> str:
@@ -150,11 +157,12 @@ class Embedder:
     def identity(self) -> str:
         """A hash of all that decides the bits of vectors and tokens beside the text: 32 hex digits.
 
-        That is the model, this code, the libraries, the device, precision and dimension.
+        That is the model, this code, the libraries, the device, and how it was loaded.
         """
         code = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in CODE]
         versions = [f"{name}=={version(name)}" for name in DECIDING]
-        kind = [self._device.type, self.precision, str(self.dimension)]
+        how = [self.precision, self.dimension, self.bulk]
+        kind = [self._device.type, *map(str, how)]
         return hashlib.sha256(
             "\n".join([self.fingerprint, *code, *versions, *kind]).encode()
         ).hexdigest()[:32]
@@ -180,21 +188,33 @@ class Embedder:
 
     def forward_stream(self, texts: Sequence[str], role: Role) -> Iterator[Batch]:
         """As `encode_stream`, with the last layer's tokens: one forward pass gives both."""
-        import torch
+        from argot.encoding.fast.threads import one_thread_each
 
         tokens = [np.array(ids, dtype=np.int32) for ids in self.tokenize(texts, role, cut=True)]
-        kind, half = self._device.type, self.precision == "bfloat16"
-        for rows, length in self._batches([len(ids) for ids in tokens], role):
-            ids = [tokens[row] for row in rows]
-            with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=half):
-                vectors, states = self._forward(ids, length, role)
-            if not np.isfinite(vectors).all():
-                text = texts[rows[int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])]]
+        batches = self._batches([len(ids) for ids in tokens], role)
+        each = one_thread_each if self._device.type == "cpu" else map
+        for batch in each(partial(self._encoded, tokens, role), batches):
+            finite = np.isfinite(batch.vectors).all(axis=1)
+            if not finite.all():
+                text = texts[batch.rows[int(np.argmin(finite))]]
                 raise ModelError(
                     f"{self.folder} gives no finite vector for {text[:60]!r}; its weights are "
                     "damaged: restore them by `dvc checkout`"
                 )
-            yield Batch(rows, vectors, ids, states)
+            yield batch
+
+    def _encoded(
+        self, tokens: Sequence[NDArray[np.int32]], role: Role, shape: tuple[list[int], int]
+    ) -> Batch:
+        """One batch: some rows of the texts' `tokens`, padded to a length."""
+        import torch
+
+        rows, length = shape
+        ids = [tokens[row] for row in rows]
+        device, half = self._device.type, self.precision == "bfloat16"
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=half):
+            vectors, states = self._forward(ids, length, role)
+        return Batch(rows, vectors, ids, states)
 
     def _encode(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
@@ -221,12 +241,10 @@ class Embedder:
 
     def _rows(self, length: int, role: Role) -> int:
         """Rows of a batch whose texts have this length: always the same."""
-        if self._device.type == "cuda":
-            return max(ROWS, GPU_TOKENS // length)
-        return 1 if self._alone(role) else ROWS
+        return 1 if self._alone(role) else max(ROWS, TOKENS[self._device.type] // length)
 
     def _alone(self, role: Role) -> bool:
-        return role == "query" and self._device.type == "cpu"
+        return role == "query" and self._device.type == "cpu" and not self.bulk
 
     def _forward(
         self, tokens: Sequence[NDArray[np.int32]], length: int, role: Role

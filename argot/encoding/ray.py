@@ -21,7 +21,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from argot.core.params import SomeSettings
-from argot.encoding.embedder import Embedder, Precision, Role
+from argot.encoding.embedder import Embedder, Role
+from argot.encoding.fast.precision import Known
 from argot.encoding.store.tokens import Tokens
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import ModelError
@@ -43,7 +44,7 @@ class Worker:
         self,
         files: Any,
         device: str,
-        precision: Precision,
+        precision: Known,
         role: Role,
         by_token: bool,
         identity: str,
@@ -55,7 +56,7 @@ class Worker:
                 path = Path(folder, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            embedder = Embedder.load(Path(folder), device, precision=precision)
+            embedder = Embedder.load(Path(folder), device, precision=precision, bulk=True)
             if embedder.identity != identity:
                 raise ModelError(
                     "a node has other code, libraries or devices, and would make other vectors"

@@ -35,7 +35,7 @@ def test_the_params_page_is_what_params_and_settings_say() -> None:
         ("fetch.prompts.query", "text or null"),
         ("train.lora", "whole number, at least 0"),
         ("release.accept_synthetic", "true or false"),
-        ("embed.precision", "`float32` or `bfloat16`"),
+        ("embed.precision", "`auto` or `float32` or `bfloat16`"),
     ],
 )
 def test_what_a_param_may_be_is_in_words(param: str, words: str) -> None:

@@ -91,7 +91,7 @@ def test_queries_of_all_splits_are_embedded_once_as_queries(project: Path, kind:
     texts = ["how to return a pump", "keep the invoice", "refund " * 80]
     assert len(stored.keys) == 3
     assert np.array_equal(
-        stored.of(texts), Embedder.load(Path("models/base"), "cpu").encode_queries(texts)
+        stored.of(texts), Embedder.load(Path("models/base"), "cpu", bulk=True).encode_queries(texts)
     )
 
 

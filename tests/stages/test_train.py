@@ -40,11 +40,16 @@ WORDS = [
 WEIGHTS = Path("models/tuned/model.safetensors")
 
 
-def configure(processes: int = 1, **changed: Any) -> None:
+def configure(processes: int = 1, precision: str = "float32", **changed: Any) -> None:
     machine = {"device": "cpu", "processes": processes}
     Path("params.yaml").write_text(
         json.dumps(
-            {"train": {**SETTINGS, **changed}, "index": {"tokens": "auto"}, "machine": machine}
+            {
+                "train": {**SETTINGS, **changed},
+                "embed": {"precision": precision},
+                "index": {"tokens": "auto"},
+                "machine": machine,
+            }
         )
     )
 
@@ -106,7 +111,9 @@ def begin(**streams: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "stages.train"], env=environment, **streams)
 
 
-def test_training_learns_and_is_the_same_twice(project: Path) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_learns_and_is_the_same_twice(project: Path, precision: str) -> None:
+    configure(precision=precision)
     train.main()
     first, weights, told = sha256(WEIGHTS), load_file(WEIGHTS), figures()
     losses = [entry["loss"] for entry in told["curve"]]

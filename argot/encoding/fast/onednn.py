@@ -8,14 +8,9 @@ model, but needs a compiler.
 
 from __future__ import annotations
 
-import os
-
 import torch
 from torch import nn
 
-# Intel's AMX splits wide bfloat16 products among the threads and adds up the parts, so that the
-# last bits would follow the number of threads. oneDNN reads this when it is first used.
-os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 OPERATORS = torch.ops.mkldnn
 ROWS = 16  # any number between 8 and 512 gives the same layout, which suits all of them
 

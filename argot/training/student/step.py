@@ -27,6 +27,7 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.data import SequentialSampler
 
 from argot.encoding.embedder import TASKS, Role
+from argot.encoding.fast.precision import Known
 from argot.errors import ModelError
 from argot.tables.chunks import Corpus
 from argot.training.student.abbreviations import Aliases
@@ -180,7 +181,8 @@ class RankingLoss(nn.Module):
     Both are over a step's passages; InfoNCE leaves out those that are masked. With `dimensions`,
     the loss of the vectors is the mean over whole ones and ones cut to each of these sizes, so that
     cut vectors rank well too (Matryoshka, arXiv 2205.13147). Where tokens are trained, InfoNCE by
-    MaxSim is added.
+    MaxSim is added. The model multiplies in `precision`; weights, their gradients and the loss are
+    float32.
     """
 
     def __init__(
@@ -189,8 +191,10 @@ class RankingLoss(nn.Module):
         objective: Objective,
         memory: Memory,
         dimensions: Sequence[int] = (),
+        precision: Known = "float32",
     ) -> None:
         super().__init__()
+        self.precision = precision
         self.model = model
         self.objective = objective
         self.memory = memory
@@ -242,7 +246,9 @@ class RankingLoss(nn.Module):
         return TextVectors(vectors, all_gather(own.flatten(1), texts).view(texts, length, -1))
 
     def _encoded(self, features: Features) -> TextVectors:
-        output = self.model(features)
+        device, half = features["input_ids"].device.type, self.precision == "bfloat16"
+        with torch.autocast(device, torch.bfloat16, enabled=half):
+            output = self.model(features)
         vectors = functional.normalize(output["sentence_embedding"].float(), dim=-1)
         if WEIGHTS not in features:
             return TextVectors(vectors, None)

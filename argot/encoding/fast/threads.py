@@ -1,0 +1,37 @@
+"""Many batches on a CPU's cores: each is computed by one thread, several of them at once.
+
+torch would share each product among all cores. Its threads then wait for each other a hundred times
+a batch, which leaves half the cores idle where batches are small, or other programs run. And
+Intel's AMX would add up the parts of a wide bfloat16 product by thread, so that the last bits would
+follow the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+Part = TypeVar("Part")
+Made = TypeVar("Made")
+
+
+def one_thread_each(work: Callable[[Part], Made], parts: Iterable[Part]) -> Iterator[Made]:
+    """What `work` makes of each part, in their order, on as many cores as torch may use here."""
+    cores = torch.get_num_threads()
+    waiting: deque[Future[Made]] = deque()
+    try:
+        with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for part in parts:
+                waiting.append(pool.submit(work, part))
+                # A few parts wait at any time: their results need memory.
+                if len(waiting) > cores:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        # Threads that begin later take the number that was set last, by whichever thread.
+        torch.set_num_threads(cores)
