@@ -83,7 +83,7 @@ def test_beside_a_busy_program(race: Track, programs: list[subprocess.Popen[byte
             os.kill(busy.pid, signal.SIGCONT)
 
         peers = {
-            DEFAULT: Goal(lambda: encode(default), 1.5),
+            DEFAULT: Goal(lambda: encode(default), 1),
             "the same, alone": Goal(alone, round(1 / 1.8, 2)),
         }
         given = f"{TEXTS} passages beside two busy threads"
