@@ -58,6 +58,10 @@ PAIRED = re.compile(f"[{UNSPACED}]+")
 # The stage `lexical` writes the index here, and other stages load it.
 LEXICAL = Path("data/lexical")
 WORDS_FILE = "words.json"
+# The terms of all passages one after another, and where each passage's begin and end.
+TERMS, OFFSETS = "terms.npy", "offsets.npy"
+# A pair of terms is one number: the first term times this, plus the second.
+WIDE = 1 << 31
 # The terms of at most this many words are kept in memory, because a corpus repeats its words.
 DISTINCT = 1 << 17
 
@@ -104,14 +108,82 @@ class Words:
         return self._stemmer.stemWords(terms) if self._stemmer else terms
 
 
+class WordOrder:
+    """The terms of passages, by their numbers, as they follow each other.
+
+    BM25 takes "foster care" for two words that may stand anywhere. Pairs of neighbouring words,
+    scored as words are, say that they stand together (Metzler and Croft, SIGIR 2005).
+    """
+
+    def __init__(self, terms: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
+        self.terms = terms
+        self.offsets = offsets
+
+    @classmethod
+    def of(cls, passages: Sequence[Sequence[int]]) -> WordOrder:
+        """The order of the terms of `passages`."""
+        offsets = np.cumsum([0, *map(len, passages)], dtype=np.int64)
+        terms = np.fromiter((term for row in passages for term in row), np.int32, offsets[-1])
+        return cls(terms, offsets)
+
+    def lengths(self, rows: Rows) -> NDArray[np.float64]:
+        """The terms of each passage at `rows`, over the mean of all passages, (rows,)."""
+        mean = len(self.terms) / (len(self.offsets) - 1)
+        return np.asarray((self.offsets[rows + 1] - self.offsets[rows]) / mean)
+
+    def counts(self, pairs: NDArray[np.int64], rows: Rows) -> NDArray[np.int64]:
+        """How often each passage at `rows` holds each pair as neighbours, (rows, pairs).
+
+        `pairs` are distinct, in ascending order, at least one: see `paired`.
+        """
+        spans = [self.terms[self.offsets[row] : self.offsets[row + 1]] for row in rows]
+        owner = np.repeat(np.arange(len(rows)), list(map(len, spans)))
+        held = paired(np.concatenate([self.terms[:0], *spans]))
+        place = np.searchsorted(pairs, held).clip(max=len(pairs) - 1)
+        # The last term of a passage and the first of the next are no neighbours.
+        same = (pairs[place] == held) & (owner[:-1] == owner[1:])
+        cells = owner[:-1][same] * len(pairs) + place[same]
+        return np.bincount(cells, minlength=len(rows) * len(pairs)).reshape(len(rows), len(pairs))
+
+    def save(self, folder: Path) -> None:
+        """Write plain arrays."""
+        np.save(folder / TERMS, self.terms, allow_pickle=False)
+        np.save(folder / OFFSETS, self.offsets, allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path, passages: int, vocabulary: int) -> WordOrder | None:
+        """Memory-map what `save` wrote; None where it wrote nothing, as in an older release.
+
+        Raises InputError where a file is damaged, and ValueError where the arrays are not of so
+        many passages, or of so many terms.
+        """
+        if not (folder / TERMS).exists():
+            return None
+        terms = read_array(folder / TERMS, ["int32"], 1)
+        offsets = read_array(folder / OFFSETS, ["int64"], 1)
+        whole = len(offsets) == passages + 1 and offsets[0] == 0 and offsets[-1] == len(terms)
+        if not whole or (np.diff(offsets) < 0).any():
+            raise ValueError(f"{OFFSETS} doesn't fit {TERMS}")
+        if len(terms) and not 0 <= terms.min() <= terms.max() < vocabulary:
+            raise ValueError(f"{TERMS} holds unknown terms")
+        return cls(terms, offsets)
+
+
 class Bm25:
-    """The ranker by words: BM25 (Robertson et al. 1994), Lucene's form (Kamphuis et al. 2020)."""
+    """The ranker by words: BM25 (Robertson et al. 1994), Lucene's form (Kamphuis et al. 2020).
+
+    `search` finds passages by their words. `score`, which ranks what all rankers found, counts
+    pairs of neighbouring words too, where their `order` is known.
+    """
 
     name = "bm25"
     part = "lexical"
 
-    def __init__(self, index: bm25s.BM25, ids: Sequence[str], language: str) -> None:
+    def __init__(
+        self, index: bm25s.BM25, ids: Sequence[str], language: str, order: WordOrder | None = None
+    ) -> None:
         self.index = index
+        self.order = order
         self.ids = list(ids)
         self.language = language
         self.words = Words(language)
@@ -140,7 +212,7 @@ class Bm25:
         # If no passage holds any word, the average length is 0, and numpy would warn of 0 / 0.
         with np.errstate(invalid="ignore"):
             index.index((numbered, vocabulary), show_progress=False)
-        return cls(index, ids, language)
+        return cls(index, ids, language, WordOrder.of(numbered))
 
     def search(self, queries: Sequence[str], k: int, rows: Rows | None = None) -> Hits:
         """The k best passages of each query, of those at the positions `rows` where they are given.
@@ -151,12 +223,15 @@ class Bm25:
         return stacked([self._best(query, k, rows) for query in queries], k)
 
     def score(self, queries: Sequence[str], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
-        """The scores of each query's candidates; -inf for those that share no word with it."""
+        """The scores of each query's candidates, by words and pairs of words.
+
+        -inf for those that share no word with it.
+        """
         scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
         for row, (query, places) in enumerate(zip(queries, candidates, strict=True)):
             found = self.scores(query)[places]
             kept = (places != MISSING) & (found > 0)
-            scores[row, kept] = found[kept]
+            scores[row, kept] = found[kept] + self.pair_scores(query, places[kept])
         return scores
 
     def scores(self, query: str) -> NDArray[np.float32]:
@@ -171,6 +246,27 @@ class Bm25:
             scores = np.asarray(self.index.get_scores_from_ids(terms), dtype=np.float32)
         self._last = query, scores
         return scores
+
+    def pair_scores(self, query: str, places: NDArray[np.int32]) -> NDArray[np.float32]:
+        """What the query's pairs of neighbouring words add to the passages at `places`, (places,).
+
+        A pair adds what a word does: its weight times tf / (tf + k1 (1 - b + b length / mean
+        length)), where tf says how often the passage holds both words side by side. Its weight is
+        the mean of the weights of its two words.
+        """
+        known = self.index.vocab_dict
+        terms = np.array([known.get(term, -1) for term in self.words.of(query)], dtype=np.int32)
+        both = (terms[:-1] >= 0) & (terms[1:] >= 0)
+        pairs, times = np.unique(paired(terms)[both], return_counts=True)
+        if self.order is None or not len(pairs):
+            return np.zeros(len(places), dtype=np.float32)
+        rows = places.astype(np.int64)
+        counts = self.order.counts(pairs, rows)
+        room = self.index.k1 * (1 - self.index.b + self.index.b * self.order.lengths(rows))
+        # Where no pair stands, there may be nothing to divide by; elsewhere, the sum is at least 1.
+        part = counts / np.maximum(counts + room[:, None], 1)
+        weights = [(self._weight(pair // WIDE) + self._weight(pair % WIDE)) / 2 for pair in pairs]
+        return np.asarray((part * (times * weights)).sum(axis=1), dtype=np.float32)
 
     def among(self, rows: Rows) -> Bm25:
         """The index for somebody who may see the passages at `rows` alone.
@@ -188,6 +284,8 @@ class Bm25:
         """Write the index as plain arrays and JSON: nothing in it can run code."""
         self.index.save(folder, show_progress=False, allow_pickle=False)
         write_json(folder / WORDS_FILE, {"ids": self.ids, "language": self.language})
+        if self.order:
+            self.order.save(folder)
 
     @classmethod
     def load(cls, folder: Path, mmap: bool = False) -> Bm25:
@@ -198,7 +296,9 @@ class Bm25:
             index = bm25s.BM25.load(folder, mmap=mmap, allow_pickle=False, show_progress=False)
             fits = len(own.ids) == index.scores["num_docs"]
             fits &= (index.dtype, index.int_dtype) == ("float32", "int32")
-            fits &= set(index.vocab_dict.values()) == set(range(len(index.scores["indptr"]) - 1))
+            terms = len(index.scores["indptr"]) - 1
+            fits &= set(index.vocab_dict.values()) == set(range(terms))
+            order = WordOrder.load(folder, len(own.ids), terms)
         # bm25s takes what it reads for what it wrote.
         except (
             OSError,
@@ -214,7 +314,7 @@ class Bm25:
             ) from None
         if not fits:
             raise _mixed(folder)
-        return cls(index, own.ids, own.language)
+        return cls(index, own.ids, own.language, order)
 
     @classmethod
     def stored(cls, ids: Sequence[str]) -> Bm25:
@@ -225,6 +325,14 @@ class Bm25:
                 f"{LEXICAL} indexes other passages than the corpus holds; run `dvc repro lexical`"
             )
         return bm25
+
+    def _weight(self, term: int) -> float:
+        """The weight of a term among the passages that may be found."""
+        postings = self.index.scores
+        own = slice(postings["indptr"][term], postings["indptr"][term + 1])
+        if self._seen is None:
+            return _idf(own.stop - own.start, len(self.ids))
+        return _idf(self._seen[postings["indices"][own]].sum(), self._seen.sum())
 
     def _scores_among(self, terms: Sequence[int], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
         """The score of every passage that is `seen`, and 0 for all others, (passages,)."""
@@ -248,6 +356,12 @@ class Bm25:
             allowed[rows] = True
             found[~allowed] = -np.inf
         return top_k(found[None, :], k, self._ties)
+
+
+def paired(terms: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Each term with the next one, as one number, (terms - 1,)."""
+    wide = terms.astype(np.int64)
+    return np.asarray(wide[:-1] * WIDE + wide[1:])
 
 
 def _check_postings(folder: Path, passages: int) -> None:

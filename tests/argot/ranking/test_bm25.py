@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -69,6 +70,61 @@ def test_a_query_asked_twice_is_scored_once_for_each_who_asks() -> None:
     few = bm25.among(np.array([0, 1]))
     assert few.scores("helm ticket")[2] == 0 < scores[2]
     assert bm25.scores("courier")[1] > 0
+
+
+def scored(bm25: Bm25, query: str) -> list[float]:
+    every = np.arange(len(bm25.ids), dtype=np.int32)[None, :]
+    return [float(score) for score in bm25.score([query], every)[0]]
+
+
+def test_candidates_score_higher_where_words_stand_together() -> None:
+    bm25 = build(["Foster care, children", "Care: children, foster", "Nothing"], ["a", "b", "c"])
+    words = bm25.scores("foster care")
+    assert words[0] == words[1]
+    together, apart, nothing = scored(bm25, "foster care")
+    assert together > apart == words[1]
+    assert nothing == -np.inf
+    # Neither the other order, nor a word between, nor the next passage makes a pair.
+    for query in ("care foster", "foster unknown care"):
+        assert scored(bm25, query)[:2] == list(words[:2])
+    parted = build(["sun foster", "care moon"], ["a", "b"])
+    assert scored(parted, "foster care") == list(parted.scores("foster care"))
+
+
+def test_a_pair_counts_as_a_word_does() -> None:
+    texts = ["pump valve pump valve", "pump valve gasket", "valve pump", "gasket", "pump"]
+    bm25 = build(texts, list("abcde"))
+    passages = [text.split() for text in texts]
+    mean = sum(map(len, passages)) / len(passages)
+
+    def idf(word: str) -> float:
+        holding = sum(word in passage for passage in passages)
+        return math.log(1 + (len(passages) - holding + 0.5) / (holding + 0.5))
+
+    weight = (idf("pump") + idf("valve")) / 2
+    for place, (passage, count) in enumerate(zip(passages, (2, 1, 0, 0, 0), strict=True)):
+        part = count / (count + 1.2 * (0.25 + 0.75 * len(passage) / mean))
+        # The query says the pair twice.
+        found = bm25.pair_scores("pump valve unknown pump valve", np.array([place], np.int32))
+        assert found[0] == pytest.approx(2 * weight * part, rel=1e-6)
+
+
+def test_pairs_weigh_by_the_passages_that_may_be_seen() -> None:
+    texts = ["pump valve", "pump gasket", "valve gasket", "pump valve", "pump flange"]
+    seen = np.array([0, 1, 2])
+    alone = build([texts[row] for row in seen], ["a", "b", "c"])
+    assert scored(build(texts, list("abcde")).among(seen), "pump valve")[:3] == pytest.approx(
+        scored(alone, "pump valve"), rel=1e-6
+    )
+
+
+def test_an_index_saved_without_the_order_of_words_scores_by_words(tmp_path: Path) -> None:
+    build().save(tmp_path)
+    assert scored(Bm25.load(tmp_path), "courier desk") == scored(build(), "courier desk")
+    assert scored(Bm25.load(tmp_path), "freight unpaid") == scored(build(), "freight unpaid")
+    (tmp_path / "terms.npy").unlink()
+    loaded = Bm25.load(tmp_path)
+    assert scored(loaded, "freight unpaid")[0] == loaded.scores("freight unpaid")[0]
 
 
 def test_equal_scores_are_ordered_by_id() -> None:
@@ -154,6 +210,10 @@ def test_a_damaged_index_is_an_error(tmp_path: Path) -> None:
         ("data.csc.index.npy", np.zeros(3, np.float32)),
         ("indptr.csc.index.npy", np.zeros(0, np.int64)),
         ("indptr.csc.index.npy", np.array([0, 90, 30])),
+        ("terms.npy", np.zeros(3, np.int32)),
+        ("terms.npy", np.full(29, 99, np.int32)),
+        ("offsets.npy", np.array([0, 29])),
+        ("offsets.npy", np.array([0, 9, 5, 6, 7, 8, 29])),
         ("params.index.json", {"num_docs": 6, "dtype": "x"}),
         ("words.json", {"ids": "c3", "language": "en"}),
         ("words.json", {"ids": IDS, "language": []}),
