@@ -34,6 +34,16 @@ SIDECAR, POINTER = ".meta.yaml", ".dvc"
 CHECKPOINTS = Path("cache/train")
 # Folders of what Argot writes: a table or lines in them are its own. Elsewhere they are a person's.
 OURS = {"data", "logs", "refresh"}
+# What a person brought: only entries go, in the forms that `questions` and `synthesize` read.
+GIVEN = (Path("data/queries"), Path("data/own-pairs"))
+Cut = Callable[[Traces, bytes], tuple[bytes, int]]
+CUTS: dict[str, Cut] = {
+    ".jsonl": Traces.lines_without,
+    ".csv": Traces.rows_without,
+    ".tsv": partial(Traces.rows_without, delimiter="\t"),
+    ".json": Traces.dataset_without,
+    ".parquet": Traces.table_without,
+}
 # Their numbers are made from all documents, and hold the text of none.
 NUMBERS = {"reports/metrics.json", "reports/plots"}
 ABOUT = "about.json"  # of an export
@@ -52,7 +62,8 @@ def gather(document: str, stores: Stores, more: Iterable[Path]) -> Traces:
     """All that the tables here know of a document: in this folder, in `more`, in the stores."""
     traces = Traces(document)
     folders = [Path(), *more, *kept_releases()]
-    here = (path for folder in folders for path in walk(folder) if path.suffix == ".parquet")
+    found = (path for folder in folders for path in walk(folder) if path.suffix == ".parquet")
+    here = (path for path in found if not _is_given(path))
     for table in (*filter(is_table, here), *stores.tables()):
         traces.learn(table)
     return traces
@@ -153,8 +164,8 @@ def in_folder(folder: Path, traces: Traces, skipped: Iterable[Path]) -> Iterator
                 done.add(path.parent)
                 what = "a release" if unit == MANIFEST else "an export"
                 yield Place(str(path.parent), what, partial(remove, path.parent))
-        elif path.suffix == ".jsonl" and ours:
-            yield from lines(path, traces)
+        elif cut := cut_of(path):
+            yield from entries(path, traces, cut)
         elif holds(path, traces):
             erase = partial(remove, path) if ours and path.suffix == ".parquet" else None
             yield Place(str(path), "a table" if erase else "names it: look yourself", erase)
@@ -171,21 +182,35 @@ def holds(path: Path, traces: Traces) -> bool:
         return b"\0" not in start and traces.in_text(start + file.read())
 
 
-def lines(path: Path, traces: Traces) -> Iterator[Place]:
-    """A file of lines of which some name or quote the document."""
-    data = path.read_bytes()
-    _, changed = traces.lines_without(data)
+def cut_of(path: Path) -> Cut | None:
+    """How the document is cut out of a file whose form is known; None for other files."""
+    own_lines = path.parts[0] in OURS and path.suffix == ".jsonl"
+    return CUTS.get(path.suffix) if own_lines or _is_given(path) else None
+
+
+def _is_given(path: Path) -> bool:
+    return any(folder in path.parents for folder in GIVEN)
+
+
+def entries(path: Path, traces: Traces, cut: Cut) -> Iterator[Place]:
+    """A file of lines or rows of which some name or quote the document."""
+    try:
+        _, changed = cut(traces, path.read_bytes())
+    except ValueError:
+        if holds(path, traces):
+            yield Place(str(path), "names it, in an unknown form: look yourself")
+        return
     if changed:
-        what = f"{changed:,} of {len(data.splitlines()):,} lines name or quote it"
-        yield Place(str(path), what, partial(rewrite, path, traces))
+        what = f"{changed:,} of its entries name or quote it"
+        yield Place(str(path), what, partial(rewrite, path, traces, cut))
 
 
-def rewrite(path: Path, traces: Traces) -> None:
-    """Write a file of lines again without the document, whole or not at all."""
+def rewrite(path: Path, traces: Traces, cut: Cut) -> None:
+    """Write a file again without the document, whole or not at all."""
     with exclusive(path.parent):
-        kept, _ = traces.lines_without(path.read_bytes())
+        kept, _ = cut(traces, path.read_bytes())
         with replacing(path) as beside:
-            beside.write_bytes(b"".join(kept))
+            beside.write_bytes(kept)
 
 
 def replies(traces: Traces) -> Iterator[Place]:

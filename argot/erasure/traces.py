@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -16,6 +18,7 @@ import pyarrow.parquet as pq
 
 from argot.encoding.store.vectors import key
 from argot.feedback.journal import same_words
+from argot.queries.brought.llama_index import QaDataset
 from argot.tables.chunks import passage
 
 # Columns of prose: a document that is named there is talked about, not kept.
@@ -128,11 +131,55 @@ class Traces:
         whole = value.get("key") == kept_values.get("key")
         return kept_values if whole and GONE not in kept_values.values() else GONE
 
-    def lines_without(self, data: bytes) -> tuple[list[bytes], int]:
-        """The lines of a JSONL file without the document, and how many were changed or dropped."""
+    def lines_without(self, data: bytes) -> tuple[bytes, int]:
+        """A JSONL file without the document, and how many of its lines were changed or dropped."""
         lines = data.splitlines(keepends=True)
         kept = [*self._kept(lines)]
-        return [line for _, line in kept], len(lines) - sum(same for same, _ in kept)
+        changed = len(lines) - sum(same for same, _ in kept)
+        return b"".join(line for _, line in kept), changed
+
+    def rows_without(self, data: bytes, delimiter: str = ",") -> tuple[bytes, int]:
+        """A CSV file without the document's rows, and their number; ValueError where it is none."""
+        lines = data.splitlines(keepends=True)
+        reader = csv.reader((line.decode("utf-8-sig") for line in lines), delimiter=delimiter)
+        header = next(reader, [])
+        begin, kept, dropped = reader.line_num, lines[: reader.line_num], 0
+        try:
+            for row in reader:
+                gone = self.without(dict(zip(header, row, strict=False))) is GONE
+                dropped += gone
+                kept += [] if gone else lines[begin : reader.line_num]
+                begin = reader.line_num  # a cell may hold several lines
+        except csv.Error as error:
+            raise ValueError(error) from None
+        return b"".join(kept), dropped
+
+    def dataset_without(self, data: bytes) -> tuple[bytes, int]:
+        """A dataset of LlamaIndex without the document's passages and what was asked about them.
+
+        Also their number; ValueError where it is no such dataset.
+        """
+        found = QaDataset.model_validate_json(data)
+        kept = {id: text for id, text in found.corpus.items() if self.without(text) is not GONE}
+        relevant = {
+            query: [id for id in ids if id in kept] for query, ids in found.relevant_docs.items()
+        }
+        asked = {query: ids for query, ids in relevant.items() if ids}
+        left = {
+            **json.loads(data),
+            "corpus": kept,
+            "relevant_docs": asked,
+            "queries": {id: text for id, text in found.queries.items() if id in asked},
+        }
+        return json.dumps(left, ensure_ascii=False).encode(), len(found.corpus) - len(kept)
+
+    def table_without(self, data: bytes) -> tuple[bytes, int]:
+        """A Parquet file without the document's rows, and how many were changed or dropped."""
+        table, file = pq.read_table(io.BytesIO(data)), io.BytesIO()
+        rows = table.to_pylist()
+        kept = [left for row in rows if (left := self.without(row)) is not GONE]
+        pq.write_table(pa.Table.from_pylist(kept, table.schema), file)
+        return file.getvalue(), len(rows) - sum(row in rows for row in kept)
 
     def _kept(self, lines: Iterable[bytes]) -> Iterator[tuple[bool, bytes]]:
         """Each line that is left, and whether it is as it was."""

@@ -91,7 +91,7 @@ def overlap(
             continue
         # A passage with many copies would make this slow; twenty of them are enough.
         places = relevance.items[relevance.offsets[at] : relevance.offsets[at + 1]][:20]
-        shared = [asked.intersection(words.of(texts[place])) for place in places]
+        shared = [asked.intersection(words.indexed(texts[place])) for place in places]
         shares.append(max(len(terms) for terms in shared) / len(asked))
     return float(np.mean(shares)) if shares else None
 

@@ -22,6 +22,7 @@ QUERIES = Path("data/queries")
 LABELLED = QUERIES / "labelled.jsonl"
 REVIEW = FOLDER / "review"
 UNANSWERED = REVIEW / "unanswered.jsonl"
+SHOWN = ("chunk", "document", "title", "heading", "page_name", "text")  # of a passage
 POOL = 9  # passages to judge: the page has one digit key for each
 
 
@@ -45,9 +46,7 @@ def blind(query: str, ids: Iterable[str]) -> list[str]:
 def candidates(workbench: Workbench, query: str) -> list[dict[str, Any]]:
     """The passages to judge, in an order that does not show who found them."""
     rows = map(workbench.passage, blind(query, pooled(workbench.search(query))))
-    return [
-        {key: row[key] for key in ("chunk", "document", "title", "heading", "text")} for row in rows
-    ]
+    return [{key: row[key] for key in SHOWN} for row in rows]
 
 
 def judgment(workbench: Workbench, chunk: str, selected: str = "") -> dict[str, str]:

@@ -90,7 +90,11 @@ class Workbench:
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, Any]]:
-        return {row["chunk"]: row for row in read_table(chunks.PATH, chunks.SCHEMA).to_pylist()}
+        rows = read_table(chunks.PATH, chunks.SCHEMA).to_pylist()
+        return {
+            row["chunk"]: {**row, "page_name": chunks.page_name(row["document"], row["page"])}
+            for row in rows
+        }
 
     @cached_property
     def _ids(self) -> list[str]:

@@ -15,7 +15,16 @@ from argot.core.installed import LOCK, read_lock
 from argot.errors import InputError
 from argot.project.merge import Change, changes
 from argot.project.reruns import reruns
-from argot.project.template import BASE, LINES, generated, lines, template
+from argot.project.template import (
+    BASE,
+    LINES,
+    REQUIREMENTS,
+    WHEELS,
+    generated,
+    is_for_others,
+    lines,
+    template,
+)
 
 # What a run writes, or `dvc add`, that git must hold too.
 IN_GIT = ("data/raw.dvc", "dvc.lock", "reports/metrics.json")
@@ -42,7 +51,7 @@ def create(project: Path) -> list[str]:
     for name, content in base.items():
         _write(project / name, content)
     _finish(project, base, locks)
-    return _ignored(project, [*base, *locks, *IN_GIT])
+    return [*_missing_wheel(project), *_ignored(project, [*base, *locks, *IN_GIT])]
 
 
 def upgrade(project: Path, dry_run: bool) -> tuple[list[Change], dict[str, str]]:
@@ -100,6 +109,16 @@ def _refuse_what_is_in_the_way(project: Path, files: Mapping[str, bytes]) -> Non
             f"in the way, and left as they are: {', '.join(there[:5])}{more}; nothing was written. "
             "Move them away, or take a folder of the repository: argot init FOLDER"
         )
+
+
+def _missing_wheel(project: Path) -> list[str]:
+    """What others need who install Argot here, where no index and no git has it."""
+    if is_for_others() or [*(project / WHEELS).glob("*.whl")]:
+        return []
+    return [
+        f"this Argot was installed from a file, which colleagues and workflows don't have: put its "
+        f"wheel into {WHEELS}/, in git, or name its address in {REQUIREMENTS}"
+    ]
 
 
 def _ignored(project: Path, names: Iterable[str]) -> list[str]:

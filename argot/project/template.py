@@ -6,6 +6,7 @@ so that a team can read and change them. The library is not: argot.lock stands f
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import distribution, distributions, version
@@ -33,7 +34,12 @@ LINES = (".gitignore", ".dvcignore", ".gitattributes")
 BASE = ".argot"  # the files as Argot wrote them, by which an upgrade knows a team's changes
 HIDDEN = {".dvcignore": [f"/{BASE}/"], ".gitattributes": [f"{BASE}/** linguist-generated"]}
 REQUIREMENTS = "requirements-argot.txt"
-INSTALL = f"python -m venv .venv && .venv/bin/pip install -q -r {REQUIREMENTS} '{NAME}[{{}}]'"
+WHEELS = "wheels"
+# Older pips, such as that of Python 3.11, take no name beside the address of the same package.
+INSTALL = (
+    "python -m venv --upgrade-deps .venv && "
+    f".venv/bin/pip install -q -r {REQUIREMENTS} '{NAME}[{{}}]'"
+)
 # What the workflows say of Argot's own repository, and what they say in a team's.
 REPLACED = {
     "run: make install EXTRA=gpu": f"run: {INSTALL.format('gpu')}",
@@ -124,12 +130,25 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def is_for_others() -> bool:
+    """Can others install this Argot by its version, or from git? Not if it came from a file."""
+    origin = _origin()
+    return not origin or "vcs_info" in origin
+
+
+def _origin() -> dict[str, Any]:
+    """Where this installation came from; empty where that was an index."""
+    found: dict[str, Any] = json.loads(distribution(NAME).read_text("direct_url.json") or "{}")
+    return found
+
+
 def _requirements() -> str:
     """What colleagues and workflows install: from where this installation came, if git knows it."""
-    origin = yaml.safe_load(distribution(NAME).read_text("direct_url.json") or "{}")
+    origin = _origin()
     commit = origin.get("vcs_info", {}).get("commit_id")
     which = f" @ git+{origin['url']}@{commit}" if commit else f"=={version(NAME)}"
+    wheels = "" if is_for_others() else f"--find-links {WHEELS}\n"
     return (
-        f"# What this pipeline runs with: pip install -r {REQUIREMENTS} '{NAME}[cpu]' (or [gpu]).\n"
-        f"-c {LIBRARIES}\n{NAME}[pipeline,remote]{which}\n"
+        f"# What this pipeline runs with: pip install -r {REQUIREMENTS} '{NAME}[cpu]' (or [gpu]),\n"
+        f"# with pip 23.3 or newer.\n-c {LIBRARIES}\n{wheels}{NAME}[pipeline,remote]{which}\n"
     )

@@ -47,6 +47,10 @@ STOP_WORDS = {
     "ru": stopwords.STOPWORDS_RUSSIAN, "sv": stopwords.STOPWORDS_SWEDISH,
     "tr": stopwords.STOPWORDS_TURKISH, "zh": stopwords.STOPWORDS_CHINESE,
 }  # fmt: skip
+# In these languages people leave accents out where they type. The German stemmer reads a, ä and ae
+# as one letter by itself; other languages were not measured.
+FOLDED = frozenset({"es", "fr"})
+LETTERS_IN_ONE = {ord("œ"): "oe", ord("æ"): "ae"}
 # A word, or a code such as tw-d12, 10+2, 3.5 or 49/2021, whose parts are joined without a space.
 TERM = re.compile(rf"{LETTERS}(?:[-+./_:]{LETTERS})*")
 PART = re.compile(LETTERS)
@@ -79,24 +83,43 @@ class _Own(Settings):
 
     ids: list[str]
     language: str
+    folded: bool = False  # an older index holds accents
 
 
 class Words:
     """Turns text into the terms that BM25 counts.
 
-    Terms are lower-case stems of words that are no stop words. A code such as tw-d12 counts as a
-    whole and in parts.
+    Terms are lower-case stems of words that are no stop words; where the language is one of FOLDED,
+    or `folded` says so, they have no accents. A code such as tw-d12 counts as a whole and in parts.
     """
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, folded: bool | None = None) -> None:
+        self.folded = language in FOLDED if folded is None else folded
         self.stop = frozenset(STOP_WORDS.get(language, ()))
+        if self.folded:
+            self.stop |= set(map(without_accents, self.stop))
         self._stemmer = Stemmer.Stemmer(STEMMERS[language]) if language in STEMMERS else None
         self._terms = lru_cache(DISTINCT)(self._terms_of)
+        self._written = lru_cache(DISTINCT)(self._written_of)
 
     def of(self, text: str) -> list[str]:
-        """The terms of `text`, in their order, with repetitions."""
-        plain = ELISION.sub(" ", unicodedata.normalize("NFKC", text).lower())
-        return [term for word in TERM.findall(plain) for term in self._terms(word)]
+        """The terms of a query, in their order, with repetitions."""
+        return [term for word in _words(text) for term in self._terms(word)]
+
+    def indexed(self, text: str) -> list[str]:
+        """The terms that a passage is found by, in their order, with repetitions.
+
+        A stemmer may take more from "décès" than from "deces", so a word with accents has the terms
+        of both.
+        """
+        return [term for word in _words(text) for term in self._written(word)]
+
+    def _written_of(self, word: str) -> list[str]:
+        """The terms of one match of TERM in a passage."""
+        terms = self._terms(word)
+        if not self.folded:
+            return terms
+        return terms + [term for term in self._terms(without_accents(word)) if term not in terms]
 
     def _terms_of(self, word: str) -> list[str]:
         """The terms of one match of TERM, without those that are stop words."""
@@ -105,7 +128,9 @@ class Words:
         # "near-miss" is only two words, but "tw-d12", which has a digit, is also a name as a whole.
         if len(parts) > 1 and any(character.isdigit() for character in word):
             terms.insert(0, word)
-        return self._stemmer.stemWords(terms) if self._stemmer else terms
+        # Stemmers know endings with their accents, so these go last.
+        stems = self._stemmer.stemWords(terms) if self._stemmer else terms
+        return list(map(without_accents, stems)) if self.folded else stems
 
 
 class WordOrder:
@@ -180,13 +205,18 @@ class Bm25:
     part = "lexical"
 
     def __init__(
-        self, index: bm25s.BM25, ids: Sequence[str], language: str, order: WordOrder | None = None
+        self,
+        index: bm25s.BM25,
+        ids: Sequence[str],
+        language: str,
+        words: Words,
+        order: WordOrder | None = None,
     ) -> None:
         self.index = index
         self.order = order
         self.ids = list(ids)
         self.language = language
-        self.words = Words(language)
+        self.words = words
         self._ties = tie_order(self.ids)
         self._seen: NDArray[np.bool_] | None = None  # passages that may be found; None: all
         # The last query and its scores: search with several rankers asks for them twice.
@@ -203,7 +233,7 @@ class Bm25:
             )
         language = _known(settings.language) if settings.language != "auto" else language
         words = Words(language)
-        tokens = [words.of(text) for text in texts]
+        tokens = [words.indexed(text) for text in texts]
         # Terms are sorted, so that the same passages give the same bytes. "" is bm25s' empty token.
         terms = ["", *sorted(set().union(*tokens))]
         vocabulary = {term: number for number, term in enumerate(terms)}
@@ -212,7 +242,9 @@ class Bm25:
         # If no passage holds any word, the average length is 0, and numpy would warn of 0 / 0.
         with np.errstate(invalid="ignore"):
             index.index((numbered, vocabulary), show_progress=False)
-        return cls(index, ids, language, WordOrder.of(numbered))
+        if words.folded:  # pairs are of the terms that a query has
+            numbered = [[vocabulary[term] for term in words.of(text)] for text in texts]
+        return cls(index, ids, language, words, WordOrder.of(numbered))
 
     def search(self, queries: Sequence[str], k: int, rows: Rows | None = None) -> Hits:
         """The k best passages of each query, of those at the positions `rows` where they are given.
@@ -283,7 +315,8 @@ class Bm25:
     def save(self, folder: Path) -> None:
         """Write the index as plain arrays and JSON: nothing in it can run code."""
         self.index.save(folder, show_progress=False, allow_pickle=False)
-        write_json(folder / WORDS_FILE, {"ids": self.ids, "language": self.language})
+        folded = {"folded": True} if self.words.folded else {}
+        write_json(folder / WORDS_FILE, {"ids": self.ids, "language": self.language, **folded})
         if self.order:
             self.order.save(folder)
 
@@ -314,7 +347,7 @@ class Bm25:
             ) from None
         if not fits:
             raise _mixed(folder)
-        return cls(index, own.ids, own.language, order)
+        return cls(index, own.ids, own.language, Words(own.language, own.folded), order)
 
     @classmethod
     def stored(cls, ids: Sequence[str]) -> Bm25:
@@ -388,6 +421,17 @@ def _mixed(folder: Path) -> InputError:
 def _idf(holding: int, passages: int) -> float:
     """The weight of a term that `holding` of the passages hold, in Lucene's variant of BM25."""
     return math.log(1 + (passages - holding + 0.5) / (holding + 0.5))
+
+
+def without_accents(text: str) -> str:
+    """The text as people type it where accents are too much trouble: coeur brise for cœur brisé."""
+    letters = unicodedata.normalize("NFD", text.translate(LETTERS_IN_ONE))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def _words(text: str) -> list[str]:
+    """The matches of TERM in a text."""
+    return TERM.findall(ELISION.sub(" ", unicodedata.normalize("NFKC", text).lower()))
 
 
 def _pieces(part: str) -> list[str]:

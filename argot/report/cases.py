@@ -26,6 +26,7 @@ class ReturnedPassage(NamedTuple):
     rank: int
     document: str
     heading: str
+    page: str  # "page 3"; empty for a document without pages
     text: str
     relevant: bool
 
@@ -45,6 +46,7 @@ class ChangedQuery(NamedTuple):
         return self.after - self.before
 
 
+Shown = tuple[str, str, str, str]  # document, heading path, page, beginning of the text
 Couple = tuple[dict[str, Any], dict[str, Any]]  # a query's rows of both systems
 
 
@@ -83,7 +85,7 @@ def _gain(couple: Couple) -> float:
     return float(couple[1]["ndcg@10"] - couple[0]["ndcg@10"])
 
 
-def _case(couple: Couple, texts: dict[str, tuple[str, str, str]]) -> ChangedQuery:
+def _case(couple: Couple, texts: dict[str, Shown]) -> ChangedQuery:
     before, after = couple
     return ChangedQuery(
         before["query"],
@@ -94,7 +96,7 @@ def _case(couple: Couple, texts: dict[str, tuple[str, str, str]]) -> ChangedQuer
     )
 
 
-def _found(row: dict[str, Any], texts: dict[str, tuple[str, str, str]]) -> list[ReturnedPassage]:
+def _found(row: dict[str, Any], texts: dict[str, Shown]) -> list[ReturnedPassage]:
     relevant = set(row["relevant"])
     first = next((place for place, chunk in enumerate(row["top"]) if chunk in relevant), 0)
     places = [*range(min(SHOWN, len(row["top"]))), *([first] if first >= SHOWN else [])]
@@ -104,11 +106,16 @@ def _found(row: dict[str, Any], texts: dict[str, tuple[str, str, str]]) -> list[
     ]
 
 
-def _texts(wanted: set[str]) -> dict[str, tuple[str, str, str]]:
-    """Document, heading path and the beginning of the text of each wanted chunk."""
-    table = read_table(chunks.PATH, chunks.SCHEMA, ["chunk", "document", "heading", "text"])
+def _texts(wanted: set[str]) -> dict[str, Shown]:
+    """Document, heading path, page and the beginning of the text of each wanted chunk."""
+    table = read_table(chunks.PATH, chunks.SCHEMA, ["chunk", "document", "heading", "page", "text"])
     rows = table.filter(pc.is_in(table["chunk"], pa.array(sorted(wanted), pa.string()))).to_pylist()
-    return {row["chunk"]: (row["document"], row["heading"], _short(row["text"])) for row in rows}
+    return {row["chunk"]: _shown(row) for row in rows}
+
+
+def _shown(row: dict[str, Any]) -> Shown:
+    name = row["document"]
+    return name, row["heading"], chunks.page_name(name, row["page"]), _short(row["text"])
 
 
 def _short(text: str) -> str:

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from argot.tables.chunks import page_name
+
 URL = "url"  # a key of a document's metadata
 
 
@@ -26,6 +28,7 @@ class Piece:
     start: int  # span in the document's Markdown, in characters
     end: int
     page: int | None = None  # it starts on, from 1; None: its document has no pages
+    page_name: str = ""  # as of a Passage
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,15 @@ def pieces(rows: Sequence[Mapping[str, Any]]) -> Iterator[Piece]:
         # A table's header, repeated in front of a passage's own span, is left out too.
         new = row["end"] - max(end, row["start"])
         text = row["text"][-new:] if new > 0 else ""
-        yield Piece(row["chunk"], row["heading"], text, row["start"], row["end"], row["page"])
+        yield Piece(
+            row["chunk"],
+            row["heading"],
+            text,
+            row["start"],
+            row["end"],
+            row["page"],
+            page_name(row["document"], row["page"]),
+        )
         end = max(end, row["end"])
 
 

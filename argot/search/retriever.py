@@ -33,7 +33,7 @@ from argot.search.rerank import DEPTH as RERANKED
 from argot.search.rerank import Reranker
 from argot.search.rights import Groups, groups_of, named
 from argot.tables import chunks
-from argot.tables.chunks import passage, passages_of
+from argot.tables.chunks import page_name, passage, passages_of
 
 Filter = Mapping[str, Any]
 T = TypeVar("T")
@@ -72,6 +72,7 @@ class Passage:
     probability: float | None = None
     url: str = ""  # where people read the document; empty: the release names no address
     page: int | None = None  # it starts on, from 1; None: its document has no pages
+    page_name: str = ""  # "page 3", of a deck "slide 3"; empty: its document has no pages
 
     def __repr__(self) -> str:
         """One line for a notebook: the fields hold whole texts."""
@@ -440,6 +441,7 @@ class Retriever:
                 probability=None if chances is None else round(float(chances[row, place]), 4),
                 url=address(chunk["document"], metadata[place], self.manifest.url, chunk["page"]),
                 page=chunk["page"],
+                page_name=page_name(chunk["document"], chunk["page"]),
             )
             for place, (at, chunk) in enumerate(zip(positions.tolist(), table, strict=True))
         ]

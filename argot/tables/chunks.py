@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -41,10 +42,26 @@ SCHEMA = pa.schema(
     ]
 )
 
+# Names of decks.
+SLIDES = re.compile(r"\.(?:pp[st][xm]|pot[xm]|odp|otp)$", re.IGNORECASE)
+
 
 def passage(heading: str, text: str) -> str:
     """A chunk as it is embedded, indexed and searched: heading path, then text."""
     return f"{heading}\n{text}" if heading else text
+
+
+def page_name(document: str, page: int | None) -> str:
+    """What people call a page: "page 3", of a deck "slide 3"; empty for a document without any."""
+    if page is None:
+        return ""
+    return f"slide {page}" if SLIDES.search(document) else f"page {page}"
+
+
+def location(document: str, heading: str, page_name: str) -> str:
+    """Where a passage is, in one line: "policies/returns.pdf › Returns > Damaged goods, page 3"."""
+    where = f"{document} › {heading}" if heading else document
+    return f"{where}, {page_name}" if page_name else where
 
 
 def passages_of(table: pa.Table) -> list[str]:

@@ -37,6 +37,16 @@ def test_the_pages_commands_run(release: Path, tmp_path: Path) -> None:
                 assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
 
 
+@pytest.mark.usefixtures("inputs")
+def test_the_pages_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a folder that holds models/release."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGES[0].read_text("utf-8"), re.M | re.S)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, PAGES[0].name, "exec"), {})
+    assert capsys.readouterr().out
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_option_of_the_pages_is_one_of_the_commands(page: Path) -> None:
     wide = {"COLUMNS": "200"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -13,7 +14,7 @@ from argot.documents.formats.html import to_markdown
 from argot.documents.formats.opendocument_numbers import Numbers
 from argot.documents.formats.properties import day, properties
 from argot.documents.formats.sheet_tables import tables
-from argot.documents.formats.text import clean
+from argot.documents.formats.text import clean, slides_in
 
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
@@ -69,11 +70,10 @@ def read_ods(data: bytes) -> Parsed:
 def read_odp(data: bytes) -> Parsed:
     """A section per slide, its notes at the end of the document."""
     document = _Document(data)
-    pages = document.body("presentation").findall(f"{DRAW}page")
-    text, _ = to_markdown(
-        f"<body>{''.join(document.html(page) for page in pages)}{document.notes()}</body>"
-    )
-    return document.parsed("odp", text)
+    slides = [document.html(page) for page in document.body("presentation").findall(f"{DRAW}page")]
+    texts = [to_markdown(f"<body>{html}</body>")[0] for html in [*slides, document.notes()]]
+    text, starts = slides_in(texts)
+    return replace(document.parsed("odp", text), pages=starts[: len(slides)])
 
 
 class _Document:

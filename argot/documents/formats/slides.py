@@ -18,7 +18,7 @@ from argot.documents.formats.office import (
     named,
     rewritten,
 )
-from argot.documents.formats.text import clean, table
+from argot.documents.formats.text import slides_in, table
 
 TYPES = "[Content_Types].xml"
 # python-pptx reads decks; shows and templates differ from them in a word of their type.
@@ -30,10 +30,9 @@ def read_pptx(data: bytes) -> Parsed:
     from pptx import Presentation
 
     deck = Presentation(io.BytesIO(_as_deck(data)))
-    slides = [_slide(slide) for slide in deck.slides]
-    text = clean("\n\n".join(slide for slide in slides if slide))
+    text, starts = slides_in([_slide(slide) for slide in deck.slides])
     title, metadata = about(data)
-    return Parsed("pptx", text, title, metadata)
+    return Parsed("pptx", text, title, metadata, starts)
 
 
 def _as_deck(data: bytes) -> bytes:

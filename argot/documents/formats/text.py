@@ -99,6 +99,12 @@ def clean_parts(parts: Sequence[str]) -> tuple[str, list[int]]:
     return clean("".join(parts)), [*accumulate(lengths[:-1], initial=0)]
 
 
+def slides_in(texts: Sequence[str]) -> tuple[str, list[int]]:
+    """The texts of slides as one clean text, and where each starts in it, in characters."""
+    text, starts = clean_parts([f"{text}\n\n" if text else "" for text in texts])
+    return text.rstrip(), starts
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows as a Markdown table; the first is its header."""
     width = max((len(row) for row in rows), default=0)

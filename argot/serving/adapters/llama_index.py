@@ -35,7 +35,7 @@ class LlamaIndexRetriever(BaseRetriever):
 
 def _node(row: dict[str, Any]) -> TextNode:
     """A passage as a node; a language model is shown where it is from, no ranks and scores."""
-    hidden = sorted(row.keys() - {"document", "title", "heading", "url"})
+    hidden = sorted(row.keys() - {"document", "title", "heading", "page_name", "url"})
     return TextNode(
         id_=row["id"], text=row.pop("text"), metadata=row, excluded_llm_metadata_keys=hidden
     )

@@ -87,13 +87,14 @@ def _finish(answer: Answer, as_json: bool) -> None:
 
 def _sources(answer: Answer) -> None:
     """Print the passages that are cited, and the claims that no passage supports."""
+    from argot.tables.chunks import location
+
     citations = [citation for claim in answer.claims for citation in claim.citations]
     cited = sorted({citation.number for citation in citations if not citation.problem})
     typer.echo("\n")
     for number in cited:
         passage = answer.passages[number - 1]
-        where = f"{passage.document} › {passage.heading}" if passage.heading else passage.document
-        where += f", page {passage.page}" if passage.page else ""
+        where = location(passage.document, passage.heading, passage.page_name)
         typer.secho(f"[{number}] {printable(where)}", fg="cyan")
     for claim in answer.claims:
         if not claim.supported:

@@ -78,14 +78,15 @@ def judge_in_terminal(given: list[str], device: str) -> None:
     """Print the passages of each question, and read the numbers that a person types."""
     from argot.feedback.label import candidates, judgment, keep, waiting
     from argot.feedback.workbench import Workbench
+    from argot.tables.chunks import location
 
     workbench = Workbench(device)
     for query in waiting(given):
         found = candidates(workbench, query)
         typer.secho(f"\n{printable(query)}", bold=True)
         for number, passage in enumerate(found, start=1):
-            where = printable(f"{passage['document']} › {passage['heading']}")
-            typer.secho(f"{number}. {where}", fg="cyan")
+            where = location(passage["document"], passage["heading"], passage["page_name"])
+            typer.secho(f"{number}. {printable(where)}", fg="cyan")
             typer.echo(printable(passage["text"]).strip())
         chosen = read_choice(len(found))
         if chosen is None:

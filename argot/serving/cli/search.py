@@ -119,6 +119,8 @@ def print_passages(found: list[Passage], nothing_fits: bool = False) -> None:
     """Print passages for a person to read; `nothing_fits` says that none of them may answer."""
     from rich.text import Text
 
+    from argot.tables.chunks import location
+
     console = own_console()
     if not found:
         console.print("No passage found.")
@@ -126,11 +128,10 @@ def print_passages(found: list[Passage], nothing_fits: bool = False) -> None:
         console.print("Perhaps nothing fits: these are the nearest passages.\n", style="yellow")
     for passage in found:
         head = Text(f"{passage.rank}. ", style="bold")
-        head.append(printable(passage.document), style="bold cyan")
-        if passage.heading:
-            head.append(printable(f" › {passage.heading}"), style="cyan")
-        if passage.page:
-            head.append(f", page {passage.page}", style="cyan")
+        document = printable(passage.document)
+        where = printable(location(passage.document, passage.heading, passage.page_name))
+        head.append(document, style="bold cyan")
+        head.append(where.removeprefix(document), style="cyan")
         head.append(f"  {passage.score:.3f}", style="dim")
         if passage.probability is not None:
             head.append(f"  {passage.probability:.0%} that it answers", style="dim")
@@ -147,6 +148,7 @@ def print_compared(question: str, k: int) -> None:
 
     from argot.evaluation.names import name
     from argot.feedback.workbench import Workbench
+    from argot.tables.chunks import location
 
     workbench = Workbench()
     rankings = workbench.search(question)
@@ -156,6 +158,7 @@ def print_compared(question: str, k: int) -> None:
         cells = []
         for places in rankings.values():
             row = workbench.passage(places[rank].id) if rank < len(places) else None
-            cells.append(f"{row['document']} › {row['heading']}\n{row['text']}" if row else "")
+            where = location(row["document"], row["heading"], row["page_name"]) if row else ""
+            cells.append(f"{where}\n{row['text']}" if row else "")
         table.add_row(str(rank + 1), *(Text(printable(cell)) for cell in cells))
     own_console().print(table)

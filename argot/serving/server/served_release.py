@@ -151,11 +151,12 @@ class ServedRelease:
 
     def matched(self, query: str, passage: Passage) -> list[str]:
         """The words of a passage, in lower case, that BM25 counts as words of the query."""
-        wanted = frozenset(self._terms(query))
+        terms = self.retriever.bm25.words
+        wanted = frozenset(terms.of(query))
         words = {
             match.group().lower() for match in TERM.finditer(f"{passage.heading} {passage.text}")
         }
-        return sorted(word for word in words if not wanted.isdisjoint(self._terms(word)))
+        return sorted(word for word in words if not wanted.isdisjoint(_terms(terms.indexed, word)))
 
     def passage(self, id: str, groups: frozenset[str] | None = None) -> dict[str, Any] | None:
         """A passage's row, or None where this release has no such passage for these groups."""
@@ -231,9 +232,6 @@ class ServedRelease:
         embedder = self.retriever.embedder
         encode = embedder.encode_queries if key == "query" else embedder.encode_passages
         return list(encode(items))
-
-    def _terms(self, text: str) -> tuple[str, ...]:
-        return _terms(self.retriever.bm25.words.of, text)
 
 
 # The same words occur in passage after passage, and stemming is the slowest step of `matched`.

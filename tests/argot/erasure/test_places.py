@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dvc.repo import Repo
@@ -175,6 +176,23 @@ def test_history_in_git_is_left_with_its_commits(project: Path) -> None:
     assert found["data/queries/questions.jsonl"] == f"git history, 1 commits: {head.stdout.strip()}"
     erase()
     assert (raw / "questions.jsonl").read_bytes() == b""
+
+
+def test_pairs_that_a_team_brought_lose_entries_and_no_file(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    own = Path("data/own-pairs")
+    own.mkdir()
+    clicks, pairs, odd = own / "clicks.csv", own / "pairs.parquet", own / "notes.json"
+    clicks.write_text("query,document,count\npay day,pay.md,3\nrefund,returns.md,2\n")
+    rows = [{"query": name, "document": name} for name in ("pay.md", "returns.md")]
+    pq.write_table(pa.Table.from_pylist(rows), pairs)
+    odd.write_text('{"see": "pay.md"}')
+    assert str(odd) in erase("pay.md")
+    assert clicks.read_text() == "query,document,count\nrefund,returns.md,2\n"
+    assert pq.read_table(pairs).to_pylist() == rows[1:]
+    assert odd.exists()
 
 
 def test_a_copy_under_another_name_is_named_and_keeps_its_object(project: Path) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from argot.erasure.traces import GONE, Traces
@@ -74,4 +77,48 @@ def test_a_refusal_goes_whole(traces: Traces) -> None:
 def test_other_lines_stay_to_the_byte(traces: Traces) -> None:
     other, torn = b'{"document":"b.md",   "n": 1}\n', b'{"document": "people/pay.md", "quo'
     kept, changed = traces.lines_without(other + b'{"document": "people/pay.md"}\n' + torn)
-    assert (kept, changed) == ([other], 2)
+    assert (kept, changed) == (other, 2)
+
+
+def test_a_row_goes_and_others_stay_to_the_byte(traces: Traces) -> None:
+    head, other = b"\xef\xbb\xbfquery,document,count\r\n", b'"late\nbox",b.md,  3\r\n'
+    kept, changed = traces.rows_without(head + b"pay day,people/pay.md,12\r\n" + other)
+    assert (kept, changed) == (head + other, 1)
+    quotes = f"anchor\tpositive\nwhere?\tIn the drawer.\nwhere?\t{SECRET}\n".encode()
+    kept, changed = traces.rows_without(quotes, "\t")
+    assert (kept, changed) == (b"anchor\tpositive\nwhere?\tIn the drawer.\n", 1)
+
+
+def test_a_row_that_names_another_document_stays(traces: Traces) -> None:
+    rows = f"query,document,count\n{SECRET},b.md,3\n".encode()
+    assert traces.rows_without(rows) == (rows, 0)
+
+
+def test_a_dataset_keeps_what_was_asked_about_others(traces: Traces) -> None:
+    whole = {
+        "queries": {"q1": "where?", "q2": "when?", "q3": "who?"},
+        "corpus": {"a": SECRET, "b": "In the drawer."},
+        "relevant_docs": {"q1": ["a"], "q2": ["a", "b"], "q3": ["b"]},
+        "mode": "text",
+    }
+    data, changed = traces.dataset_without(json.dumps(whole).encode())
+    assert (json.loads(data), changed) == (
+        {
+            "queries": {"q2": "when?", "q3": "who?"},
+            "corpus": {"b": "In the drawer."},
+            "relevant_docs": {"q2": ["b"], "q3": ["b"]},
+            "mode": "text",
+        },
+        1,
+    )
+
+
+def test_a_table_of_pairs_loses_its_rows_alone(traces: Traces) -> None:
+    rows = [
+        {"anchor": "where?", "positive": SECRET},
+        {"anchor": "when?", "positive": "At six."},
+    ]
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    data, changed = traces.table_without(file.getvalue())
+    assert (pq.read_table(io.BytesIO(data)).to_pylist(), changed) == (rows[1:], 1)

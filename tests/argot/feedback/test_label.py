@@ -64,6 +64,7 @@ def test_all_systems_of_the_repository_answer(workbench: Workbench) -> None:
         "document",
         "title",
         "heading",
+        "page_name",
         "text",
     }  # no score, no rank, no system
 

@@ -14,7 +14,7 @@ from argot.project.template import FILES, LINES, SOURCE
 def created(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project out of an empty folder: change only copies of it."""
     folder = tmp_path_factory.mktemp("team") / "handbook"
-    assert create(folder) == []
+    assert not any("git ignores" in note for note in create(folder))
     return folder
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from argot.core import installed
 from argot.errors import InputError
+from argot.project import template
 from argot.project.folder import create, upgrade
 from argot.project.template import FILES, LINES
 from argot.serving.cli import app
@@ -79,6 +80,41 @@ def test_the_libraries_that_decide_numbers_are_those_that_are_installed(created:
     )
 
 
+@pytest.mark.parametrize(
+    ("origin", "lines", "noted"),
+    [
+        ({}, ["argot-retrieval[pipeline,remote]==VERSION"], False),
+        (
+            {
+                "url": "https://example.com/argot.git",
+                "vcs_info": {"vcs": "git", "commit_id": "ab1"},
+            },
+            ["argot-retrieval[pipeline,remote] @ git+https://example.com/argot.git@ab1"],
+            False,
+        ),
+        (
+            {"url": "file:///home/ann/argot_retrieval-0.1.0-py3-none-any.whl", "archive_info": {}},
+            ["--find-links wheels", "argot-retrieval[pipeline,remote]==VERSION"],
+            True,
+        ),
+    ],
+)
+def test_colleagues_install_argot_from_where_it_came(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    origin: dict[str, object],
+    lines: list[str],
+    noted: bool,
+) -> None:
+    monkeypatch.setattr(template, "_origin", lambda: origin)
+    notes = create(tmp_path / "team")
+    text = (tmp_path / "team/requirements-argot.txt").read_text(encoding="utf-8")
+    found = text.replace(version("argot-retrieval"), "VERSION").splitlines()
+    assert [line for line in found if not line.startswith("#")] == ["-c numerics.lock", *lines]
+    assert [note for note in notes if "put its wheel into wheels/" in note] == notes
+    assert bool(notes) == noted
+
+
 def test_the_workflows_of_a_project_are_valid_and_know_no_makefile(created: Path) -> None:
     workflows = sorted((created / ".github/workflows").iterdir())
     assert [path.name for path in workflows] == [
@@ -109,7 +145,7 @@ def test_an_existing_repository_keeps_its_files_and_lines(tmp_path: Path) -> Non
     run(tmp_path, "git", "init", "-q")
     (tmp_path / ".gitignore").write_text("*.log\n/cache/")
     (tmp_path / "README.md").write_text("# Ours\n")
-    assert create(tmp_path) == []
+    assert not any("git ignores" in note for note in create(tmp_path))
     ignored = (tmp_path / ".gitignore").read_text().splitlines()
     assert ignored[:2] == ["*.log", "/cache/"] and "/models/release" in ignored
     assert len(set(ignored)) == len(ignored)
@@ -150,7 +186,7 @@ def test_an_ignored_file_is_named_with_the_line_that_hides_it(tmp_path: Path) ->
     (tmp_path / ".gitignore").write_text("data/\n")
     found = create(tmp_path)
     assert any("data/raw.dvc (.gitignore:1:data/)" in note for note in found)
-    assert all("data/" in note for note in found)
+    assert all("data/" in note for note in found if "git ignores" in note)
 
 
 def test_an_init_that_was_killed_is_finished(project: Path) -> None:

@@ -52,6 +52,44 @@ def test_elisions_and_stop_words_are_no_terms() -> None:
     assert Words("en").of("the driver's") == ["driver"]
 
 
+@pytest.mark.parametrize(
+    ("language", "typed", "written"),
+    [
+        ("de", "kundigung", "Kündigung"),
+        ("de", "kuendigung", "Kündigungen"),
+        ("es", "garantia", "garantía"),
+        ("es", "contrasena", "Contraseñas"),
+        ("fr", "résiliation", "resiliation"),
+        ("fr", "resilier", "résiliation"),
+        ("fr", "deces", "décès"),
+        ("fr", "oeil", "œil"),
+    ],
+)
+def test_words_are_found_as_people_type_them(language: str, typed: str, written: str) -> None:
+    words = Words(language)
+    assert set(words.of(typed)) & set(words.indexed(written))
+    assert set(words.of(written)) & set(words.indexed(written))
+
+
+def test_stop_words_without_their_accents_are_no_terms() -> None:
+    assert Words("es").of("tambien") == Words("es").indexed("también") == []
+
+
+def test_accents_are_letters_where_they_were_not_measured() -> None:
+    assert Words("sv").of("få") == Words("sv").indexed("få") == ["få"]
+
+
+def test_an_index_with_accents_is_searched_with_them(tmp_path: Path) -> None:
+    new = build(["La santé"], ["a"], "fr")
+    new.save(tmp_path)
+    assert Bm25.load(tmp_path).search(["sante"], 1).positions[0, 0] == 0
+    old = json.loads((tmp_path / "words.json").read_bytes())
+    assert old.pop("folded")
+    (tmp_path / "words.json").write_text(json.dumps(old))
+    assert Bm25.load(tmp_path).words.of("santé") == ["sant"]
+    assert Bm25.load(tmp_path).words.of("décès") == ["déces"]
+
+
 def test_text_without_spaces_is_read_in_pairs() -> None:
     assert Words("ja").of("東京都") == ["東京", "京都"]
 

@@ -57,7 +57,7 @@ def test_the_address_of_a_pdf_opens_at_the_page(
 def document(text: str, *spans: tuple[str, int, int, str]) -> Document:
     rows = [
         {"chunk": str(at), "heading": heading, "text": f"{before}{text[start:end]}"}
-        | {"start": start, "end": end, "page": None}
+        | {"document": "d.md", "start": start, "end": end, "page": None}
         for at, (heading, start, end, before) in enumerate(spans)
     ]
     return Document("d.md", "D", "", {}, list(pieces(rows)))

@@ -365,7 +365,8 @@ def test_a_passage_knows_its_page(spoilt: Path) -> None:
     reseal(spoilt, url="https://w.example")
     retriever = Retriever.load(spoilt, device="cpu")
     (best,) = retriever.search("error E-17", k=1, mode="bm25")
-    assert (best.page, best.url) == (3, "https://w.example/pumps/noise.pdf#page=3")
+    assert (best.page, best.page_name) == (3, "page 3")
+    assert best.url == "https://w.example/pumps/noise.pdf#page=3"
     whole = retriever.document(best.id)
     assert whole and whole.url == "https://w.example/pumps/noise.pdf"
-    assert {piece.page for piece in whole.pieces} == {3}
+    assert {(piece.page, piece.page_name) for piece in whole.pieces} == {(3, "page 3")}

@@ -9,7 +9,15 @@ import pytest
 
 from argot.core.parquet import write_table
 from argot.errors import InputError
-from argot.tables.chunks import SCHEMA, Corpus, commonest, numbered, passage
+from argot.tables.chunks import (
+    SCHEMA,
+    Corpus,
+    commonest,
+    location,
+    numbered,
+    page_name,
+    passage,
+)
 
 
 def row(at: int, **changes: Any) -> dict[str, Any]:
@@ -69,3 +77,22 @@ def test_names_are_numbered_in_their_order() -> None:
 
 def test_a_passage_without_heading_is_its_text() -> None:
     assert (passage("", "text"), passage("A", "text")) == ("text", "A\ntext")
+
+
+@pytest.mark.parametrize(
+    ("document", "page", "expected"),
+    [
+        ("a/pumps.pdf", 3, "page 3"),
+        ("a/pumps.PPTX", 3, "slide 3"),
+        ("a/show.ppsx", 3, "slide 3"),
+        ("a/pumps.odp", 3, "slide 3"),
+        ("a/pptx.md", None, ""),
+    ],
+)
+def test_a_page_of_a_deck_is_a_slide(document: str, page: int | None, expected: str) -> None:
+    assert page_name(document, page) == expected
+
+
+def test_a_passage_is_located_in_one_line() -> None:
+    assert location("a.pdf", "Pumps > Noise", "page 3") == "a.pdf › Pumps > Noise, page 3"
+    assert location("a.md", "", "") == "a.md"

@@ -33,7 +33,7 @@ function column(system, before, found) {
       },
       make("span", { class: "rank" }, String(rank)),
       make("span", { class: "body" },
-        make("b", {}, passage.document.split("/").pop()),
+        make("b", {}, [passage.document.split("/").pop(), passage.page_name].filter(Boolean).join(", ")),
         make("span", { class: "snippet" }, passage.heading ? `${passage.heading.split(" > ").pop()} · ` : "", passage.text.replace(/\|[\s|:-]*/g, " ").trim().slice(0, 140))),
       before ? move(passage.ranks[before], rank) : null,
     );

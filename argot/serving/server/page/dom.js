@@ -74,11 +74,11 @@ function bold(text, matched) {
 }
 
 // "policies/returns.pdf › Returns › Damaged goods › page 3"
-export function place(document_, heading, url = "", page = null) {
+export function place({ document: document_, heading, page_name: page }, url = "") {
   const path = document_.split("/");
   const name = path.pop();
   const folder = path.length ? make("span", { class: "folder" }, `${path.join("/")}/`) : null;
-  const parts = [...(heading ? heading.split(" > ") : []), ...(page ? [`page ${page}`] : [])];
+  const parts = [...(heading ? heading.split(" > ") : []), ...(page ? [page] : [])];
   const crumbs = parts.map((part) => make("span", { class: "crumb" }, part));
   const shown = make(url ? "a" : "span", { class: "document", href: url || null }, folder, name);
   return make("p", { class: "place" }, shown, ...crumbs);

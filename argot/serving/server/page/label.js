@@ -53,7 +53,7 @@ function candidate(passage, at) {
     "li",
     { class: "passage candidate", data: { chunk: passage.chunk }, on: { click: () => picked(passage.chunk), mouseup: () => selected(passage.chunk) } },
     make("kbd", { class: "number" }, String(number)),
-    make("div", { class: "body" }, place(passage.document, passage.heading), make("div", { class: "text" }, ...readable(passage.text)), make("p", { class: "quote" })),
+    make("div", { class: "body" }, place(passage), make("div", { class: "text" }, ...readable(passage.text)), make("p", { class: "quote" })),
   );
 }
 

@@ -11,7 +11,7 @@ export function card(passage, asked, rankers) {
     "li",
     { class: "passage", tabindex: "-1", data: { id: passage.id }, on: { click: (event) => toggle(event, passage, asked) } },
     make("span", { class: "rank" }, String(passage.rank)),
-    make("div", { class: "body" }, place(passage.document, passage.heading, passage.url, passage.page), text, found(passage, asked, rankers)),
+    make("div", { class: "body" }, place(passage, passage.url), text, found(passage, asked, rankers)),
   );
 }
 

@@ -10,8 +10,10 @@ function show({ document: name, title, url, pieces }) {
   document.title = `${title || name} · Argot`;
   $("title").textContent = title || name;
   $("from").append(/^https?:/.test(url) ? make("a", { href: url }, name) : name);
-  let before = "";
-  for (const { id, heading, text } of pieces) {
+  let [before, turned] = ["", ""];
+  for (const { id, heading, page_name: page, text } of pieces) {
+    if (page !== turned) $("pieces").append(make("p", { class: "turn" }, page));
+    turned = page;
     if (heading !== before && heading) $("pieces").append(make("h2", {}, heading.split(" > ").pop()));
     before = heading;
     const marked = id === asked.get("passage");

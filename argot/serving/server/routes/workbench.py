@@ -113,6 +113,6 @@ def _passages(
     for places in best.values():
         for place in places:
             row = workbench.passage(place.id)
-            shown = {key: row[key] for key in ("document", "heading", "text")}
+            shown = {key: row[key] for key in ("document", "heading", "page_name", "text")}
             passages[place.id] = {**shown, "ranks": ranks[place.id]}
     return passages

@@ -118,11 +118,13 @@ def test_sheets_become_sections_without_their_empty_edges() -> None:
 def test_slides_become_sections() -> None:
     frame = '<draw:frame presentation:class="{}"><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame>'
     page = f"<draw:page>{frame.format('title', 'Night desk')}{frame.format('outline', 'Answers after six')}</draw:page>"
-    deck = f"<office:presentation>{page}</office:presentation>"
-    assert (
-        parse("deck.odp", document("presentation", deck)).text
-        == "## Night desk\n\nAnswers after six"
+    deck = f"<office:presentation>{page}<draw:page/>{page}</office:presentation>"
+    read, slide = (
+        parse("deck.odp", document("presentation", deck)),
+        "## Night desk\n\nAnswers after six",
     )
+    assert read.text == f"{slide}\n\n{slide}"
+    assert read.pages == [0, len(slide) + 2, len(slide) + 2]
 
 
 def test_properties_become_metadata() -> None:

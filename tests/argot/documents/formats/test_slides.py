@@ -95,3 +95,15 @@ def test_text_that_looks_like_markdown_stays_text() -> None:
         box.text_frame.text = "# restart the crane"
 
     assert read_pptx(deck(fill)).text == "\\# restart the crane"
+
+
+def test_each_slide_has_its_place_in_the_text() -> None:
+    def fill(slides: Any) -> None:
+        for words in ("Open the valve.\x0bThen wait.", "", "ﬁnal: call the desk", ""):
+            box = slides.slides.add_slide(slides.slide_layouts[6]).shapes.add_textbox(0, 0, 99, 99)
+            box.text_frame.text = words
+
+    found = read_pptx(deck(fill))
+    assert found.text == "Open the valve. Then wait.\n\nfinal: call the desk"
+    third = found.text.index("final")
+    assert found.pages == [0, third, third, len(found.text) + 2]

@@ -42,7 +42,9 @@ def test_a_pipe_gets_whole_lines_and_the_address_of_the_document(
     release: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = "https://example.com/" + "long/" * 60
-    long = Passage("1", "word " * 200, "d" * 300, "D", "H", 0, 1, {}, 1.0, 1, {}, url=url, page=3)
+    long = Passage(
+        "1", "word " * 200, "d" * 300, "D", "H", 0, 1, {}, 1.0, 1, {}, url=url, page_name="page 3"
+    )
     monkeypatch.setattr(Retriever, "search", lambda *_, **__: [long])
     assert argot(monkeypatch, "search", "pump", "--release", str(release)) == 0
     lines = capsys.readouterr().out.splitlines()

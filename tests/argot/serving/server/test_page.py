@@ -278,7 +278,7 @@ def test_what_a_document_or_a_question_says_is_never_markup(
     page.open()
     made = page.run(
         f"import('/page/dom.js').then((dom) => {{ document.body.append(...dom.readable({json.dumps(HOSTILE)}, ['img']),"
-        f" dom.place({json.dumps(HOSTILE)}, {json.dumps(HOSTILE)})); return document.body.innerText; }})"
+        f" dom.place({{document: {json.dumps(HOSTILE)}, heading: {json.dumps(HOSTILE)}}})); return document.body.innerText; }})"
     )
     assert made.count("onerror") == 3
     page.open(f"/?q={HOSTILE.replace(' ', '+')}")
