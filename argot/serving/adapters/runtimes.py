@@ -95,12 +95,15 @@ def export_embedder(retriever: Retriever, folder: Path, runtime: Runtime) -> lis
     return measured
 
 
-def load(folder: Path, file: str) -> Encode:
-    """Encode texts, prompts included, by a file of an export: (texts, dimension)."""
+def load(folder: Path, file: str, threads: int = 0) -> Encode:
+    """Encode texts, prompts included, by a file of an export: (texts, dimension).
+
+    0 threads are as many as the runtime takes by itself.
+    """
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    run = (_by_onnx if file.endswith(".onnx") else _by_openvino)(folder / file)
+    run = (_by_onnx if file.endswith(".onnx") else _by_openvino)(folder / file, threads)
 
     def encode(texts: Sequence[str]) -> Vectors:
         found = tokenizer.encode_batch(list(texts))
@@ -157,11 +160,7 @@ def _write_graphs(retriever: Retriever, folder: Path, runtime: Runtime) -> None:
 
 
 def _compress(graph: Any) -> None:
-    """Give an OpenVINO graph its matrices of weights in 8 bits, with a scale for each channel.
-
-    The runtime multiplies these as they are. Activations stay float32, so that a vector doesn't
-    depend on the other texts of its batch.
-    """
+    """Keep the matrices of an OpenVINO graph in 8 bits, with a scale for each channel."""
     from openvino import opset13 as operators
 
     for node in graph.get_ordered_ops():
@@ -237,18 +236,21 @@ def _write_onnx(model: Any, dimension: int, tokenizer: Path, path: Path) -> None
     program.save(path)
 
 
-def _by_onnx(path: Path) -> Callable[[dict[str, Any]], Any]:
-    from onnxruntime import InferenceSession
+def _by_onnx(path: Path, threads: int) -> Callable[[dict[str, Any]], Any]:
+    from onnxruntime import InferenceSession, SessionOptions
 
-    session = InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = SessionOptions()
+    options.intra_op_num_threads = threads
+    session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return lambda inputs: session.run(OUTPUTS[1:], inputs)[0]
 
 
-def _by_openvino(path: Path) -> Callable[[dict[str, Any]], Any]:
+def _by_openvino(path: Path, threads: int) -> Callable[[dict[str, Any]], Any]:
     """In float32: OpenVINO takes bfloat16 by itself where the processor has it."""
     import openvino
 
-    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+    compiled = openvino.Core().compile_model(path, "CPU", settings)
     return lambda inputs: compiled(inputs)[OUTPUTS[1]]
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from argot.serving.adapters.runtimes import FILES, SAME, export_embedder, judged
 from argot.serving.cli import app
 from argot.tables import judgments
 from tests.support.releases import reseal
+from tools.deps import ROOT
 from tools.tiny.release import QUERY
 
 # Of one token, of many, and of more than the model's window.
@@ -72,6 +75,21 @@ def test_what_8_bits_cost_is_written_down(exported: Path, runtime: str) -> None:
     for line, one in zip(said, (whole, small), strict=True):
         assert one["file"] in line
         assert f"at worst {one['worst']:.4f}; nDCG@10 by vectors alone {one['ndcg']:.4f}, " in line
+
+
+def test_the_pages_program_gives_the_releases_vector(
+    release: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs/integrate.md").read_text(encoding="utf-8")
+    programs = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (program,) = (text for text in programs if "InferenceSession" in text)
+    (tmp_path / "model").symlink_to(exported / "onnx")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    own = Retriever.load(release, device="cpu").embedder
+    expected = own.encode_queries(["late return of an empty container"])
+    assert np.abs(names["vectors"] - expected).max() < 1e-5
 
 
 def test_the_graph_gives_the_tokens_vectors_too(release: Path, exported: Path) -> None:
