@@ -8,6 +8,7 @@ vectors before it replaces anything.
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import warnings
@@ -134,6 +135,11 @@ def _copy_configuration(source: Path, folder: Path) -> None:
         return weights if Path(place) == source else []
 
     shutil.copytree(source, folder, ignore=without_weights, dirs_exist_ok=True)
+    # Older versions, which have these backends, know the modules by these names; so do newer ones.
+    modules = json.loads((folder / "modules.json").read_bytes())
+    for module in modules:
+        module["type"] = f"sentence_transformers.models.{module['type'].rpartition('.')[2]}"
+    write_json(folder / "modules.json", modules)
 
 
 def _write_graphs(retriever: Retriever, folder: Path, runtime: Runtime) -> None:
