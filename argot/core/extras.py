@@ -10,6 +10,7 @@ MODULES = {
     "langchain": ("langchain_core",),
     "llama-index": ("llama_index",),
     "mcp": ("mcp",),
+    "onnx": ("onnxruntime", "onnxscript", "openvino"),
     "pipeline": (
         "accelerate",
         "bs4",

@@ -52,7 +52,7 @@ def test_every_option_of_the_pages_is_one_of_the_commands(page: Path) -> None:
     wide = {"COLUMNS": "200"}
     known = "".join(
         CliRunner().invoke(app, [name, "--help"], env=wide).output
-        for name in ("serve", "mcp", "erase")
+        for name in ("serve", "mcp", "erase", "export")
     )
     text = re.sub("`git [^`]*`", "", page.read_text(encoding="utf-8"))
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - {"--json"}:

@@ -27,8 +27,8 @@ Vectors = NDArray[np.float32]
 # So many passages are written at a time: their token vectors may take 100 MB.
 BLOCK = 1_000
 ABOUT, RARITY = "about.json", "rarity.npy"
-# All that an export may hold: a folder with anything else is not ours to replace.
-WRITTEN = {ABOUT, RARITY, "passages.parquet", "passages.jsonl", "vectors.npy"}
+# What an export of passages may hold beside about.json.
+WRITTEN = {RARITY, "passages.parquet", "passages.jsonl", "vectors.npy"}
 
 
 def export_passages(
@@ -44,7 +44,7 @@ def export_passages(
     is replaced; InputError where `folder` holds anything else.
     """
     folder = folder.absolute()
-    check_target(folder)
+    check_target(folder, WRITTEN)
     table, vectors = retriever.chunks, retriever.vectors
     seen = retriever.seen(groups)
     if seen is not None:
@@ -68,15 +68,19 @@ def export_passages(
     return len(table)
 
 
-def check_target(folder: Path) -> None:
-    """Raise InputError unless `folder` is new, empty or an earlier export."""
+def check_target(folder: Path, written: set[str]) -> None:
+    """Raise InputError unless `folder` is new, empty or an earlier export.
+
+    An export holds about.json and at most what is `written`: anything else is not ours to replace.
+    """
     if Path.cwd().is_relative_to(folder.resolve()):
         raise InputError(f"{folder} is the folder you are in, or above it; name a new folder")
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise InputError(f"{folder} is not a folder; name a new one")
     held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if held and (ABOUT not in held or held - WRITTEN):
-        other = min(held - WRITTEN, default=min(held))
+    others = held - written - {ABOUT}
+    if held and (ABOUT not in held or others):
+        other = min(others, default=min(held))
         raise InputError(
             f"{folder} is not empty, and {other} in it is not of an export; name a new folder"
         )

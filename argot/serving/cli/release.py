@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from argot.core.terminal import escaped, printable
 from argot.errors import InputError
 from argot.serving.cli.search import RELEASE, AskingGroups, Release, chosen_groups
+
+if TYPE_CHECKING:
+    from argot.search.retriever import Retriever
+    from argot.serving.adapters.runtimes import Runtime
+
+FORMATS = ("parquet", "jsonl", "npy", "onnx", "openvino")
 
 
 def info(
@@ -59,7 +65,7 @@ def verify(release: Release = RELEASE) -> None:
 
 def export(
     folder: Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)],
-    format: Annotated[str, typer.Option(help="parquet, jsonl or npy.")] = "parquet",
+    format: Annotated[str, typer.Option(help="parquet, jsonl, npy, onnx or openvino.")] = "parquet",
     groups: AskingGroups = None,
     release: Release = RELEASE,
 ) -> None:
@@ -68,17 +74,37 @@ def export(
     argot export out --format jsonl && head -1 out/passages.jsonl
 
     parquet also has the token vectors of a release that is searched by tokens (docs/SCALE.md).
-    An earlier export in the folder is replaced. A folder that holds anything else is refused.
+    onnx and openvino write the model instead, in float32 and in 8 bits (docs/integrate.md). An
+    earlier export in the folder is replaced. A folder that holds anything else is refused.
     """
-    if format not in ("parquet", "jsonl", "npy"):
-        raise InputError(f"--format must be parquet, jsonl or npy, got '{format}'")
+    if format not in FORMATS:
+        raise InputError(f"--format must be {', '.join(FORMATS)}, got '{format}'")
     from argot.search.retriever import Retriever
     from argot.serving.adapters.export import export_passages
 
     retriever = Retriever.load(release)
+    if format in ("onnx", "openvino"):
+        if groups:
+            raise InputError(f"--format {format} writes no passages; leave out --groups")
+        _export_embedder(retriever, folder, format)  # type: ignore[arg-type]
+        return
     allowed = chosen_groups(groups, retriever.manifest)
     count = export_passages(retriever, folder, format, allowed)  # type: ignore[arg-type]
     typer.echo(f"{count:,} passages → {folder}")
+
+
+def _export_embedder(retriever: Retriever, folder: Path, runtime: Runtime) -> None:
+    from argot.serving.adapters.runtimes import export_embedder
+
+    for one in export_embedder(retriever, folder, runtime):
+        cosine = f"cosine with the release's vectors {one.mean:.4f}, at worst {one.worst:.4f}"
+        line = f"{folder / one.file}: {one.bytes / 1e6:,.1f} MB, {cosine}"
+        if one.queries:
+            line += (
+                f"; nDCG@10 by vectors alone {one.ndcg:.4f}, the release's {one.expected_ndcg:.4f}"
+            )
+            line += f" ({one.queries:,} queries)"
+        typer.echo(printable(line))
 
 
 def mcp(

@@ -62,7 +62,9 @@ def test_export_writes_a_folder(
         )
         == 2
     )
-    assert "--format must be parquet, jsonl or npy, got 'csv'" in capsys.readouterr().err
+    assert (
+        "--format must be parquet, jsonl, npy, onnx, openvino, got 'csv'" in capsys.readouterr().err
+    )
 
 
 def test_compare_shows_every_system(
@@ -161,3 +163,11 @@ def test_one_key_for_all_and_a_key_for_each_exclude_each_other(
     command = ("serve", "--release", str(restricted), "--keys", "keys.yaml")
     assert argot(monkeypatch, *command) == 2
     assert "ARGOT_API_KEY is one key for all, and --keys one for each" in capsys.readouterr().err
+
+
+def test_a_model_has_no_groups(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    asked = ("export", str(tmp_path / "out"), "--format", "onnx", "--release", str(release))
+    assert argot(monkeypatch, *asked, "--groups", "legal") == 2
+    assert "--format onnx writes no passages; leave out --groups" in capsys.readouterr().err
