@@ -39,10 +39,11 @@ def test_the_pages_commands_run(release: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("inputs")
 def test_the_pages_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """In a folder that holds models/release."""
+    """In a folder that holds models/release; tests of the export run what needs no Argot."""
     blocks = re.findall(r"^```python\n(.*?)^```$", PAGES[0].read_text("utf-8"), re.M | re.S)
-    assert blocks
-    for block in blocks:
+    ours = [block for block in blocks if "argot" in block]
+    assert ours
+    for block in ours:
         exec(compile(block, PAGES[0].name, "exec"), {})
     assert capsys.readouterr().out
 
