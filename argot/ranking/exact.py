@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,15 +92,17 @@ class Near:
         """
         k = min(k, len(self.vectors))
         score, below = self._product(queries)
+        bits, floats = (_bits, _floats) if self._coarse else (np.asarray, np.asarray)
         step = max(k, BLOCK // max(1, len(queries)))
         starts = range(0, len(self.vectors), step)
         least, parts = np.empty(0, np.float32), [NOTHING]
         for number, start in enumerate(starts):
             scores = score(slice(start, start + step))
             if number == 0:
-                least = below(np.partition(scores, -k, axis=1)[:, -k])
-            row, column = np.divmod(np.flatnonzero(scores >= least[:, None]), scores.shape[1])
-            parts.append((row, column + start, scores[row, column]))
+                least = below(floats(np.partition(scores, -k, axis=1)[:, -k]))
+            high = np.flatnonzero(scores >= bits(least)[:, None])
+            row, column = np.divmod(high, scores.shape[1])
+            parts.append((row, column + start, floats(scores[row, column])))
             # The more was seen, the higher is the k-th: after 1, 2, 4 ... tiles it is taken again.
             if number & (number + 1) == 0 or number + 1 == len(starts):
                 row, place, value = _sorted(parts)
@@ -112,18 +114,23 @@ class Near:
 
     def _product(
         self, queries: Vectors
-    ) -> tuple[Callable[[slice], Vectors], Callable[[Vectors], Vectors]]:
-        """Two functions: the scores of some passages, and what a score as good may come out as."""
+    ) -> tuple[Callable[[slice], NDArray[Any]], Callable[[Vectors], Vectors]]:
+        """Two functions: the scores of some passages, and what a score as good may come out as.
+
+        In bfloat16 scores are given as their bits.
+        """
         error = slack(queries.shape[1])
         if self._coarse is None:
             return lambda part: queries @ self.vectors[part].T, lambda least: least - error
+        from torch import int16
+
         passages, lost = self._coarse
         asked, lost_too = _rounded(queries)
         # The product of x and y is wrong by |x - x'| |y| + |x'| |y - y'| at most (Cauchy, Schwarz).
         error += np.float32(2.02 * (lost + lost_too))
 
-        def score(part: slice) -> Vectors:
-            return np.asarray((asked @ passages[part].T).float().numpy())
+        def score(part: slice) -> NDArray[np.int16]:
+            return np.asarray((asked @ passages[part].T).view(int16).numpy())
 
         return score, lambda least: least - error - COARSE * (np.abs(least) + error)
 
@@ -171,6 +178,20 @@ def _rounded(vectors: Vectors) -> tuple[torch.Tensor, float]:
         rounded[part] = whole
         lost = max(lost, float((whole - rounded[part].float()).norm(dim=1).max()))
     return rounded, lost
+
+
+def _bits(values: Vectors) -> NDArray[np.int16]:
+    """The upper halves of floats, which are bfloat16; of what is not above 0, the least number.
+
+    As whole numbers they have the order of what is above 0, and all others are below it.
+    """
+    least = np.iinfo(np.int16).min
+    return np.where(values > 0, values.view(np.int32) >> 16, least).astype(np.int16)
+
+
+def _floats(bits: NDArray[np.int16]) -> Vectors:
+    """The floats of such bits."""
+    return (bits.astype(np.int32) << 16).view(np.float32)
 
 
 def _has_bfloat16() -> bool:

@@ -93,13 +93,15 @@ def test_bfloat16_moves_no_score_below_what_is_expected(
     monkeypatch.setattr(exact, "HEAVY", 1)
     queries, passages = on_grid(vectors(40, dimension, 3)), on_grid(vectors(500, dimension, 4))
     passages[:20] = queries[:20]  # the largest sums have the largest errors
+    if not exact._has_bfloat16():
+        pytest.skip("this processor does not multiply in bfloat16")
     score, below = Near(passages, 40)._product(queries)
-    true, found = exact_products(queries, passages), score(slice(0, 500))
+    true, found = exact_products(queries, passages), exact._floats(score(slice(0, 500)))
     order = np.argsort(true, axis=1)
     true, found = np.take_along_axis(true, order, 1), np.take_along_axis(found, order, 1)
     # Each found score may be that of any passage which is as good: those behind it in the order.
     assert (np.minimum.accumulate(found[:, ::-1], axis=1)[:, ::-1] >= below(found)).all()
-    assert not exact._has_bfloat16() or (below(np.float32(0.2)) < 0.197).all()
+    assert below(np.float32(0.2)) < 0.197
 
 
 def test_no_passage_is_near_where_there_is_none() -> None:
