@@ -1,6 +1,6 @@
 """How time and memory grow with the corpus. Slow, run by hand.
 
-    python -m benchmarks.growth [--passages 1000 10000 100000] [--vectors 10000 100000 1000000]
+    python -m benchmarks.growth [--passages 10000 100000 1000000] [--vectors 10000 100000 1000000]
 
 Text: made-up documents and 400 questions through the pipeline's stages. Training, which looks at
 some thousand passages of any corpus, is left out: the base model is the tuned one, too. It is a
@@ -197,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--passages", type=int, nargs="*", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--passages", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--vectors", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
