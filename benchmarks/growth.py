@@ -1,10 +1,12 @@
 """How time and memory grow with the corpus. Slow, run by hand.
 
-    python -m benchmarks.growth [--passages 1000 10000 100000] [--vectors 10000 100000 1000000]
+    python -m benchmarks.growth [--passages 10000 100000 1000000] [--vectors 10000 100000 1000000]
 
-Text: made-up documents through the pipeline's stages, training left out; random vectors stand in
-for `embed`'s, for encoding is linear by construction. Vectors: mining of 10,000 queries with BM25,
-and the index, alone. Each step runs in a process of its own, whose peak memory is taken. Writes
+Text: made-up documents and 400 questions through the pipeline's stages. Training, which looks at
+some thousand passages of any corpus, is left out: the base model is the tuned one, too. It is a
+BERT without layers, so that encoding costs little, of 384 dimensions as real ones. Vectors: mining
+of 10,000 queries with BM25, and the index, alone. Each step runs in a process of its own, whose
+peak memory is taken. Seconds are the processor's, for other programs may run. Writes
 reports/growth.json and reports/growth.svg.
 """
 
@@ -14,11 +16,13 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,13 +30,20 @@ from typing import Any
 import numpy as np
 
 from argot.core.files import write_json
-from benchmarks.prose import Author, vectors
+from benchmarks.prose import LEXICON, Author, vectors
+from tools.tiny.model import make_tiny_model
 from tools.workspace import ROOT, lay_out
 
 PASSAGES_A_DOCUMENT = 16
 DIMENSION = 384
 QUERIES = 10_000
-STAGES = ("ingest", "chunk", "lexical", "questions", "synthesize", "stand-in", "mine")
+QUESTIONS = 400
+STAGES = (
+    "ingest", "chunk", "lexical", "questions", "synthesize", "fetch",
+    "embed base passages", "embed base pairs", "embed base questions", "mine", "copy",
+    "embed tuned passages", "embed tuned pairs", "embed tuned questions",
+    "evaluate", "index", "verify", "report",
+)  # fmt: skip
 ALONE = ("vectors: mine", "vectors: index")
 GIB = 1 << 30
 
@@ -40,28 +51,39 @@ GIB = 1 << 30
 def make_corpus(folder: Path, passages: int) -> Path:
     """Documents that make about so many passages, in a workspace where nothing has run."""
     author, raw = Author(), folder / "source/raw"
+    asked, texts = [], []
     for number in range(max(2, passages // PASSAGES_A_DOCUMENT)):
-        path = raw / f"{number % 100:02d}" / f"{number:06d}.md"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(author.document(), encoding="utf-8")
+        name, text = f"{number % 100:02d}/{number:06d}.md", author.document()
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_text(text, encoding="utf-8")
+        if number < QUESTIONS:
+            asked.append(question(name, text, author))
+            texts.append(text)
     (folder / "source/queries").mkdir(parents=True)
-    return lay_out(folder / "workspace", raw, folder / "source/queries", {})
+    lines = "".join(json.dumps(line) + "\n" for line in asked)
+    (folder / "source/queries/asked.jsonl").write_text(lines, encoding="utf-8")
+    make_tiny_model(
+        folder / "model", texts, dimension=DIMENSION, window=32, layers=0, most_words=LEXICON
+    )
+    model = {"fetch.model": f"path:{folder / 'model'}"}
+    return lay_out(folder / "workspace", raw, folder / "source/queries", model)
 
 
-def stand_in() -> str:
-    """Write random vectors for passages and training queries, where `embed` writes the model's."""
-    from argot.core.parquet import read_table
-    from argot.encoding.store.vectors import Vectors, key, write_vectors
-    from argot.tables import pairs
-    from argot.tables.chunks import Corpus
+def question(document: str, text: str, author: Author) -> dict[str, Any]:
+    """Some words of one paragraph, judged to be answered there."""
+    paragraphs = [part for part in text.split("\n\n") if part.endswith(".")]
+    quote = paragraphs[int(author.random.integers(len(paragraphs)))]
+    words = author.random.permutation(quote.lower().replace(".", "").split())[:8]
+    return {"query": " ".join(words), "relevant": [{"document": document, "quote": quote}]}
 
-    texts = Corpus().passages
-    asked = read_table(pairs.PATHS["train"], pairs.SCHEMA, ["query"])["query"].to_pylist()
-    for name, some in (("passages", texts), ("pairs", asked)):
-        distinct = list(dict.fromkeys(some))
-        made = Vectors(list(map(key, distinct)), vectors(len(distinct), DIMENSION))
-        write_vectors(Path("data/embeddings/base") / name, made)
-    return f"{len(texts):,} passages, {len(asked):,} queries"
+
+def copy_model() -> str:
+    """Take the base model as the tuned one, with figures of a training that had nothing to do."""
+    from argot.core.stage import write_figures
+
+    shutil.copytree("models/base", "models/tuned")
+    write_figures("train", {})
+    return "models/base → models/tuned"
 
 
 def mine_vectors(count: int) -> str:
@@ -97,24 +119,26 @@ def step(name: str, count: int) -> None:
     import importlib
 
     alone: dict[str, Callable[[], str]] = {
-        "stand-in": stand_in,
+        "copy": copy_model,
         "vectors: mine": lambda: mine_vectors(count),
         "vectors: index": lambda: index_vectors(count),
     }
-    work = alone[name] if name in alone else importlib.import_module(f"stages.{name}").main
+    stage, *given = name.split()
+    work = alone.get(name) or partial(importlib.import_module(f"stages.{stage}").main, *given)
     started = time.perf_counter()
     line = work()
     seconds = time.perf_counter() - started
-    peak = (
-        max(
-            resource.getrusage(who).ru_maxrss
-            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        )
-        * 1024
-    )
-    print(
-        json.dumps({"step": name, "count": count, "seconds": seconds, "bytes": peak, "line": line})
-    )
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    measured = {
+        "step": name,
+        "count": count,
+        "seconds": seconds,
+        "processor": sum(one.ru_utime + one.ru_stime for one in used),
+        "bytes": max(one.ru_maxrss for one in used) * 1024,
+        "disk": sum(path.lstat().st_size for path in Path().rglob("*") if path.is_file()),
+        "line": line,
+    }
+    print(json.dumps(measured))
 
 
 def measured_alone(name: str, count: int, folder: Path) -> dict[str, Any]:
@@ -128,8 +152,9 @@ def measured_alone(name: str, count: int, folder: Path) -> dict[str, Any]:
         sys.exit(f"{name} at {count:,}: {result.stderr.strip().splitlines()[-1]}")
     measured: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
     print(
-        f"{name:16} {count:>9,} {measured['seconds']:9.2f} s "
-        f"{measured['bytes'] / GIB:6.2f} GiB  {measured['line']}"
+        f"{name:22} {count:>9,} {measured['seconds']:9.2f} s {measured['processor']:9.2f} s "
+        f"{measured['bytes'] / GIB:6.2f} GiB {measured['disk'] / GIB:6.2f} GiB  {measured['line']}",
+        flush=True,
     )
     return measured
 
@@ -138,7 +163,7 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
     """The slope of log time over log count between each step's two largest corpora: 1 is linear."""
     slopes = {}
     for name in dict.fromkeys(row["step"] for row in rows):
-        known = sorted((row["count"], row["seconds"]) for row in rows if row["step"] == name)[-2:]
+        known = sorted((row["count"], row["processor"]) for row in rows if row["step"] == name)[-2:]
         if len(known) == 2:
             (less, soon), (more, late) = known
             slopes[name] = float(np.log(late / soon) / np.log(more / less))
@@ -151,7 +176,7 @@ def plot(rows: list[dict[str, Any]]) -> str:
 
     axis = {"type": "quantitative", "scale": {"type": "log"}}
     points = [
-        {"step": row["step"], "count": row["count"], "seconds": row["seconds"]} for row in rows
+        {"step": row["step"], "count": row["count"], "seconds": row["processor"]} for row in rows
     ]
     chart = {
         "data": {"values": points},
@@ -172,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--passages", type=int, nargs="*", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--passages", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--vectors", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from argot.core.params import Settings, load
@@ -38,6 +39,8 @@ SEAMS: dict[str, tuple[re.Pattern[str] | None, ...]] = {
     "code": (BLANK, ROW),
     "comment": (None, ROW),
 }
+# Documents whose passages are rows at a time.
+BATCH = 1000
 # A table's header may take this share of a passage at most, to be repeated.
 HEADER_SHARE = 4
 
@@ -70,23 +73,27 @@ def main(home: Path = HERE) -> str:
     """Read documents, write their passages."""
     settings = load("chunk", ChunkSettings)
     table = read_table(home / documents.PATH, documents.SCHEMA)
-    rows: list[dict[str, Any]] = []
-    stubs, without = 0, []
-    for document in table.to_pylist():
-        passages, dropped = cut(
-            Text(document["text"], document["language"]), document["title"], settings
-        )
-        rows += name(document, passages)
-        stubs += dropped
-        without += [] if passages else [document["document"]]
-    if not rows:
+    parts, stubs, without = [], 0, []
+    # Rows take several times the memory of their table, so they are made batch by batch.
+    for batch in table.to_batches(BATCH):
+        rows: list[dict[str, Any]] = []
+        for document in batch.to_pylist():
+            passages, dropped = cut(
+                Text(document["text"], document["language"]), document["title"], settings
+            )
+            rows += name(document, passages)
+            stubs += dropped
+            without += [] if passages else [document["document"]]
+        parts.append(pa.Table.from_pylist(rows, schema=chunks.SCHEMA))
+    made = pa.concat_tables([chunks.SCHEMA.empty_table(), *parts]).combine_chunks()
+    if not len(made):
         raise InputError(
             "no document holds a passage; check what is in data/raw, or lower chunk.min_words"
         )
-    write_table(home / chunks.PATH, rows, chunks.SCHEMA)
-    write_figures("chunk", figures(rows, stubs, without), home)
+    write_table(home / chunks.PATH, made, chunks.SCHEMA)
+    write_figures("chunk", figures(made, stubs, without), home)
     missing = f"; {counted(len(without), 'document')} without a passage" if without else ""
-    read, made = counted(len(table), "document"), counted(len(rows), "passage")
+    read, made = counted(len(table), "document"), counted(len(made), "passage")
     return f"{read} → {made}; {counted(stubs, 'stub')} dropped{missing}"
 
 
@@ -250,9 +257,9 @@ def name(document: dict[str, Any], passages: Sequence[Chunk]) -> Iterator[dict[s
         }
 
 
-def figures(rows: Sequence[dict[str, Any]], stubs: int, without: Sequence[str]) -> dict[str, Any]:
+def figures(made: pa.Table, stubs: int, without: Sequence[str]) -> dict[str, Any]:
     """How many passages there are, how long, and what was left out."""
-    words = [count_words(row["text"]) for row in rows]
+    words = [count_words(text.as_py()) for text in made["text"]]
     return {
         "chunks": len(words),
         "words": {
@@ -260,7 +267,7 @@ def figures(rows: Sequence[dict[str, Any]], stubs: int, without: Sequence[str]) 
             "median": float(np.median(words)),
             "max": max(words),
         },
-        "languages": Counter(row["language"] for row in rows),
+        "languages": Counter(made["language"].to_pylist()),
         "stubs": stubs,
         "documents_without_chunks": len(without),
         "without_chunks": list(without),

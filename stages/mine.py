@@ -24,7 +24,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from argot.core.params import Settings, load
@@ -36,16 +35,13 @@ from argot.llm.calls.completions import completions
 from argot.llm.calls.settings import LlmSettings, MachineLlm, SpendSettings
 from argot.llm.judging.prompting import shown_texts
 from argot.ranking.bm25 import Bm25
-from argot.ranking.exact import on_grid
+from argot.ranking.exact import QUERIES, Near, on_grid, single_threaded
 from argot.tables import pairs, training
 from argot.tables.chunks import Corpus
 from argot.training.teacher.ranking import Ranking, products, rank
 from argot.training.teacher.relabel import UNGRADED, grade_candidates
 
 VECTORS = Path("data/embeddings/base")
-# Queries are scored against all passages in blocks of at most BLOCK scores, 16 MiB, which a CPU's
-# cache holds, but of at least AT_ONCE queries, or each query would read all vectors again.
-BLOCK, AT_ONCE = 1 << 22, 64
 # A passage that a judge gives this grade is too near to the answer to be a negative.
 PARTIAL = 5
 
@@ -164,17 +160,18 @@ def mine(
     """
     terms, weights = term_counts(queries, passages.bm25), term_weights(passages.bm25)
     weight, count = settings.dense_weight, min(settings.candidates, len(passages.vectors) - 1)
-    step = max(AT_ONCE, BLOCK // len(passages.vectors))
+    nearest = Near(passages.vectors, len(queries))
 
     def mined(start: int) -> Mined:
-        block = slice(start, start + step)
-        lexical = terms[block] @ weights if weight < 1 else None
-        found = rank(vectors[block], passages.vectors, lexical, positives[block], weight, count)
+        block = slice(start, start + QUERIES)
+        own = terms[block]
+        lexical = (lambda part: own[part] @ weights) if weight < 1 else None
+        found = rank(vectors[block], nearest, lexical, positives[block], weight, count)
         near = related(found.candidates, positives[block], passages, settings.duplicate)
         return Mined(**vars(found), related=near)
 
-    starts = range(0, len(queries), step)
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    starts = range(0, len(queries), QUERIES)
+    with single_threaded(), ThreadPoolExecutor(os.cpu_count()) as pool:
         blocks = list(tqdm(pool.map(mined, starts), "mine", len(starts), disable=None))
     columns = zip(*(vars(block).values() for block in blocks), strict=True)
     return Mined(*map(np.concatenate, columns))

@@ -11,7 +11,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from heapq import nsmallest
 from itertools import chain, islice
 from pathlib import Path
@@ -284,14 +284,15 @@ def by_bm25(query: str, places: Sequence[int], context: Context) -> list[ChunkRo
 
 def brought_along(context: Context, min_clicks: int, refusals: Refusals) -> Iterator[Draft]:
     """The pairs of data/own-pairs; where one may mean several passages BM25 chooses."""
-    finder = PassageFinder(context.chunks)
+    # Made with the first pair, for it holds all passages once more.
+    finder = cache(lambda: PassageFinder(context.chunks))
     seen: set[tuple[str, str]] = set()
     for pair in read_brought(BROUGHT, min_clicks, refusals):
         try:
             query = " ".join(pair.query.split())
             if not any(map(str.isalnum, query)):
                 raise Refused("malformed", f"the query '{query}' has no word")
-            chunk = by_bm25(query, finder.candidates(pair), context)[0]
+            chunk = by_bm25(query, finder().candidates(pair), context)[0]
             if (query, chunk.id) in seen:
                 raise Refused("repeated", "an earlier line has the same query for this passage")
             seen.add((query, chunk.id))

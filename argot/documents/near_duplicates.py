@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from argot.documents.words import WORD
@@ -24,12 +25,13 @@ def group(rows: Sequence[dict[str, Any]], threshold: float) -> None:
     """
     from rensa import RMinHash, RMinHashLSH
 
-    leaders: dict[str, int] = {}  # the first of those with the same words
+    leaders: dict[bytes, int] = {}  # the first of those with the same words, by a hash of these
     index = RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=bands(threshold))
     parents = list(range(len(rows)))
     shingles_of = lru_cache(REMEMBERED)(lambda number: frozenset(shingles(rows[number]["text"])))
     for number, row in enumerate(rows):
-        leader = leaders.setdefault(" ".join(WORD.findall(row["text"].lower())), number)
+        words = " ".join(WORD.findall(row["text"].lower()))
+        leader = leaders.setdefault(sha256(words.encode("utf-8", "surrogatepass")).digest(), number)
         parents[number] = leader
         if leader != number:
             continue

@@ -45,7 +45,8 @@ class JudgedCorpus(Corpus):
     def learnt(self) -> NDArray[np.bool_]:
         """Is each passage, or one with nearly its words, in a document trained on? (passages,)."""
         trained = np.array([group in self.trained for group in self.groups], dtype=bool)
-        rows = [{"document": str(at), "text": text} for at, text in enumerate(self.texts)]
+        texts = self._column("text")  # not `texts`, which would keep them
+        rows = [{"document": str(at), "text": text} for at, text in enumerate(texts)]
         group(rows, SAME_PASSAGE)
         near = np.array([int(row["group"]) for row in rows], dtype=np.int64)
         return np.isin(near, near[trained])

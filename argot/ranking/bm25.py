@@ -6,6 +6,8 @@ import copy
 import math
 import re
 import unicodedata
+from array import array
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -233,17 +235,21 @@ class Bm25:
             )
         language = _known(settings.language) if settings.language != "auto" else language
         words = Words(language)
-        tokens = [words.indexed(text) for text in texts]
-        # Terms are sorted, so that the same passages give the same bytes. "" is bm25s' empty token.
-        terms = ["", *sorted(set().union(*tokens))]
-        vocabulary = {term: number for number, term in enumerate(terms)}
-        numbered = [[vocabulary[term] for term in row] for row in tokens]
+        # 1. Terms are numbered as they come, for lists of words would take four times the memory.
+        first: defaultdict[str, int] = defaultdict(lambda: len(first))
+        numbered = [array("i", map(first.__getitem__, words.indexed(text))) for text in texts]
+        # 2. Then in the order of their names, so that the same passages give the same bytes. "" is
+        #    bm25s' empty token.
+        vocabulary = {term: number for number, term in enumerate(["", *sorted(first)])}
+        numbers = np.array([vocabulary[term] for term in first], dtype=np.int32)
+        for row, tokens in enumerate(numbered):
+            numbered[row] = array("i", numbers[np.frombuffer(tokens, np.int32)].tobytes())
         index = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene", backend="numpy")
         # If no passage holds any word, the average length is 0, and numpy would warn of 0 / 0.
         with np.errstate(invalid="ignore"):
             index.index((numbered, vocabulary), show_progress=False)
         if words.folded:  # pairs are of the terms that a query has
-            numbered = [[vocabulary[term] for term in words.of(text)] for text in texts]
+            numbered = [array("i", map(vocabulary.__getitem__, words.of(text))) for text in texts]
         return cls(index, ids, language, words, WordOrder.of(numbered))
 
     def search(self, queries: Sequence[str], k: int, rows: Rows | None = None) -> Hits:

@@ -14,12 +14,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.ranking.exact import inner_products, on_grid, slack
+from argot.ranking.exact import QUERIES, Near, inner_products, on_grid, slack
 
 MISSING = -1
 # Positions of passages in the corpus, such as those that a filter lets through.
 Rows = NDArray[np.int64]
-# Queries are scored in blocks of at most this many scores (256 MiB of float32).
+# On a GPU queries are scored in blocks of at most this many scores (256 MiB of float32).
 BLOCK = 1 << 26
 # From this many multiplications on, a GPU saves more time than importing torch costs.
 HEAVY = 1 << 40
@@ -192,11 +192,11 @@ def _near(
     queries: NDArray[np.float32], passages: NDArray[np.float32], k: int
 ) -> Iterator[NDArray[np.int64]]:
     """For each query the positions of all passages that may be among its k nearest."""
-    margin = slack(passages.shape[1])
-    for part in _blocks(queries, len(passages)):
-        for scores in part @ passages.T:
-            threshold = np.partition(scores, -k)[-k] - margin if k < len(scores) else -np.inf
-            yield np.flatnonzero(scores >= threshold)
+    near = Near(passages, len(queries))
+    for start in range(0, len(queries), QUERIES):
+        part = queries[start : start + QUERIES]
+        row, place = near.find(part, k)
+        yield from np.split(place, np.searchsorted(row, np.arange(1, len(part))))
 
 
 def _near_by_torch(
@@ -206,19 +206,14 @@ def _near_by_torch(
     import torch
 
     on_device, margin = torch.tensor(passages).to(device).T, float(slack(passages.shape[1]))
-    for part in _blocks(queries, len(passages)):
+    step = max(1, BLOCK // max(1, len(passages)))
+    for start in range(0, len(queries), step):
+        part = queries[start : start + step]
         scores = torch.tensor(part).to(device) @ on_device
         threshold = scores.topk(min(k, len(passages)), dim=1).values[:, -1:] - margin
         row, place = torch.nonzero(scores >= threshold).T.cpu().numpy()
         # `row` is in ascending order, so that the places of a row are neighbours.
         yield from np.split(place, np.searchsorted(row, np.arange(1, len(part))))
-
-
-def _blocks(queries: NDArray[np.float32], passages: int) -> Iterator[NDArray[np.float32]]:
-    """The queries in blocks of at most BLOCK scores."""
-    step = max(1, BLOCK // max(1, passages))
-    for start in range(0, len(queries), step):
-        yield queries[start : start + step]
 
 
 def _card() -> str:

@@ -20,6 +20,7 @@ from argot.core.parquet import read_table
 from argot.errors import InputError
 
 PATH = Path("data/chunks.parquet")
+BATCH = 1 << 15
 SCHEMA = pa.schema(
     [
         # The id: 16 hex digits, a hash of document, heading and text.
@@ -66,7 +67,11 @@ def location(document: str, heading: str, page_name: str) -> str:
 
 def passages_of(table: pa.Table) -> list[str]:
     """The passage of each row of a table with the columns `heading` and `text`."""
-    return list(map(passage, table["heading"].to_pylist(), table["text"].to_pylist()))
+    made: list[str] = []
+    # Batch by batch, so that headings and texts are not all in memory beside the passages.
+    for batch in table.to_batches(BATCH):
+        made += map(passage, batch["heading"].to_pylist(), batch["text"].to_pylist())
+    return made
 
 
 def commonest(languages: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from argot.errors import InputError, ParamsError
 from argot.ranking.bm25 import Bm25, LexicalSettings
 from argot.tables import chunks, pairs, training
 from argot.tables.chunks import passage
+from argot.training.teacher import ranking
 from argot.training.teacher.ranking import HORIZON
 from stages import lexical, mine
 
@@ -121,7 +122,8 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         settings(),
     )
     whole = mine.mine(*arguments)
-    monkeypatch.setattr(mine, "BLOCK", 100)
+    monkeypatch.setattr(mine, "QUERIES", 5)
+    monkeypatch.setattr(ranking, "BLOCK", 100)
     parts = mine.mine(*arguments)
     assert (whole.candidates == parts.candidates).all()
     assert np.allclose(whole.scores, parts.scores, atol=1e-6)

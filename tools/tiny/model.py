@@ -33,11 +33,13 @@ def make_tiny_model(
     dimension: int = 32,
     window: int = 64,
     seed: int = 13,
+    layers: int = LAYERS,
+    most_words: int = WORDS,
 ) -> Path:
     """Write the model into `folder` and return it; `pooling` is mean, cls or lasttoken."""
     folder.mkdir(parents=True, exist_ok=True)
-    words = _write_tokenizer(folder, [*texts, *(prompts or {}).values()], window)
-    config = _bert_config(words, dimension, window)
+    words = _write_tokenizer(folder, [*texts, *(prompts or {}).values()], window, most_words)
+    config = _bert_config(words, dimension, window, layers)
     weights = dict(_weights(config, np.random.default_rng(seed)))
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     _write(folder / "config.json", config)
@@ -54,11 +56,11 @@ def make_tiny_model(
     return folder
 
 
-def _write_tokenizer(folder: Path, texts: Sequence[str], window: int) -> int:
+def _write_tokenizer(folder: Path, texts: Sequence[str], window: int, most_words: int) -> int:
     special = {
         f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")
     }
-    pieces = dict.fromkeys([*special.values(), *_pieces(texts)])
+    pieces = dict.fromkeys([*special.values(), *_pieces(texts, most_words)])
     tokenizer = BertWordPieceTokenizer({piece: place for place, piece in enumerate(pieces)})
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {"tokenizer_class": "BertTokenizer", "model_max_length": window, **special}
@@ -66,7 +68,7 @@ def _write_tokenizer(folder: Path, texts: Sequence[str], window: int) -> int:
     return len(pieces)
 
 
-def _pieces(texts: Sequence[str]) -> list[str]:
+def _pieces(texts: Sequence[str], most_words: int) -> list[str]:
     """The commonest words, then single characters for all others.
 
     The trainers of `tokenizers` can't be used, because they break ties at random.
@@ -80,18 +82,18 @@ def _pieces(texts: Sequence[str]) -> list[str]:
     characters = sorted(
         set(string.ascii_lowercase + string.digits + string.punctuation).union(*words)
     )
-    commonest = sorted(words, key=lambda word: (-words[word], word))[:WORDS]
+    commonest = sorted(words, key=lambda word: (-words[word], word))[:most_words]
     return [*characters, *(f"##{character}" for character in characters), *commonest]
 
 
-def _bert_config(words: int, dimension: int, window: int) -> dict[str, Any]:
+def _bert_config(words: int, dimension: int, window: int, layers: int) -> dict[str, Any]:
     return {
         "architectures": ["BertModel"],
         "model_type": "bert",
         "vocab_size": words,
         "hidden_size": dimension,
         "intermediate_size": 2 * dimension,
-        "num_hidden_layers": LAYERS,
+        "num_hidden_layers": layers,
         "num_attention_heads": HEADS,
         "max_position_embeddings": window,
         "type_vocab_size": 2,
@@ -112,7 +114,7 @@ def _weights(config: dict[str, Any], random: np.random.Generator) -> Iterator[We
     )
     yield "embeddings.token_type_embeddings.weight", _random(random, 2, d, 0.05)
     yield from _norm("embeddings.LayerNorm", d)
-    for layer in range(LAYERS):
+    for layer in range(config["num_hidden_layers"]):
         at = f"encoder.layer.{layer}"
         for part in ("self.query", "self.key", "self.value", "output.dense"):
             yield from _dense(f"{at}.attention.{part}", random, d, d)

@@ -77,7 +77,7 @@ class Vectors:
         return Vectors([self.keys[row] for row in rows], self.values[rows], self.truncated[rows])
 
     def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The vectors of `texts`, (texts, dimensions), in their order.
+        """The vectors of `texts`, (texts, dimensions), in their order; all of them without a copy.
 
         Raises InputError if one was never embedded.
         """
@@ -88,6 +88,8 @@ class Vectors:
             raise InputError(
                 f"no vector is stored for the text {text[:60]!r}; run `dvc repro`"
             ) from None
+        if rows == list(range(len(self.values))):
+            return self.values
         return np.asarray(self.values[rows], dtype=np.float32)
 
 

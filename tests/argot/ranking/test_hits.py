@@ -27,7 +27,7 @@ def test_minus_infinity_is_no_hit() -> None:
 
 
 def test_exact_search_is_the_same_in_blocks(monkeypatch: object) -> None:
-    import argot.ranking.hits
+    import argot.ranking.exact
 
     draw = np.random.default_rng(1)
     queries, passages = (
@@ -36,7 +36,8 @@ def test_exact_search_is_the_same_in_blocks(monkeypatch: object) -> None:
     )
     ties = tie_order([str(number) for number in range(30)])
     whole = search_exact(queries, passages, 5, ties)
-    monkeypatch.setattr(argot.ranking.hits, "BLOCK", 60)  # type: ignore[attr-defined]
+    monkeypatch.setattr(argot.ranking.exact, "BLOCK", 20)  # type: ignore[attr-defined]
+    monkeypatch.setattr(argot.ranking.exact, "QUERIES", 4)  # type: ignore[attr-defined]
     assert search_exact(queries, passages, 5, ties).positions.tolist() == whole.positions.tolist()
 
 
