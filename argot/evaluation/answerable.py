@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from argot.core.parquet import read_table
 from argot.evaluation.judged import JudgedCorpus, Queries
@@ -139,5 +138,6 @@ def auc(high: Probabilities, low: Probabilities) -> float:
 
     It is the area under the ROC curve (Hanley and McNeil 1982).
     """
-    ranks = rankdata(np.concatenate([high, low]))[: len(high)]
-    return float((ranks.sum() - len(high) * (len(high) + 1) / 2) / (len(high) * len(low)))
+    ordered = np.sort(low)
+    below, up_to = (np.searchsorted(ordered, high, side) for side in ("left", "right"))
+    return float((below + up_to).mean() / (2 * len(low)))
