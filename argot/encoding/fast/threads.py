@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import TypeVar
 
 import torch
@@ -23,9 +24,16 @@ def one_thread_each(work: Callable[[Part], Made], parts: Iterable[Part]) -> Iter
     """What `work` makes of each part, in their order, on as many cores as torch may use here."""
     cores = torch.get_num_threads()
     waiting: deque[Future[Made]] = deque()
+    parts = iter(parts)
+    first = list(islice(parts, 2))
     try:
+        # A single part, such as a question, is not worth starting a thread.
+        if len(first) < 2:
+            torch.set_num_threads(1)
+            yield from map(work, first)
+            return
         with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for part in parts:
+            for part in chain(first, parts):
                 waiting.append(pool.submit(work, part))
                 # A few parts wait at any time: their results need memory.
                 if len(waiting) > cores:

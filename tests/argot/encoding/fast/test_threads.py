@@ -16,9 +16,10 @@ def three_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def test_each_part_has_one_thread_and_their_order_stays() -> None:
-    made = list(one_thread_each(lambda part: (part, torch.get_num_threads()), range(40)))
-    assert made == [(part, 1) for part in range(40)]
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_each_part_has_one_thread_and_their_order_stays(count: int) -> None:
+    made = list(one_thread_each(lambda part: (part, torch.get_num_threads()), range(count)))
+    assert made == [(part, 1) for part in range(count)]
     assert torch.get_num_threads() == 3
 
 
