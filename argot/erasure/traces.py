@@ -177,9 +177,11 @@ class Traces:
         """A Parquet file without the document's rows, and how many were changed or dropped."""
         table, file = pq.read_table(io.BytesIO(data)), io.BytesIO()
         rows = table.to_pylist()
-        kept = [left for row in rows if (left := self.without(row)) is not GONE]
+        left = [self.without(row) for row in rows]
+        kept = [row for row in left if row is not GONE]
         pq.write_table(pa.Table.from_pylist(kept, table.schema), file)
-        return file.getvalue(), len(rows) - sum(row in rows for row in kept)
+        same = sum(row == before for row, before in zip(left, rows, strict=True))
+        return file.getvalue(), len(rows) - same
 
     def _kept(self, lines: Iterable[bytes]) -> Iterator[tuple[bool, bytes]]:
         """Each line that is left, and whether it is as it was."""
