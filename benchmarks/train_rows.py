@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from argot.encoding.fast.precision import Known
 from benchmarks.prose import Author
 
 NEGATIVES = 3
@@ -55,7 +56,9 @@ def asked(passage: str, random: np.random.Generator) -> str:
     return " ".join(random.choice(passage.split(), 6))
 
 
-def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
+def ours(
+    model: Any, rows: Rows, tokens: int = 4096, precision: Known = "float32"
+) -> tuple[Any, Any]:
     """Argot's collator and loss, with a one-hot teacher: the divergence from it is InfoNCE."""
     from argot.training.student.abbreviations import Aliases
     from argot.training.student.data import Teacher, TrainingData
@@ -76,7 +79,7 @@ def ours(model: Any, rows: Rows, tokens: int = 4096) -> tuple[Any, Any]:
         )
         for batch in batches
     ]
-    loss = RankingLoss(model, Objective(0.05, 0.1, 0.0, 1.0), Memory(tokens))
+    loss = RankingLoss(model, Objective(0.05, 0.1, 0.0, 1.0), Memory(tokens), precision=precision)
     return Collator(
         [steps],
         lesson,

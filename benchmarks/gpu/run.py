@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from argot.encoding.embedder import Embedder
+from argot.encoding.fast.precision import resolved
 from argot.evaluation.metrics import Relevance, ndcg
 from argot.ranking.hits import search_exact, search_torch, tie_order
 from benchmarks.limit import forward_operations
@@ -235,7 +236,8 @@ def by_argot(model: Any, rows: Rows, folder: Path) -> Any:
     """Steps as `stages.train` takes them, with its own arguments for this device."""
     from argot.training.student.step import InOrder
 
-    collator, loss = ours(model, rows, tokens_for(model.device))
+    precision = resolved("auto", model.device.type)
+    collator, loss = ours(model, rows, tokens_for(model.device), precision)
     return trainer(
         model, loss, {"step": list(range(len(collator.steps)))}, folder,
         per_device_train_batch_size=1, learning_rate=LEARNING_RATE, warmup_steps=WARM_UP,
