@@ -90,7 +90,7 @@ ASKED = {
 OTHERS = {"place": "room of the {}", "repair": "the {} stopped working", "care": "washing the {}"}
 PARAMS: dict[str, Any] = {
     "train.epochs": 40, "train.patience": 40, "train.passages": 16, "train.hard_group": 4, "train.learning_rate": 5.0e-3,
-    "train.noisy_share": 0.0, "train.merge": [1.0], "chunk.min_words": 3,
+    "train.noisy_share": 0.0, "train.merge": [1.0], "chunk.min_words": 3, "embed.precision": "float32",
 }  # fmt: skip
 WRONG = 6  # thumbs that a careless or hostile user gives
 

@@ -38,7 +38,7 @@ SECTIONS = {
     "synthesize": {"synthesize", "report"},
     "synthesize.llm": {"synthesize", "mine", "report"},
     "fetch": {"fetch", "report"},
-    "embed": {*EMBEDS, "report"},
+    "embed": {*EMBEDS, "train", "report"},  # training multiplies in the same format
     "mine": {"mine", "report"},
     "train": {"train", "report"},
     "evaluate": {"evaluate", "report"},
