@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from argot.encoding.embedder import ROLES, Embedder, Role, fingerprint
 from argot.encoding.store.vectors import shorten
 from argot.errors import ModelError
+from tests.support.threads import torch_threads
 from tools.tiny.model import make_tiny_model
 
 SENTENCE = "return the damaged pump within thirty days and keep its invoice for a refund of all costs by mail"
@@ -54,18 +53,6 @@ def test_texts_are_tokenised_some_at_a_time(
     monkeypatch.setattr("argot.encoding.embedder.TOKENIZED", 3)
     assert np.allclose(embedder.encode_passages(TEXTS), reference, atol=1e-5)
     assert embedder.token_counts(TEXTS).shape == (len(TEXTS),)
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("bulk", [False, True])

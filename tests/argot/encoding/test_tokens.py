@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from argot.encoding.store.tokens import (
 )
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import InputError
+from tests.support.threads import torch_threads
 from tools.tiny.model import make_tiny_model
 
 SENTENCE = (
@@ -47,18 +46,6 @@ def encoder(folder: Path) -> TokenEncoder:
     return TokenEncoder(Embedder.load(folder, "cpu"))
 
 
-@contextmanager
-def other_threads() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(2 if before == 1 else 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def assert_same(one: Tokens, other: Tokens) -> None:
     assert one.keys == other.keys
     assert [ids.tolist() for ids in one.ids] == [ids.tolist() for ids in other.ids]
@@ -77,8 +64,9 @@ def test_tokens_are_a_function_of_their_text_alone(encoder: TokenEncoder, role: 
     backwards = encoder.encode(TEXTS[::-1], role)[1]
     assert_same(backwards.take(range(len(TEXTS))[::-1]), together)
     assert_same(Tokens.joined([encoder.encode([text], role)[1] for text in TEXTS]), together)
-    with other_threads():
-        assert_same(encoder.encode(TEXTS, role)[1], together)
+    for count in (1, 2):
+        with torch_threads(count):
+            assert_same(encoder.encode(TEXTS, role)[1], together)
 
 
 @pytest.mark.parametrize("role", ROLES)

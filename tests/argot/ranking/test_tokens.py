@@ -12,6 +12,7 @@ from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import InputError
 from argot.ranking.hits import MISSING, Hits, ranked, tie_order
 from argot.ranking.tokens import TokenIndex, rarity
+from tests.support.threads import torch_threads
 from tools.tiny.model import make_tiny_model
 
 TOPICS = ["pump", "valve", "filter", "invoice", "refund", "motor", "seal", "cable"]
@@ -110,18 +111,13 @@ def test_of_equal_scores_the_smaller_id_is_first(
 
 
 def test_neighbours_and_threads_change_no_score(index: TokenIndex, questions: Tokens) -> None:
-    import torch
-
     whole = search(index, questions, 10, ALL, TIES)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2 if threads == 1 else 1)
-    try:
-        for row in range(len(QUESTIONS)):
-            alone = search(index, questions.take([row]), 10, whole.positions[[row], ::-1], TIES)
-            assert np.array_equal(alone.positions[0], whole.positions[row])
-            assert np.array_equal(alone.scores[0], whole.scores[row])
-    finally:
-        torch.set_num_threads(threads)
+    for count in (1, 2):
+        with torch_threads(count):
+            for row in range(len(QUESTIONS)):
+                alone = search(index, questions.take([row]), 10, whole.positions[[row], ::-1], TIES)
+                assert np.array_equal(alone.positions[0], whole.positions[row])
+                assert np.array_equal(alone.scores[0], whole.scores[row])
 
 
 def test_a_question_finds_the_passages_that_name_its_thing(

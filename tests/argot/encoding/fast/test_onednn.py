@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from argot.encoding.fast.onednn import Linear, pack
+from tests.support.threads import torch_threads
 
 
 @pytest.fixture
@@ -40,18 +41,14 @@ def test_packing_changes_layers_within_rounding(
 @pytest.mark.parametrize("width", [48, 384, 1536])
 def test_the_number_of_threads_changes_no_bit(width: int) -> None:
     torch.manual_seed(13)
-    linear, threads = nn.Linear(width, 384), torch.get_num_threads()
+    linear = nn.Linear(width, 384)
     layer = Linear(linear.weight, linear.bias, torch.float32)
-    try:
-        for tokens in (1, 5, 17, 100):
-            values, found = torch.randn(1, tokens, width), []
-            for count in (1, 2, 4):
-                torch.set_num_threads(count)
-                with torch.inference_mode():
-                    found.append(layer(values))
-            assert all(torch.equal(found[0], one) for one in found)
-    finally:
-        torch.set_num_threads(threads)
+    for tokens in (1, 5, 17, 100):
+        values, found = torch.randn(1, tokens, width), []
+        for count in (1, 2, 4):
+            with torch_threads(count), torch.inference_mode():
+                found.append(layer(values))
+        assert all(torch.equal(found[0], one) for one in found)
 
 
 def test_where_there_is_no_onednn_layers_stay(

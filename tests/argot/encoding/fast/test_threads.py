@@ -6,14 +6,13 @@ import pytest
 import torch
 
 from argot.encoding.fast.threads import one_thread_each
+from tests.support.threads import torch_threads
 
 
 @pytest.fixture(autouse=True)
 def three_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(3):
+        yield
 
 
 @pytest.mark.parametrize("count", [0, 1, 40])
