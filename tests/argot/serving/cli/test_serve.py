@@ -109,6 +109,14 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(
     assert f"cannot listen at 127.0.0.1, port {port}" in capsys.readouterr().err
 
 
+def test_a_reply_in_two_parts_does_not_wait_between_them() -> None:
+    with command.listening_socket("127.0.0.1", 0) as held:
+        client = socket.create_connection(held.getsockname())
+        accepted, _ = held.accept()
+        with client, accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_open_is_said_aloud(
     release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
