@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir
+from contextlib import chdir, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -26,7 +26,7 @@ from argot.tables import chunks, pairs, questions
 from benchmarks.prose import Author
 from benchmarks.test_tokens import PASSAGE, made_up
 from benchmarks.track import Goal, Track
-from stages import index
+from stages import index, lexical
 from tools.deps import ROOT
 from tools.tiny.release import PAIR, VERDICT
 from tools.tiny.server import running
@@ -34,9 +34,8 @@ from tools.tiny.server import running
 PASSAGES = 10_000
 REQUESTS = 300  # a lap
 REASON = (
-    "a question goes through the model alone, so that its vector is the same to the last bit in "
-    "every batch: many "
-    "at once share the cores, not the work"
+    "a question goes through the model alone, in bfloat16 with one other, so that its vector is "
+    "the same to the last bit however many ask: they share the cores, hardly the work"
 )
 GOALS = {1: 1.0, 8: 2.0, 64: 3.0}
 
@@ -59,6 +58,12 @@ class Server:
         with ThreadPoolExecutor(clients) as pool:
             for latencies in pool.map(self._ask, [queries[at::clients] for at in range(clients)]):
                 self.latencies += latencies
+
+    def answer(self, query: str) -> Any:
+        """One search by a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        with closing(connection):
+            return self.ask(connection, query)
 
     def ask(self, connection: http.client.HTTPConnection, query: str) -> Any:
         """One search; anything but 200 is an error."""
@@ -132,15 +137,11 @@ def test_serving(
         for words in author.random.integers(3, 15, size=max(clients, scale(REQUESTS)))
     ]
     ours, theirs = servers["argot"], servers["tutorial"]
-    connections = [
-        http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
-        for server in (ours, theirs)
-    ]
-    found = [
-        ours.ask(connections[0], queries[0])["passages"],
-        theirs.ask(connections[1], queries[0]),
-    ]
-    assert [one["text"] for one in found[0]] == [one["text"] for one in found[1]]
+    found = [ours.answer(queries[0])["passages"], theirs.answer(queries[0])]
+    # In bfloat16, which the release takes where it is faster, scores move by thousandths.
+    scores = [[one["score"] for one in passages] for passages in found]
+    assert np.allclose(*scores, atol=0.002)
+    assert len({one["text"] for passages in found for one in passages}) <= 12  # 10 and 10
     race(
         f"serving {clients} clients",
         f"{len(queries)} searches of {PASSAGES:,} passages by the model alone",
@@ -178,6 +179,7 @@ def make(folder: Path, base: Path, verdict: dict[str, Any] = VERDICT) -> None:
         folder / index.VECTORS / "tuned/pairs", Vectors([key(str(PAIR["query"]))], vectors[:1])
     )
     with chdir(folder):
+        lexical.main()
         index.main()
     tutorial = folder / "tutorial"
     shutil.copytree(base, tutorial / "model")

@@ -21,13 +21,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from argot.core.params import Settings, load
+from argot.core.params import load
 from argot.core.parquet import read_table
 from argot.core.stage import FIGURES, HERE, run, stage_parser, write_figures
 from argot.encoding import kept
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import Embedder, Role
-from argot.encoding.fast.precision import Precision
+from argot.encoding.fast.precision import Encoding
 from argot.encoding.kept import Kept
 from argot.encoding.store.encoded import Encoded, TokenSettings, write_encoded
 from argot.encoding.store.tokens import Tokens
@@ -51,12 +51,6 @@ Stream = Iterator[tuple[list[int], NDArray[np.float32], Tokens]]
 Encode = Callable[[Sequence[str], Role, bool], Stream]
 
 
-class EmbedSettings(Settings):
-    """What decides a vector beside its text and its model: the section `embed`."""
-
-    precision: Precision
-
-
 class EmbedMachine(ray_engine.EngineSettings):
     """Device and engine, of the section `machine`."""
 
@@ -65,7 +59,7 @@ class EmbedMachine(ray_engine.EngineSettings):
 
 def main(model: str, kind: str, home: Path = HERE) -> str:
     """Embed `kind` of texts by `model`: those that it never embedded before."""
-    machine, settings = load("machine", EmbedMachine), load("embed", EmbedSettings)
+    machine, settings = load("machine", EmbedMachine), load("embed", Encoding)
     searched = load("index", TokenSettings)
     if model == "released":
         searched = TokenSettings(tokens="on" if RELEASED_TOKENS.is_dir() else "off")

@@ -20,6 +20,7 @@ from argot.core.files import replacing_folder, sha256
 from argot.core.stage import HERE, read_versions, run_in_home, write_figures
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import check_folder, configured_prompts, fingerprint
+from argot.encoding.fast.precision import Encoding
 from argot.encoding.store.encoded import tokens_of
 from argot.encoding.store.vectors import cut, read_vectors
 from argot.errors import InputError
@@ -190,6 +191,7 @@ def describe(
         passages=len(index),
         figures=dict(figures),
         libraries=read_versions(),
+        precision=params.load("embed", Encoding).precision,
         url=settings.url,
         refreshed=origin.refreshed,
         files={},

@@ -28,7 +28,7 @@ from argot.core.files import replacing_folder, sha256
 from argot.core.params import Settings, SomeSettings, load
 from argot.core.stage import stage_parser, write_figures
 from argot.encoding.embedder import Embedder, fingerprint, load_model, read_prompts
-from argot.encoding.fast.precision import Known, Precision, resolved
+from argot.encoding.fast.precision import Encoding, Known, resolved
 from argot.encoding.store.encoded import TokenSettings
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import InputError, ModelError
@@ -96,12 +96,6 @@ class TrainSettings(Settings):
     dev_queries: int = Field(ge=1)
     dev_passages: int = Field(ge=2)
     min_dev_questions: int = Field(ge=1)
-
-
-class Encoding(SomeSettings):
-    """Training multiplies as encoding does: the section `embed`."""
-
-    precision: Precision
 
 
 class TrainMachine(SomeSettings):
@@ -262,7 +256,7 @@ def tokens_for(device: torch.device) -> int:
 
 
 def precision(model: SentenceTransformer) -> Known:
-    """The format in which this model multiplies on its device."""
+    """The format in which this model multiplies on its device: training does as encoding."""
     return resolved(load("embed", Encoding).precision, model.device.type)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from argot.core.files import sha256, write_json
+from argot.encoding.fast.precision import Precision
 from argot.errors import ReleaseError
 from argot.ranking.fusion import Part, Verdict
 from argot.search.index import Kind
@@ -66,6 +67,7 @@ class Manifest(Part):
     passages: int
     figures: dict[str, int | float]
     libraries: dict[str, str]  # the versions of those libraries that change numbers
+    precision: Precision = "float32"  # in which the model multiplies, as `embed.precision`
     url: str = ""  # below it people read the documents; empty: nowhere
     refreshed: Refreshed | None  # set by `make refresh`; None if the model was made for these texts
     files: dict[str, File]

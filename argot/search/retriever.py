@@ -312,8 +312,8 @@ class Retriever:
     @cached_property
     def embedder(self) -> Embedder:
         """The model that queries are encoded by."""
-        dimension = self.manifest.dimension
-        return self._read(EMBEDDER, lambda folder: Embedder.load(folder, self.device, dimension))
+        how = self.device, self.manifest.dimension, self.manifest.precision
+        return self._read(EMBEDDER, lambda folder: Embedder.load(folder, *how))
 
     @cached_property
     def index(self) -> VectorIndex:

@@ -38,7 +38,8 @@ SECTIONS = {
     "synthesize": {"synthesize", "report"},
     "synthesize.llm": {"synthesize", "mine", "report"},
     "fetch": {"fetch", "report"},
-    "embed": {*EMBEDS, "train", "report"},  # training multiplies in the same format
+    # Training and search multiply in the same format.
+    "embed": {*EMBEDS, "train", "index", "report"},
     "mine": {"mine", "report"},
     "train": {"train", "report"},
     "evaluate": {"evaluate", "report"},

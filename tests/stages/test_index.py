@@ -65,6 +65,13 @@ def test_the_manifest_has_all_that_search_must_know(inputs: Path) -> None:
     assert json.loads(Path("data/figures/index.json").read_text()) == manifest.figures
 
 
+def test_queries_are_encoded_in_the_passages_precision(inputs: Path) -> None:
+    file = Path("params.yaml")
+    file.write_text(file.read_text().replace("precision: float32", "precision: bfloat16"))
+    index.main()
+    assert Retriever.load(index.RELEASE, device="cpu").embedder.precision == "bfloat16"
+
+
 def test_the_winners_tokens_are_released_with_it(inputs: Path) -> None:
     judge(model="base", verdict="unproven")
     index.main()

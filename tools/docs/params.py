@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from argot.encoding.fast.precision import Encoding
 from argot.encoding.ray import EngineSettings
 from argot.evaluation.managed import MachineCompare
 from argot.evaluation.verdict import ReleaseSettings
@@ -22,7 +23,6 @@ from argot.llm.calls.settings import MachineLlm, SpendSettings
 from argot.ranking.bm25 import LexicalSettings
 from stages import (
     chunk,
-    embed,
     evaluate,
     fetch,
     index,
@@ -51,7 +51,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "questions": questions.QuestionsSettings,
     "synthesize": synthesize.SynthesizeSettings,
     "fetch": fetch.FetchSettings,
-    "embed": embed.EmbedSettings,
+    "embed": Encoding,
     "mine": mine.MineSettings,
     "train": train.TrainSettings,
     "evaluate": evaluate.EvaluateSettings,

@@ -146,8 +146,12 @@ def make_inputs(root: Path) -> None:
     Bm25.build(ids, texts, lexical, "en").save(root / LEXICAL)
     write_json(root / index.VERDICT, VERDICT)
     write_json(root / systems.PATH, [system.model_dump() for system in SYSTEMS])
-    for name in ("params.yaml", "numerics.lock"):
-        shutil.copyfile(ROOT / name, root / name)
+    shutil.copyfile(ROOT / "numerics.lock", root / "numerics.lock")
+    # The same vectors on every machine.
+    params = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert "  precision: auto\n" in params
+    precise = params.replace("  precision: auto\n", "  precision: float32\n")
+    (root / "params.yaml").write_text(precise, encoding="utf-8")
     base = make_tiny_model(root / "models" / "base", texts, prompts={"query": "ask: "})
     for folder in (base, _tuned(base)):
         encoder = TokenEncoder(Embedder.load(folder, "cpu"))

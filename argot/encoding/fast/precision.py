@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
+from argot.core.params import Settings
+
 Known = Literal["float32", "bfloat16"]
 Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class Encoding(Settings):
+    """What decides a vector beside its text and its model: the section `embed`."""
+
+    precision: Precision
 
 
 def resolved(precision: Precision, device: str) -> Known:

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from argot.encoding.embedder import ROLES, Embedder, Role, fingerprint
+from argot.encoding.fast.precision import Precision
 from argot.encoding.store.vectors import shorten
 from argot.errors import ModelError
 from tests.support.threads import torch_threads
@@ -55,10 +56,13 @@ def test_texts_are_tokenised_some_at_a_time(
     assert embedder.token_counts(TEXTS).shape == (len(TEXTS),)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("bulk", [False, True])
 @pytest.mark.parametrize("role", ROLES)
-def test_a_vector_is_a_function_of_its_text_alone(folder: Path, role: Role, bulk: bool) -> None:
-    embedder = Embedder.load(folder, "cpu", bulk=bulk)
+def test_a_vector_is_a_function_of_its_text_alone(
+    folder: Path, role: Role, bulk: bool, precision: Precision
+) -> None:
+    embedder = Embedder.load(folder, "cpu", precision=precision, bulk=bulk)
     encode = embedder.encode_queries if role == "query" else embedder.encode_passages
     together = encode(TEXTS)
     assert np.array_equal(encode(TEXTS[::-1])[::-1], together)
