@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
     from argot.encoding.fast.light import Light
+    from argot.encoding.fast.plain import Plain
 
 Role = Literal["query", "passage"]
 ROLES: tuple[Role, ...] = ("query", "passage")
@@ -47,7 +48,7 @@ STEP = 16
 ONLY_IDS = {"return_attention_mask": False, "return_token_type_ids": False}
 # Texts tokenized at once: while it works, a tokenizer needs fifty times the memory of its tokens.
 TOKENIZED = 4096
-FAST = [f"fast/{name}.py" for name in ("bert", "light", "onednn", "precision", "threads")]
+FAST = [f"fast/{name}.py" for name in ("bert", "folder", "light", "onednn", "precision", "threads")]
 CODE = (
     __file__,
     stored.__file__,
@@ -61,17 +62,20 @@ TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")
 PROBE = "Which shape has a probe?"
 
 
+Shape = tuple[list[int], int]  # a batch's rows of the texts, and the length that they are padded to
+
+
 class Batch(NamedTuple):
     """What one forward pass gives: the rows of its texts, and of each text its vector and tokens.
 
     Vectors, (texts, dimension), are normalised. `ids` are of all tokens, special ones too; `states`
-    are the last layer's, (tokens, width) a text, not normalised, on the model's device.
+    are the last layer's, (tokens, width) a text, not normalised; torch's on the model's device.
     """
 
     rows: list[int]
     vectors: NDArray[np.float32]
     ids: list[NDArray[np.int32]]
-    states: list[torch.Tensor]
+    states: Sequence[torch.Tensor | NDArray[np.float32]]
 
 
 class Embedder:
@@ -83,13 +87,13 @@ class Embedder:
     def __init__(
         self,
         folder: Path,
-        model: SentenceTransformer | Light,
+        model: SentenceTransformer | Light | Plain,
         dimension: int | None = None,
         precision: Known = "float32",
         bulk: bool = False,
     ) -> None:
         self.folder = folder
-        self._model = model
+        self._model: Any = model
         self.precision = precision
         self.bulk = bulk
         self.prompts = read_prompts(folder)
@@ -100,7 +104,7 @@ class Embedder:
             raise ModelError(
                 f"{folder}: its vectors have {whole} dimensions and can't be cut to {dimension}"
             )
-        self._device = model.device
+        self._device: Any = model.device
         # Whether a tokenizer cuts is part of its state, which threads would change for each other.
         self._tokenizing = threading.Lock()
         self._prompt_tokens = {role: self._check_tokens(role) for role in ROLES}
@@ -113,16 +117,24 @@ class Embedder:
         dimension: int | None = None,
         precision: Precision = "float32",
         bulk: bool = False,
+        once: bool = False,
     ) -> Embedder:
         """Load the sentence-transformers model in `folder`; `device` is auto, cpu, cuda or mps.
 
         With `dimension`, vectors are cut to their first components (Matryoshka) and normalised
         again. Matrices are multiplied in `precision`; `auto` is the faster one of this machine.
         With `bulk`, queries are encoded several at once, for stages that have thousands of them.
+        With `once`, for a single question, a BERT is read without torch where no device is named,
+        and multiplies in float32.
         Raises ModelError where the folder is incomplete, damaged, or would run code of its own.
         """
         with loading(folder):
             check_folder(folder)
+            if once and device == "auto":
+                from argot.encoding.fast.plain import PlainEmbedder, read_plain
+
+                if plain := read_plain(folder):
+                    return PlainEmbedder(folder, plain, dimension)
             import torch
 
             from argot.encoding.fast.bert import simplify
@@ -191,12 +203,9 @@ class Embedder:
 
     def forward_stream(self, texts: Sequence[str], role: Role) -> Iterator[Batch]:
         """As `encode_stream`, with the last layer's tokens: one forward pass gives both."""
-        from argot.encoding.fast.threads import one_thread_each
-
         tokens = [np.array(ids, dtype=np.int32) for ids in self.tokenize(texts, role, cut=True)]
         batches = self._batches([len(ids) for ids in tokens], role)
-        each = one_thread_each if self._device.type == "cpu" else map
-        for batch in each(partial(self._encoded, tokens, role), batches):
+        for batch in self._each(partial(self._encoded, tokens, role), batches):
             finite = np.isfinite(batch.vectors).all(axis=1)
             if not finite.all():
                 text = texts[batch.rows[int(np.argmin(finite))]]
@@ -206,9 +215,15 @@ class Embedder:
                 )
             yield batch
 
-    def _encoded(
-        self, tokens: Sequence[NDArray[np.int32]], role: Role, shape: tuple[list[int], int]
-    ) -> Batch:
+    def _each(self, work: Callable[[Shape], Batch], batches: Iterator[Shape]) -> Iterator[Batch]:
+        """What `work` makes of each batch, on a CPU one on each core."""
+        if self._device.type != "cpu":
+            return map(work, batches)
+        from argot.encoding.fast.threads import one_thread_each
+
+        return one_thread_each(work, batches)
+
+    def _encoded(self, tokens: Sequence[NDArray[np.int32]], role: Role, shape: Shape) -> Batch:
         """One batch: some rows of the texts' `tokens`, padded to a length."""
         import torch
 
@@ -225,7 +240,7 @@ class Embedder:
             vectors[rows] = values
         return vectors
 
-    def _batches(self, lengths: Sequence[int], role: Role) -> Iterator[tuple[list[int], int]]:
+    def _batches(self, lengths: Sequence[int], role: Role) -> Iterator[Shape]:
         """Each batch's rows and length: texts of about one length, longest first.
 
         So a machine with too little memory fails at once, not in the end.

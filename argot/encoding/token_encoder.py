@@ -62,7 +62,8 @@ class TokenEncoder:
         kept = [self.counted(ids, role) for ids in batch.ids]
         found = []
         for own, states in zip(kept, batch.states, strict=True):
-            vectors = unit(states.float().cpu().numpy()[own])
+            floats = states if isinstance(states, np.ndarray) else states.float().cpu().numpy()
+            vectors = unit(floats[own])
             found.append(pool(vectors) if role == "passage" else vectors)
         ids = [ids[own] for ids, own in zip(batch.ids, kept, strict=True)]
         codes, scales = (pack if role == "passage" else quantise)(np.concatenate(found))

@@ -9,6 +9,7 @@ number of threads gives the same scores.
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 # The ids of the tokens that each passage holds, once each, and where each passage's end.
 HELD, ENDS = "held.npy", "ends.npy"
+# For so many questions torch saves more time than its import takes.
+MANY = 256
 
 
 class ByToken:
@@ -132,6 +135,8 @@ class TokenIndex:
                 f"tokens of {queries.codes.shape[1]} dimensions can't search tokens of "
                 f"{self.dimension}: another model made them"
             )
+        if len(queries) >= MANY:
+            import torch  # noqa: F401  `multiplied` takes it where it is there
         scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
         for row, places in enumerate(candidates):
             found = places != MISSING
@@ -141,17 +146,14 @@ class TokenIndex:
 
     def scores(self, queries: Tokens, row: int, passages: NDArray[np.int32]) -> NDArray[np.float32]:
         """Of `passages`, (passages,), for the query in `row`: weighted means of cosines."""
-        import torch
-
         at, ends = vectors_of(self.offsets, passages.astype(np.int64))
         own = slice(queries.offsets[row], queries.offsets[row + 1])
         asked = queries.codes[own].T
         # Packed codes are ZERO too large; the products make up for it.
-        products = torch.from_numpy(asked.sum(axis=0, dtype=np.int32) * np.int32(-ZERO))
+        products = asked.sum(axis=0, dtype=np.int32) * np.int32(-ZERO)
         for codes, part in zip(unpack(self.codes[at]), np.split(asked, 2), strict=True):
-            right = torch.from_numpy(np.ascontiguousarray(part))
-            products = products + torch._int_mm(torch.from_numpy(codes), right)
-        cosines = products.float().numpy() * self.scales[at, None]
+            products = products + multiplied(codes, part)
+        cosines = products.astype(np.float32) * self.scales[at, None]
         nearest = np.maximum.reduceat(cosines, np.append(0, ends[:-1]), axis=0)
         weights = shares(self.rarity, queries.ids[row]) * queries.scales[own]
         return np.asarray((nearest * weights).sum(axis=1), dtype=np.float32)
@@ -174,6 +176,19 @@ class TokenIndex:
             raise InputError(f"{folder}: {HELD} and {ENDS} don't belong together; run `dvc repro`")
         check_ids(folder / HELD, held)
         return cls(codes, scales, offsets, held, ends)
+
+
+def multiplied(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int32]:
+    """The product of packed codes, (n, d), and those of a question, (d, m): exact.
+
+    torch multiplies bytes. Without it floats do, which hold such sums exactly: of fewer than 8,800
+    terms they are below 2**24.
+    """
+    if torch := sys.modules.get("torch"):
+        whole = torch.from_numpy(np.ascontiguousarray(right))
+        return np.asarray(torch._int_mm(torch.from_numpy(left), whole))
+    product = left.astype(np.float32) @ right.astype(np.float32)
+    return product.astype(np.int32)
 
 
 def rarity(held: NDArray[np.int32], passages: int) -> NDArray[np.float32]:

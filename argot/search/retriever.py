@@ -92,11 +92,13 @@ class Retriever:
         manifest: Manifest,
         device: str = "auto",
         reranker: Reranker | None = None,
+        once: bool = False,
     ) -> None:
         self.folder = folder
         self.reranker = reranker
         self.manifest = manifest
         self.device = device
+        self.once = once
 
     def __repr__(self) -> str:
         verdict = self.manifest.verdict
@@ -112,11 +114,13 @@ class Retriever:
         rev: str | None = None,
         device: str = "auto",
         reranker: str | Path | None = None,
+        once: bool = False,
     ) -> Retriever:
         """Open a release: a folder, or models/release of a DVC repository at revision `rev`.
 
         The repository is named by its address or folder. `reranker` is the folder of a
-        cross-encoder that reads the best passages again. ReleaseError names the part that doesn't
+        cross-encoder that reads the best passages again. `once` is for a process that ends after a
+        question or two: it spares the import of torch. ReleaseError names the part that doesn't
         match the manifest.
         """
         folder = fetch(str(place), rev) if rev or is_remote(place) else Path(place)
@@ -127,7 +131,8 @@ class Retriever:
             raise mismatch(folder, Dense.part, dimension, manifest.dimension, "dimensions")
         if passages != manifest.passages:
             raise mismatch(folder, Dense.part, passages, manifest.passages, "passages")
-        return cls(folder, manifest, device, Reranker(reranker, device) if reranker else None)
+        second = Reranker(reranker, device) if reranker else None
+        return cls(folder, manifest, device, second, once)
 
     def search(
         self,
@@ -313,7 +318,8 @@ class Retriever:
     def embedder(self) -> Embedder:
         """The model that queries are encoded by."""
         how = self.device, self.manifest.dimension, self.manifest.precision
-        return self._read(EMBEDDER, lambda folder: Embedder.load(folder, *how))
+        once = self.once
+        return self._read(EMBEDDER, lambda folder: Embedder.load(folder, *how, once=once))
 
     @cached_property
     def index(self) -> VectorIndex:

@@ -60,7 +60,7 @@ def ask(
     from argot.serving.ask.chat import chosen_provider, open_chat
 
     chat = partial(open_chat, chosen_provider(provider, base_url), model, base_url, timeout)
-    retriever = Retriever.load(release)
+    retriever = Retriever.load(release, once=True)
     search = partial(retriever.search, groups=chosen_groups(groups, retriever.manifest))
     for event in answer(search, question, chat, k, searches, redact):
         if isinstance(event, Said) and not as_json:

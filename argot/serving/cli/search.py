@@ -70,7 +70,7 @@ def search(
     from argot.search.retriever import Retriever
 
     filter = parse_where(where or [])
-    retriever = Retriever.load(release, reranker=rerank)
+    retriever = Retriever.load(release, reranker=rerank, once=True)
     asking = chosen_groups(groups, retriever.manifest)
     found = retriever.search(question, k, mode, filter or None, asking)
     if as_json:

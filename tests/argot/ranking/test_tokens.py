@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from argot.encoding.store.tokens import Tokens
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import InputError
 from argot.ranking.hits import MISSING, Hits, ranked, tie_order
-from argot.ranking.tokens import TokenIndex, rarity
+from argot.ranking.tokens import TokenIndex, multiplied, rarity
 from tests.support.threads import torch_threads
 from tools.tiny.model import make_tiny_model
 
@@ -118,6 +119,21 @@ def test_neighbours_and_threads_change_no_score(index: TokenIndex, questions: To
                 alone = search(index, questions.take([row]), 10, whole.positions[[row], ::-1], TIES)
                 assert np.array_equal(alone.positions[0], whole.positions[row])
                 assert np.array_equal(alone.scores[0], whole.scores[row])
+
+
+def test_torch_and_numpy_give_the_same_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    random = np.random.default_rng(13)
+    for codes, asked in ((15, 127), (15, -127)):
+        left, right = np.full((3, 4096), codes, np.int8), np.full((4096, 2), asked, np.int8)
+        left[0], right[:, 0] = random.integers(0, 16, 4096), random.integers(-127, 128, 4096)
+        assert sys.modules["torch"] is torch
+        by_torch = multiplied(left, right)
+        with monkeypatch.context() as patch:
+            patch.delitem(sys.modules, "torch")
+            assert np.array_equal(multiplied(left, right), by_torch)
+        assert np.array_equal(by_torch, left.astype(np.int64) @ right.astype(np.int64))
 
 
 def test_a_question_finds_the_passages_that_name_its_thing(

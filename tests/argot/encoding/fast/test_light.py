@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from argot.encoding.embedder import ROLES, Embedder
 from argot.encoding.fast import light
+from argot.encoding.fast.folder import SPECIAL
 from argot.encoding.token_encoder import TokenEncoder
 from tools.tiny.model import make_tiny_model
 
@@ -94,7 +95,7 @@ def test_the_tokenizers_rules_are_those_of_its_configuration(
 ) -> None:
     change(copy / "tokenizer_config.json", **changes)
     change(copy / "sentence_bert_config.json", max_seq_length=None)
-    named = {key: {"content": token, "lstrip": False} for key, token in light.SPECIAL.items()}
+    named = {key: {"content": token, "lstrip": False} for key, token in SPECIAL.items()}
     change(copy / "special_tokens_map.json", **named)
     assert same(copy)
 

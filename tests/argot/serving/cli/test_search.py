@@ -130,6 +130,24 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_question_is_answered_without_torch(release: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['argot', 'search', 'my pump rattles', '--json']\n"
+        "from argot.serving.cli import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
+    )
+    *passages, heavy = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
+    assert heavy == "[]"
+    # The same passages as by the server's way, in the same order.
+    found = Retriever.load(release, device="cpu").search("my pump rattles", 5)
+    for line, expected in zip(passages, found, strict=True):
+        passage = json.loads(line)
+        assert passage["id"] == expected.id
+        assert passage["score"] == pytest.approx(expected.score, abs=1e-4)
+
+
+@pytest.mark.usefixtures("here")
 def test_a_filter_that_nothing_passes_names_the_known_values(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,7 +47,7 @@ def renamed(folder: Path) -> None:
 def test_bm25_answers_and_says_so_while_the_model_is_slow(
     settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(replace(settings, limits=RequestLimits(patience=0.1))) as client:
+    with opened(replace(settings, limits=RequestLimits(patience=0.1, workers=1))) as client:
         true = Embedder.forward_stream
 
         def slow(self: Embedder, *given: Any) -> Any:
@@ -76,7 +76,7 @@ def test_bm25_answers_and_says_so_while_the_model_is_slow(
 def test_bm25_answers_where_the_model_fails(
     settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **named: object) -> None:
         raise MemoryError("no memory left")
 
     monkeypatch.setattr(Embedder, "load", fail)
@@ -158,9 +158,9 @@ def test_a_release_whose_model_is_replaced_while_it_loads_never_searches_by_it(
     true, weights = Embedder.load, folder / "embedder/model.safetensors"
     slow = replace(settings, release=folder, look_seconds=3600)
 
-    def load(*given: Any) -> Embedder:
+    def load(*given: Any, **named: Any) -> Embedder:
         shutil.copyfile(made / "models/base/model.safetensors", weights)
-        return true(*given)
+        return true(*given, **named)
 
     monkeypatch.setattr(Embedder, "load", load)
     with opened(slow) as client:
