@@ -13,10 +13,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,9 @@ PROBE = "Which shape has a probe?"
 
 
 Shape = tuple[list[int], int]  # a batch's rows of the texts, and the length that they are padded to
+
+
+Made = TypeVar("Made")
 
 
 class Batch(NamedTuple):
@@ -198,14 +201,17 @@ class Embedder:
         self, texts: Sequence[str], role: Role
     ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
         """Rows of `texts` and their vectors, batch by batch as each is done, longest first."""
-        for batch in self.forward_stream(texts, role):
-            yield batch.rows, batch.vectors
+        return self.forward_stream(texts, role, lambda batch: (batch.rows, batch.vectors))
 
-    def forward_stream(self, texts: Sequence[str], role: Role) -> Iterator[Batch]:
-        """As `encode_stream`, with the last layer's tokens: one forward pass gives both."""
+    def forward_stream(
+        self, texts: Sequence[str], role: Role, made: Callable[[Batch], Made]
+    ) -> Iterator[Made]:
+        """What `made` makes of each batch, in the thread that encoded it, longest texts first."""
         tokens = [np.array(ids, dtype=np.int32) for ids in self.tokenize(texts, role, cut=True)]
         batches = self._batches([len(ids) for ids in tokens], role)
-        for batch in self._each(partial(self._encoded, tokens, role), batches):
+
+        def work(shape: Shape) -> Made:
+            batch = self._encoded(tokens, role, shape)
             finite = np.isfinite(batch.vectors).all(axis=1)
             if not finite.all():
                 text = texts[batch.rows[int(np.argmin(finite))]]
@@ -213,9 +219,11 @@ class Embedder:
                     f"{self.folder} gives no finite vector for {text[:60]!r}; its weights are "
                     "damaged: restore them by `dvc checkout`"
                 )
-            yield batch
+            return made(batch)
 
-    def _each(self, work: Callable[[Shape], Batch], batches: Iterator[Shape]) -> Iterator[Batch]:
+        return self._each(work, batches)
+
+    def _each(self, work: Callable[[Shape], Made], batches: Iterator[Shape]) -> Iterator[Made]:
         """What `work` makes of each batch, on a CPU one on each core."""
         if self._device.type != "cpu":
             return map(work, batches)

@@ -47,10 +47,13 @@ class TokenEncoder:
 
         Without `by_token` the tokens are those of no text.
         """
-        for batch in self.embedder.forward_stream(texts, role):
+
+        def made(batch: Batch) -> tuple[list[int], Floats, Tokens]:
             keys = [key(texts[row]) for row in batch.rows]
             found = self._tokens(batch, keys, role) if by_token else Tokens.none()
-            yield batch.rows, batch.vectors, found
+            return batch.rows, batch.vectors, found
+
+        return self.embedder.forward_stream(texts, role, made)
 
     def ids(self, texts: Sequence[str], role: Role) -> Iterator[NDArray[np.int32]]:
         """The ids of each text's tokens that count; nothing is encoded."""

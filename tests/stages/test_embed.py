@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from argot.core.parquet import write_table
 from argot.encoding import ray as ray_engine
-from argot.encoding.embedder import Batch, Embedder, Role
+from argot.encoding.embedder import Embedder, Role
 from argot.encoding.store.encoded import has_tokens, tokens_of
 from argot.encoding.store.vectors import read_vectors
 from argot.encoding.token_encoder import TokenEncoder
@@ -218,8 +219,8 @@ def test_a_stage_that_stops_halfway_goes_on_where_it_was(
     monkeypatch.setattr(embed, "SEGMENT", 4)
     whole = Embedder.forward_stream
 
-    def stopping(self: Embedder, texts: list[str], role: Role) -> Iterator[Batch]:
-        yield next(whole(self, texts, role))
+    def stopping(self: Embedder, *given: Any) -> Iterator[Any]:
+        yield next(whole(self, *given))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

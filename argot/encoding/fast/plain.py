@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.special import erf
 
-from argot.encoding.embedder import Batch, Embedder, Role, Shape
+from argot.encoding.embedder import Batch, Embedder, Made, Role, Shape
 from argot.encoding.fast.folder import Activation, Bert, Json
 from argot.encoding.fast.folder import read as read_folder
 from argot.encoding.store.vectors import shorten
@@ -42,7 +42,7 @@ def read_plain(folder: Path) -> Plain | None:
 class PlainEmbedder(Embedder):
     """An embedder that imports no torch."""
 
-    def _each(self, work: Callable[[Shape], Batch], batches: Iterator[Shape]) -> Iterator[Batch]:
+    def _each(self, work: Callable[[Shape], Made], batches: Iterator[Shape]) -> Iterator[Made]:
         return map(work, batches)
 
     def _encoded(self, tokens: Sequence[NDArray[np.int32]], role: Role, shape: Shape) -> Batch:

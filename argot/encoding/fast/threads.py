@@ -15,6 +15,7 @@ from itertools import chain, islice
 from typing import TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 
 Part = TypeVar("Part")
 Made = TypeVar("Made")
@@ -28,11 +29,12 @@ def one_thread_each(work: Callable[[Part], Made], parts: Iterable[Part]) -> Iter
     first = list(islice(parts, 2))
     try:
         # A single part, such as a question, is not worth starting a thread.
-        if len(first) < 2:
+        if len(first) < 2 or cores == 1:
             torch.set_num_threads(1)
-            yield from map(work, first)
+            yield from map(work, chain(first, parts))
             return
-        with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        threads = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
+        with threads as pool, threadpool_limits(1, "blas"):
             for part in chain(first, parts):
                 waiting.append(pool.submit(work, part))
                 # A few parts wait at any time: their results need memory.

@@ -8,13 +8,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from argot import Retriever
 from argot.core.parquet import read_table, write_table
-from argot.encoding.embedder import Batch, Embedder, Role, fingerprint
+from argot.encoding.embedder import Embedder, fingerprint
 from argot.encoding.token_encoder import TokenEncoder
 from argot.errors import ArgotError, InputError, ReleaseError
 from argot.ranking.fusion import Fusion, fuse
@@ -134,9 +135,9 @@ def test_a_query_is_encoded_once_for_vectors_and_tokens(
 ) -> None:
     passes, forward = list[int](), Embedder.forward_stream
 
-    def counting(self: Embedder, texts: list[str], role: Role) -> Iterator[Batch]:
+    def counting(self: Embedder, texts: list[str], *given: Any) -> Iterator[Any]:
         passes.append(len(texts))
-        yield from forward(self, texts, role)
+        yield from forward(self, texts, *given)
 
     monkeypatch.setattr(Embedder, "forward_stream", counting)
     retriever.search("a question that nobody asked before")
@@ -316,9 +317,9 @@ def test_threads_dont_make_one_another_encode_again(
 ) -> None:
     passes, forward = list[str](), Embedder.forward_stream
 
-    def counting(self: Embedder, texts: list[str], role: Role) -> Iterator[Batch]:
+    def counting(self: Embedder, texts: list[str], *given: Any) -> Iterator[Any]:
         passes.extend(texts)
-        yield from forward(self, texts, role)
+        yield from forward(self, texts, *given)
 
     monkeypatch.setattr(Embedder, "forward_stream", counting)
     encoder = retriever.encoder

@@ -96,7 +96,7 @@ def test_the_graph_gives_the_tokens_vectors_too(release: Path, exported: Path) -
     from onnxruntime import InferenceSession
 
     own = Retriever.load(release, device="cpu").embedder
-    (batch,) = own.forward_stream(["pump seal"], "passage")
+    (batch,) = own.forward_stream(["pump seal"], "passage", lambda batch: batch)
     session = InferenceSession(exported / "onnx/onnx/model.onnx")
     inputs = {"input_ids": batch.ids[0][None].astype(np.int64)}
     inputs["attention_mask"] = np.ones_like(inputs["input_ids"])
