@@ -18,6 +18,7 @@ import os
 import shutil
 import sys
 import warnings
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -198,10 +199,29 @@ def dev_ndcg(model: SentenceTransformer, dev: Dev) -> float:
     """nDCG@10 of the model over the dev passages; 0 where there is no dev query."""
     if not dev.queries:
         return 0.0
-    embedder = Embedder(BASE, model.eval(), precision=precision(model), bulk=True)
+    kind = precision(model)
+    embedder = Embedder(BASE, packed(model.eval(), kind), precision=kind, bulk=True)
     queries, passages = embedder.encode_queries(dev.queries), embedder.encode_passages(dev.passages)
     hits = search_exact(queries, passages, 10, tie_order(dev.ids))
     return float(ndcg(dev.relevance.found(hits.positions), dev.relevance.counts).mean())
+
+
+def packed(model: SentenceTransformer, kind: Known) -> SentenceTransformer:
+    """On a CPU a copy that encodes faster and gives the same bits: its weights are laid out once.
+
+    Those of a model that is trained are laid out anew for every batch.
+    """
+    import torch
+
+    from argot.encoding.fast.bert import simplify
+    from argot.encoding.fast.onednn import pack
+
+    if model.device.type != "cpu":
+        return model
+    copy = deepcopy(model)
+    pack(copy, getattr(torch, kind))
+    simplify(copy)
+    return copy
 
 
 def train(
