@@ -221,6 +221,7 @@ class Bm25:
         self.words = words
         self._ties = tie_order(self.ids)
         self._seen: NDArray[np.bool_] | None = None  # passages that may be found; None: all
+        self._visible = len(self.ids)
         # The last query and its scores: search with several rankers asks for them twice.
         self._last: tuple[str, NDArray[np.float32]] | None = None
 
@@ -316,6 +317,7 @@ class Bm25:
         own._last = None
         own._seen = np.zeros(len(self.ids), dtype=bool)
         own._seen[rows] = True
+        own._visible = int(own._seen.sum())
         return own
 
     def save(self, folder: Path) -> None:
@@ -371,18 +373,18 @@ class Bm25:
         own = slice(postings["indptr"][term], postings["indptr"][term + 1])
         if self._seen is None:
             return _idf(own.stop - own.start, len(self.ids))
-        return _idf(self._seen[postings["indices"][own]].sum(), self._seen.sum())
+        return _idf(self._seen[postings["indices"][own]].sum(), self._visible)
 
     def _scores_among(self, terms: Sequence[int], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
         """The score of every passage that is `seen`, and 0 for all others, (passages,)."""
         postings = self.index.scores
-        scores = np.zeros(len(self.ids))
+        scores, visible = np.zeros(len(self.ids)), seen.sum()
         for term in terms:
             own = slice(postings["indptr"][term], postings["indptr"][term + 1])
             rows, stored = postings["indices"][own], postings["data"][own]
             kept = seen[rows]
             # What is stored of a term and a passage holds the term's weight over all passages.
-            weight = _idf(kept.sum(), seen.sum()) / _idf(len(rows), len(seen))
+            weight = _idf(kept.sum(), visible) / _idf(len(rows), len(seen))
             scores[rows[kept]] += stored[kept] * weight
         return scores.astype(np.float32)
 
