@@ -115,6 +115,15 @@ def servers(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
         yield {"argot": Server(*argot, ask_argot), "tutorial": Server(*tutorial, ask_tutorial)}
 
 
+def alike(ours: list[tuple[str, float]], theirs: list[tuple[str, float]]) -> bool:
+    """Are these the same passages and scores, but for those that bfloat16 makes change places?
+
+    A release is searched in bfloat16 where that is faster; scores move by thousandths.
+    """
+    texts, scores = zip(*(zip(*found, strict=True) for found in (ours, theirs)), strict=True)
+    return len(set(texts[0]) ^ set(texts[1])) <= 2 and np.allclose(*scores, atol=0.002)
+
+
 def ask_argot(query: str) -> tuple[str, str, Any]:
     return "POST", "/search", json.dumps({"query": query, "mode": "dense"})
 
@@ -138,10 +147,7 @@ def test_serving(
     ]
     ours, theirs = servers["argot"], servers["tutorial"]
     found = [ours.answer(queries[0])["passages"], theirs.answer(queries[0])]
-    # In bfloat16, which the release takes where it is faster, scores move by thousandths.
-    scores = [[one["score"] for one in passages] for passages in found]
-    assert np.allclose(*scores, atol=0.002)
-    assert len({one["text"] for passages in found for one in passages}) <= 12  # 10 and 10
+    assert alike(*([(one["text"], one["score"]) for one in passages] for passages in found))
     race(
         f"serving {clients} clients",
         f"{len(queries)} searches of {PASSAGES:,} passages by the model alone",
