@@ -73,7 +73,7 @@ def released(folder: Path, author: Author, model: Path) -> Path:
             write_table(workspace / path, [], module.SCHEMA)
     write_table(workspace / judgments.PATH, [], judgments.SCHEMA)
     write_json(workspace / "data/verdict.json", VERDICT)
-    for stage in ("ingest", "chunk", "embed base passages", "embed base pairs", "index"):
+    for stage in ("ingest", "chunk", "lexical", "embed base passages", "embed base pairs", "index"):
         run(workspace, sys.executable, "-m", *f"stages.{stage}".split())
     shutil.copytree(
         workspace / "data/embeddings/base/pairs", workspace / "data/embeddings/tuned/pairs"
