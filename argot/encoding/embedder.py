@@ -63,8 +63,6 @@ PROBE = "Which shape has a probe?"
 
 
 Shape = tuple[list[int], int]  # a batch's rows of the texts, and the length that they are padded to
-
-
 Made = TypeVar("Made")
 
 
