@@ -264,9 +264,12 @@ def kind_for(passages: int) -> Kind:
 
 
 def recall(index: VectorIndex, exact: Hits, queries: Vectors) -> float:
-    """The share of the truly nearest passages, `exact`, that the index finds, over all queries."""
+    """The share of the truly nearest passages, `exact`, that the index finds, over all queries.
+
+    It is asked for DEPTH passages, as a search asks, and finds more of the nearest among them.
+    """
     ties = tie_order([f"{row:09}" for row in range(len(index))])
-    found = index.search(queries, exact.positions.shape[1], ties).positions
+    found = index.search(queries, DEPTH, ties).positions[:, : exact.positions.shape[1]]
     shares = []
     for ours, true in zip(found, exact.positions, strict=True):
         shares.append(len(np.intersect1d(ours, true)) / len(true))
