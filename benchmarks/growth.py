@@ -192,6 +192,12 @@ def plot(rows: list[dict[str, Any]]) -> str:
     return str(vl_convert.vegalite_to_svg(chart))
 
 
+def keep(rows: list[dict[str, Any]]) -> None:
+    """Write what was measured so far, and draw it."""
+    write_json(ROOT / "reports/growth.json", {"rows": rows, "exponents": exponents(rows)})
+    (ROOT / "reports/growth.svg").write_text(plot(rows), encoding="utf-8")
+
+
 def main() -> None:
     """Measure all steps at all sizes, print, fit and draw."""
     parser = argparse.ArgumentParser(
@@ -208,16 +214,17 @@ def main() -> None:
     for count in given.passages:
         with TemporaryDirectory() as folder:
             workspace = make_corpus(Path(folder), count)
-            rows += [measured_alone(name, count, workspace) for name in STAGES]
+            for name in STAGES:
+                rows.append(measured_alone(name, count, workspace))
+                keep(rows)  # hours of work, should a later step fail
     for count in given.vectors:
         with TemporaryDirectory() as folder, chdir(folder):
             rows += [measured_alone(name, count, Path(folder)) for name in ALONE]
+    keep(rows)
     slopes = exponents(rows)
     print(
         "\n".join(f"{name:16} grows with the power {slope:.2f}" for name, slope in slopes.items())
     )
-    write_json(ROOT / "reports/growth.json", {"rows": rows, "exponents": slopes})
-    (ROOT / "reports/growth.svg").write_text(plot(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
