@@ -38,7 +38,7 @@ NEIGHBOURS, BUILD_EFFORT = 32, 200
 # This many dimensions share one byte in ivf_pq.
 SUBVECTOR = 8
 # For each passage that is asked for, ivf_pq scores this many candidates again.
-REFINED = 10
+REFINED = 20
 # `tune` tries these values of efSearch or nprobe, the least first: 16, 32, ... 4096.
 EFFORTS = tuple(2**power for power in range(4, 13))
 CUTOFF = 10
