@@ -87,7 +87,7 @@ def test_damaged_weights_are_told(folder: Path) -> None:
         Embedder.load(folder, once=True).encode_queries(["pump"])
 
 
-def test_a_missing_weight_is_told(folder: Path) -> None:
+def test_a_damaged_folder_is_told(folder: Path) -> None:
     shutil.rmtree(folder / "1_Pooling")
     with pytest.raises(ModelError, match="can't be loaded"):
         Embedder.load(folder, once=True)
