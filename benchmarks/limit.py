@@ -95,10 +95,13 @@ def encoding(base: Path, count: int) -> tuple[float, float, float]:
 
 
 def training(base: Path, count: int) -> tuple[float, float, float]:
-    """Seconds, operations and bytes of one training step, which costs three forward passes."""
+    """Seconds, operations and bytes of one training step, which costs three forward passes.
+
+    It trains tokens too, all of one weight, as where a release is searched by them.
+    """
     from sentence_transformers import SentenceTransformer
 
-    from argot.training.student.step import Memory, Objective, RankingLoss
+    from argot.training.student.step import WEIGHTS, Memory, Objective, RankingLoss
     from argot.training.student.unpadded import drop_padding
 
     model = SentenceTransformer(str(base), device="cpu").train()
@@ -111,6 +114,9 @@ def training(base: Path, count: int) -> tuple[float, float, float]:
         model.preprocess(texts)
         for texts in ([author.text(6) for _ in range(count)], author.passages(count, 60))
     ]
+    for part in features:
+        mask = part["attention_mask"].float()
+        part[WEIGHTS] = mask / mask.sum(dim=1, keepdim=True)
     loss = RankingLoss(model, Objective(0.05, 0.1, 0.1, 0.5), Memory(4096))
     labels = torch.zeros(4, count, count)
     labels[0] = labels[2] = torch.eye(count)

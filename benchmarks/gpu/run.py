@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,7 +55,7 @@ class Scale:
     side: int  # of the matrices that measure the rate
 
 
-FULL, SMALL = Scale(12, 768, 4096, 90, 20_000, 1_000_000, 8192), Scale(2, 64, 24, 12, 40, 300, 64)
+FULL, SMALL = Scale(12, 768, 1024, 90, 4_000, 1_000_000, 8192), Scale(2, 64, 24, 12, 40, 300, 64)
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,12 @@ def main() -> None:
         rows = make_rows(scale.rows, scale.words)
         base = make_model(Path(folder) / "base", rows.passages, scale)
         passages = Author(seed=7).passages(scale.passages, scale.words)
-        for line in (
-            encoding(base, passages, device, rate),
-            *training(base, rows, device, rate),
-            searching(scale, device, rate),
+        for measured in (
+            lambda: encoding(base, passages, device, rate),
+            lambda: training(base, rows, device, rate),
+            lambda: searching(scale, device, rate),
         ):
-            print(line, flush=True)
+            print(measured(), flush=True)
         print(f"\n{refreshing(base, passages, device)}")
 
 
@@ -173,10 +173,10 @@ def encoding(base: Path, texts: list[str], device: torch.device, rate: float) ->
     )
 
 
-def training(base: Path, rows: Rows, device: torch.device, rate: float) -> Iterator[Line]:
+def training(base: Path, rows: Rows, device: torch.device, rate: float) -> Line:
     """Train on the same rows by the tutorial's code and by Argot's; compare speed and nDCG@10."""
-    few = rows.first(BATCH)
-    embedder = Embedder.load(base, device.type)
+    few, precision = rows.first(BATCH), resolved("auto", device.type)
+    embedder = Embedder.load(base, device.type, precision=precision)
     counts = np.minimum(embedder.token_counts(rows.queries + rows.passages), embedder.max_tokens)
     before = learnt(embedder, rows)
     seconds, reached = {}, {}
@@ -190,7 +190,7 @@ def training(base: Path, rows: Rows, device: torch.device, rate: float) -> Itera
             started = time.perf_counter()
             run.train()
             seconds[name] = time.perf_counter() - started
-            reached[name] = learnt(Embedder(base, model.eval()), rows)
+            reached[name] = learnt(Embedder(base, model.eval(), precision=precision), rows)
     difference = reached["ours"] - reached["theirs"]
     noise = 2 * difference.std() / len(difference) ** 0.5
     worse = "worse" if difference.mean() < -noise else "not worse"
@@ -200,7 +200,7 @@ def training(base: Path, rows: Rows, device: torch.device, rate: float) -> Itera
     check = f"nDCG@10 {', '.join(reports)}: {worse}, noise {noise:.3f}"
     share = 3 * forward_operations(fresh(base, device), counts) / seconds["ours"] / rate
     count = float(counts.sum())
-    yield Line("train", "tokens", count / seconds["theirs"], count / seconds["ours"], share, check)
+    return Line("train", "tokens", count / seconds["theirs"], count / seconds["ours"], share, check)
 
 
 def fresh(base: Path, device: torch.device) -> Any:
@@ -280,7 +280,7 @@ def searching(scale: Scale, device: torch.device, rate: float) -> Line:
 
 def refreshing(base: Path, texts: list[str], device: torch.device) -> str:
     """Check what `make refresh` relies on: a passage's vector doesn't depend on the others."""
-    embedder = Embedder.load(base, device.type)
+    embedder = Embedder.load(base, device.type, precision="auto")
     whole = embedder.encode_passages(texts)
     mixed = whole.copy()
     mixed[::3] = embedder.encode_passages(texts[::3])
