@@ -11,7 +11,6 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -201,32 +200,30 @@ def _parts(
 ) -> Iterator[Span]:
     """The parts of a span of more than `limit` words."""
     cuts = text.cut(span, seams[0]) if seams else text.cut_words(span, limit)
-    for start, end in pairwise(cuts):
-        part = text.span(start, end)
+    for part in text.parts(cuts):
         if part.words > limit:
             yield from _parts(part, seams[1:], text, limit)
-        elif part.words:
+        else:
             yield part
 
 
 def pack(spans: Iterable[Span], text: Text, settings: ChunkSettings) -> Iterator[Span]:
     """Join neighbours while they fit into `max_words`; all but the first begin with an overlap."""
-    limit, floor = settings.max_words, -1
-    current: Span | None = None
-    for span in spans:
-        if current is None:
-            current, floor = span, span.start
+    limit, rest = settings.max_words, iter(spans)
+    if (first := next(rest, None)) is None:
+        return
+    floor = first.start
+    start, end, words, header = first
+    for span in rest:
+        more = span.words - (count_words(span.header) if span.header else 0)
+        if words + more <= limit:
+            end, words = span.end, words + more
             continue
-        words = current.words + span.words - (count_words(span.header) if span.header else 0)
-        if words <= limit:
-            current = Span(current.start, span.end, words, current.header)
-            continue
-        yield current
+        yield Span(start, end, words, header)
         overlap = 0 if span.header else min(settings.overlap_words, limit - span.words)
-        start = text.back(span.start, overlap, floor) if overlap else span.start
-        current = text.span(start, span.end) if start < span.start else span
-    if current is not None:
-        yield current
+        back = text.back(span.start, overlap, floor) if overlap else span.start
+        start, end, words, header = text.span(back, span.end) if back < span.start else span
+    yield Span(start, end, words, header)
 
 
 def name(document: dict[str, Any], passages: Sequence[Chunk]) -> Iterator[dict[str, Any]]:
