@@ -25,6 +25,8 @@ KERNEL = (
 )
 OUTPUTS = ("data", "models/release")
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # whose project it shares
+
 
 def run(workspace: Path, changed: dict[str, str], *command: str) -> str:
     result = subprocess.run(

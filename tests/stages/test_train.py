@@ -254,6 +254,7 @@ def test_real_dev_questions_choose_where_there_are_enough(project: Path) -> None
     assert (figures()["dev_real"], figures()["dev_queries"]) == (True, 3)
 
 
+@pytest.mark.slow
 def test_running_out_of_memory_is_answered_with_smaller_batches(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

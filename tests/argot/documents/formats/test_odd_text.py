@@ -19,6 +19,7 @@ PIECES = [
 SIZE, SECONDS = 10_000, 4.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["a.rst", "a.adoc", "a.org", "a.csv", "a.txt", "a.md", "a.html", "a.py", "a.ts", "a.rtf"],

@@ -91,7 +91,9 @@ def test_a_call_without_an_answer_counts_at_its_most(provider: str, fault: Any, 
 
 
 @both
-@pytest.mark.parametrize("kind", ["queries", "queries and judgments"])
+@pytest.mark.parametrize(
+    "kind", ["queries", pytest.param("queries and judgments", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("fault", ["hang", "gateway", "broken json", "drip", "uncounted"])
 def test_the_limit_holds_whatever_is_billed_and_never_answered(
     provider: str, fault: str, kind: str

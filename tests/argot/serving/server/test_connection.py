@@ -52,6 +52,7 @@ def searched(address: str) -> int:
     return httpx.post(f"{address}/search", json={"query": "pump"}, timeout=20).status_code
 
 
+@pytest.mark.slow
 def test_half_sent_bodies_lock_nobody_out(settings: ServerSettings) -> None:
     limits = RequestLimits(concurrency=8, body_seconds=3)
     half = HEAD + b"Content-Length: 100\r\n\r\n{"
@@ -80,6 +81,7 @@ def test_a_body_that_drips_is_not_waited_for(settings: ServerSettings) -> None:
         assert time.monotonic() >= until - 0.6
 
 
+@pytest.mark.slow
 def test_long_half_bodies_fill_their_room_and_short_ones_go_on(settings: ServerSettings) -> None:
     limits = RequestLimits(held_bytes=400_000, body_bytes=1 << 20, body_seconds=5)
     long = HEAD + b"Content-Length: 900000\r\n\r\n" + b" " * 150_000

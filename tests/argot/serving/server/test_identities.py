@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -326,6 +327,7 @@ def signed_by_public_key() -> str:
         "..",
         "é.è.à",
     ],
+    ids=count(),  # each process signs its own, and workers must agree on the names of tests
 )
 def test_no_token_but_the_issuers_own_is_trusted(identities: Identities, forged: str) -> None:
     assert identities.groups(token()) == {"legal"}
