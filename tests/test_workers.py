@@ -7,5 +7,5 @@ import pytest
 
 @pytest.mark.xdist_group("pipeline")
 def test_the_scheduler_knows_a_tests_group(request: pytest.FixtureRequest) -> None:
-    if hasattr(request.config, "workerinput"):
+    if request.config.getoption("loadgroup", False):
         assert request.node.nodeid.endswith("@pipeline")
