@@ -20,7 +20,7 @@ from argot.core.files import replacing_folder, sha256
 from argot.core.stage import HERE, read_versions, run_in_home, write_figures
 from argot.encoding import ray as ray_engine
 from argot.encoding.embedder import check_folder, configured_prompts, fingerprint
-from argot.encoding.fast.precision import Encoding
+from argot.encoding.fast.precision import Encoding, Precision
 from argot.encoding.store.encoded import tokens_of
 from argot.encoding.store.vectors import cut, read_vectors
 from argot.errors import InputError
@@ -80,6 +80,7 @@ class Origin:
 def main(home: Path = HERE) -> str:
     """Write models/release/ below `home`."""
     settings = params.load("index", IndexSettings)
+    precision = params.load("embed", Encoding).precision
     machine = params.load("machine", ray_engine.EngineSettings)
     corpus = Corpus(home / chunks.PATH)
     # 1. The model, and the passages' vectors as they were judged.
@@ -118,7 +119,7 @@ def main(home: Path = HERE) -> str:
         if settings.groups:
             figures["unseen"] = len(unseen)
         # 3. The manifest is the last file, because it holds the hashes of all others.
-        manifest = describe(folder, origin, index, figures, settings)
+        manifest = describe(folder, origin, index, figures, settings, precision)
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
         write_manifest(folder, manifest.model_copy(update={"files": inventory(folder)}))
     write_figures("index", figures, home)
@@ -176,6 +177,7 @@ def describe(
     index: VectorIndex,
     figures: Mapping[str, int | float],
     settings: IndexSettings,
+    precision: Precision,
 ) -> Manifest:
     """The manifest of a release, without its files' hashes."""
     return Manifest(
@@ -191,7 +193,7 @@ def describe(
         passages=len(index),
         figures=dict(figures),
         libraries=read_versions(),
-        precision=params.load("embed", Encoding).precision,
+        precision=precision,
         url=settings.url,
         refreshed=origin.refreshed,
         files={},

@@ -336,10 +336,13 @@ def training_arguments(
     model: SentenceTransformer, steps_a_pass: int, settings: TrainSettings, folder: Path
 ) -> SentenceTransformerTrainingArguments:
     """The trainer's arguments: after each pass it measures on dev and writes a checkpoint."""
+    import torch
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     from argot.training.student.step import InOrder
 
+    # Determinism would also fill all memory before it is written: a twentieth of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # torch names nothing yet that could be used in place of it.
     warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
     arguments = SentenceTransformerTrainingArguments(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from tokenizers import BertWordPieceTokenizer
 
 Json = dict[str, Any]
@@ -86,6 +87,23 @@ class Bert:
     activation: Activation
     pooling: Pooling
     normalized: bool  # are its vectors of length 1?
+
+
+class ReadBert:
+    """What `Embedder` asks of a SentenceTransformer beside its forward pass."""
+
+    def __init__(self, bert: Bert) -> None:
+        self.bert = bert
+        self.tokenizer, self.max_seq_length = bert.tokenizer, bert.tokenizer.window
+
+    def get_embedding_dimension(self) -> int:
+        """The number of dimensions of a vector."""
+        return self.bert.width
+
+    def preprocess(self, texts: Sequence[str], prompt: str = "", **_: Any) -> Json:
+        """The input of texts of one length."""
+        ids = self.tokenizer([prompt + text for text in texts], truncation=True)["input_ids"]
+        return {"input_ids": np.array(ids)}
 
 
 def read(folder: Path) -> Bert | None:

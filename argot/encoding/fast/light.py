@@ -6,7 +6,7 @@ tenth of one. The vectors are the same to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from argot.encoding.fast.bert import Forward, Function, Layer
-from argot.encoding.fast.folder import Activation, Bert, Json, Pooling
+from argot.encoding.fast.folder import Activation, Bert, Json, Pooling, ReadBert
 from argot.encoding.fast.folder import read as read_folder
 from argot.encoding.fast.onednn import Linear, is_here
 
@@ -75,29 +75,19 @@ class Weights:
         )
 
 
-class Light:
+class Light(ReadBert):
     """Takes the place of a SentenceTransformer."""
 
     device = torch.device("cpu")
 
     def __init__(self, bert: Bert, precision: torch.dtype) -> None:
-        self.tokenizer, self.max_seq_length = bert.tokenizer, bert.tokenizer.window
-        self.width = bert.width
+        super().__init__(bert)
         weights = Weights(bert.weights, bert.width, bert.eps, precision)
         activation = ACTIVATIONS[bert.activation]
         layers = [weights.layer(number, activation) for number in range(bert.layers)]
         self.forward = Forward(weights.embeddings(), layers, bert.heads)
         pool = POOLING[bert.pooling]
         self.pool = partial(_normalized, pool) if bert.normalized else pool
-
-    def get_embedding_dimension(self) -> int:
-        """The number of dimensions of a vector."""
-        return self.width
-
-    def preprocess(self, texts: Sequence[str], prompt: str = "", **_: Any) -> Json:
-        """The input of texts of one length."""
-        ids = self.tokenizer([prompt + text for text in texts], truncation=True)["input_ids"]
-        return {"input_ids": torch.tensor(ids)}
 
     def __call__(self, features: Json, **_: Any) -> Json:
         """Add vectors of tokens, (texts, tokens, dimension), and of texts, (texts, dimension)."""

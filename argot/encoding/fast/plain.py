@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from scipy.special import erf
 
 from argot.encoding.embedder import Batch, Embedder, Made, Role, Shape
-from argot.encoding.fast.folder import Activation, Bert, Json
+from argot.encoding.fast.folder import Activation, Bert, ReadBert
 from argot.encoding.fast.folder import read as read_folder
 from argot.encoding.store.vectors import shorten
 
@@ -53,26 +53,17 @@ class PlainEmbedder(Embedder):
         return Batch(rows, shorten(whole, self.dimension), ids, states)
 
 
-class Plain:
+class Plain(ReadBert):
     """Takes the place of a SentenceTransformer, one text at a time."""
 
     device = SimpleNamespace(type="cpu")
 
     def __init__(self, bert: Bert) -> None:
-        self.bert, self.weights = bert, load_file(bert.weights)
-        self.tokenizer, self.max_seq_length = bert.tokenizer, bert.tokenizer.window
-
-    def get_embedding_dimension(self) -> int:
-        """The number of dimensions of a vector."""
-        return self.bert.width
-
-    def preprocess(self, texts: Sequence[str], prompt: str = "", **_: str) -> Json:
-        """The input of texts of one length."""
-        ids = self.tokenizer([prompt + text for text in texts], truncation=True)["input_ids"]
-        return {"input_ids": np.array(ids)}
+        super().__init__(bert)
+        self.weights = load_file(bert.weights)
 
     def __call__(self, ids: NDArray[np.int32]) -> tuple[Floats, Floats]:
-        """A text's vector, (dimension,), and its tokens', (tokens, dimension)."""
+        """A text's vector, (dimension,), of any length, and its tokens', (tokens, dimension)."""
         with np.errstate(all="ignore"):  # `Embedder` says which text has no finite vector
             return self._forward(ids)
 
@@ -85,9 +76,7 @@ class Plain:
         values = self._norm("embeddings.LayerNorm", given)
         for number in range(self.bert.layers):
             values = self._layer(f"encoder.layer.{number}", values)
-        vector = values.mean(axis=0) if self.bert.pooling == "mean" else values[0]
-        length = np.linalg.norm(vector) if self.bert.normalized else 1
-        return vector / length, values
+        return values.mean(axis=0) if self.bert.pooling == "mean" else values[0], values
 
     def _layer(self, at: str, values: Floats) -> Floats:
         asking, asked, given = (
