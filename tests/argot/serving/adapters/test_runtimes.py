@@ -20,10 +20,10 @@ from tests.support.releases import reseal
 from tools.deps import ROOT
 from tools.tiny.release import QUERY
 
-# Of one token, of many, and of more than the model's window.
-TEXTS = ["", "pump", "Error E-17 means the rotor is stuck.", "wages are paid " * 40]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runtimes")]
 
+# Of one token, of many, and of more than the model's window.
+TEXTS = ["", "pump", "Error E-17 means the rotor is stuck.", "wages are paid " * 40]
 RUNTIMES = [pytest.param(name, id=name) for name in FILES]
 
 
