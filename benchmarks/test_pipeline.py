@@ -49,5 +49,5 @@ def test_from_documents_to_an_index(
         ours,
         "the tutorials' recipe",
         theirs["total"],
-        3,
+        20,
     )
