@@ -30,28 +30,28 @@ class Text:
 
     def span(self, start: int, end: int, header: str = "") -> Span:
         """The span without the white space at its ends; its words include the header's."""
-        text, starts = self.text, self.starts
-        while start < end and text[start].isspace():
-            start += 1
-        while end > start and text[end - 1].isspace():
-            end -= 1
-        first = bisect_left(starts, start)
-        words = bisect_left(starts, end, first) - first
+        start, end = self._trimmed(start, end)
+        first = bisect_left(self.starts, start)
+        words = bisect_left(self.starts, end, first) - first
         return Span(start, end, words + count_words(header) if header else words, header)
 
     def parts(self, cuts: Sequence[int]) -> Iterator[Span]:
         """The spans between neighbouring cuts, without those that hold no word."""
-        text, starts = self.text, self.starts
-        first = bisect_left(starts, cuts[0])
+        first = bisect_left(self.starts, cuts[0])
         for start, end in pairwise(cuts):
-            last = bisect_left(starts, end, first)
-            words, first = last - first, last
-            if words:
-                while text[start].isspace():
-                    start += 1
-                while text[end - 1].isspace():
-                    end -= 1
-                yield Span(start, end, words)
+            last = bisect_left(self.starts, end, first)
+            if words := last - first:
+                yield Span(*self._trimmed(start, end), words)
+            first = last
+
+    def _trimmed(self, start: int, end: int) -> tuple[int, int]:
+        """The bounds without the white space at both ends."""
+        text = self.text
+        while start < end and text[start].isspace():
+            start += 1
+        while end > start and text[end - 1].isspace():
+            end -= 1
+        return start, end
 
     def upto(self, span: Span, end: int) -> Span:
         """The span prolonged to `end`."""
